@@ -1,0 +1,1 @@
+"""What the author wrote: references to images, and the files they mean."""

@@ -1,0 +1,291 @@
+"""From what a document says to the file it means, and the guard that keeps it in the site."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import fnmatch
+import os
+import re
+import stat
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from pelican_imagehost.documents.references import has_image_suffix
+from pelican_imagehost.errors import MissingImage, OutsideSite, UnreadableImage
+from pelican_imagehost.storage.store import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterator
+
+    from pelican_imagehost.settings import Settings
+
+__all__ = ["Location", "Place", "Resolver"]
+
+_SPACE = "\t\n\f\r "  # HTML strips these from a URL (URL Standard, section 4.4)
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|\\\\")
+_PLAIN = re.compile(r"(?:\w[\w .()-]*/)*\w[\w .()-]*\.\w+", re.ASCII)
+_OURS = frozenset(["static", "attach", "filename"])
+_ABSENT = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL])
+
+
+class Place(NamedTuple):
+    """Where a reference stands.
+
+    Attributes:
+        folder: absolute folder of the document.
+        page: gives the folder of its page in the output, relative, "" for the top.
+    """
+
+    folder: str
+    page: Callable[[], str]
+
+
+class Location(NamedTuple):
+    """What a reference means.
+
+    Attributes:
+        path: the manifest's name for the image: relative to the site's root, NFC.
+        file: the absolute file, "" where only the manifest knows the image.
+        status: the file's stat result, None where there is no file.
+        suffix: the reference's query and fragment, kept in the new address.
+    """
+
+    path: str
+    file: str
+    status: os.stat_result | None
+    suffix: str
+
+
+class _Folder(NamedTuple):
+    real: str  # symbolic links followed
+    path: str  # as the manifest names it
+    inside: bool
+
+
+class Resolver:
+    """Finds files for references; remembers what it learnt of folders, so make one a run.
+
+    Args:
+        settings: the site's.
+        known: the manifest's paths, which answer where a file is not there.
+    """
+
+    def __init__(self, settings: Settings, known: Container[str]) -> None:
+        self._settings = settings
+        self._known = known
+        self._folders: dict[str, _Folder] = {}
+        static = [path for path in settings.static_paths if not path.is_file()]
+        self._roots = [str(settings.content), *map(str, static)]
+        self._roots += map(str, settings.search_paths)
+        self._real_roots = [os.path.realpath(root) for root in self._roots]
+        self._site_path = urlsplit(settings.site_url).path
+        self._names: dict[str, list[str]] | None = None
+
+    def resolve(self, url: str, place: Place) -> Location | None:
+        """Find the file that a reference means.
+
+        Candidates in order: beside the document, where a browser would look from its page,
+        the content root, STATIC_PATHS, IMAGEHOST_SEARCH_PATHS; each as written, then
+        percent-decoded, then in the other Unicode normal form (NFC, NFD: UAX #15).
+
+        Args:
+            url: the reference, character references resolved.
+            place: where it stands.
+
+        Returns:
+            What it means; None where it is not local and so none of ours.
+
+        Raises:
+            MissingImage: nothing is there; the message has the near miss.
+            OutsideSite: it leads out of the site's folders.
+            UnreadableImage: it is a folder, or may not be looked at.
+        """
+        if _PLAIN.fullmatch(url) and not self._settings.ignore:
+            found = self._look(f"{place.folder}/{url}")  # the usual case, and three times faster
+            if found is not None:
+                return found
+        local = self._localise(url.strip(_SPACE))
+        if local is None:
+            return None
+        path, suffix = _split(local)
+        found = self._stored(path) or self._search(path, place)
+        if found is None and suffix:  # "C# notes.png": the # belongs to the name
+            found, suffix = self._search(local, place), ""
+        if found is None:
+            if self._in_theme(path) or self._on_host(url):
+                return None
+            raise self._missing(path, place)
+        return found._replace(suffix=suffix)
+
+    def _localise(self, url: str) -> str | None:
+        """Strip what says "this site" from a URL; None where it says another."""
+        if not url or url.startswith("#") or self._is_ignored(url):
+            return None
+        intrasite = self._settings.link_pattern.match(url)
+        if intrasite is not None:
+            return url[intrasite.end() :] if intrasite["what"] in _OURS else None
+        if _SCHEME.match(url) is None:
+            return url
+        for prefix in filter(None, (self._settings.site_url, self._settings.url)):
+            if url.startswith(prefix + "/"):
+                return url[len(prefix) :]
+        if url[:8].lower() == "file:///":
+            return url[7:]
+        return None
+
+    def _is_ignored(self, url: str) -> bool:
+        return any(fnmatch.fnmatchcase(url, pattern) for pattern in self._settings.ignore)
+
+    def _stored(self, path: str) -> Location | None:
+        """Take an address of the store itself, `…/ab/ab12….jpg`, which `add` printed once."""
+        match = KEY.search(path, path.rfind("/", 0, path.rfind("/")) + 1)
+        if match is None or match.end() != len(path):
+            return None
+        file = f"{self._settings.store}/{match[0]}"
+        name = self._settings.relative(file)
+        try:
+            return Location(name, file, os.lstat(file), "")
+        except OSError as error:
+            return self._absent(name, error)
+
+    def _on_host(self, url: str) -> bool:
+        """Tell whether a URL names the image host, which may hold what this site never saw."""
+        return self._settings.url is not None and url.lstrip().startswith(self._settings.url)
+
+    def _search(self, path: str, place: Place) -> Location | None:
+        failure: Exception | None = None
+        for candidate in self._candidates(path, place):
+            try:
+                found = self._look(candidate)
+            except (OutsideSite, UnreadableImage) as error:
+                failure = failure or error
+                continue
+            if found is not None:
+                return found
+        if failure is not None:
+            raise failure
+        return None
+
+    def _candidates(self, path: str, place: Place) -> Iterator[str]:
+        for spelling in _spellings(path):
+            for folder, name in self._bases(spelling, place):
+                yield os.path.normpath(f"{folder}/{name}")
+            source = self._settings.output_names.get(spelling.strip("/"))
+            if source is not None:
+                yield str(source)
+            if spelling.startswith("/"):  # editors insert whole paths of the machine
+                yield os.path.normpath(spelling)
+
+    def _bases(self, path: str, place: Place) -> Iterator[tuple[str, str]]:
+        if not path.startswith("/"):
+            yield place.folder, path
+            yield self._roots[0], f"{place.page()}/{path}"
+        name = path.lstrip("/")
+        for root in self._roots:
+            yield root, name
+        prefix = f"{self._site_path}/"
+        if prefix != "/" and path.startswith(prefix):
+            yield self._roots[0], path[len(prefix) :]
+
+    def _look(self, candidate: str) -> Location | None:
+        directory, name = os.path.split(candidate)
+        folder = self._folders.get(directory) or self._open_folder(directory)
+        path = f"{folder.path}/{name}" if folder.path else name
+        if not path.isascii():
+            path = unicodedata.normalize("NFC", path)
+        try:
+            status = os.lstat(candidate)
+            file, inside = candidate, folder.inside
+            if stat.S_ISLNK(status.st_mode):
+                file = os.path.realpath(candidate)
+                status, inside = os.stat(file), self._is_inside(file)
+        except (OSError, ValueError) as error:
+            return self._absent(path, error)
+        if not inside:
+            raise self._outside(candidate, file)
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+            raise UnreadableImage(f"{self._settings.relative(candidate)} is {what}, not an image")
+        return Location(path, file, status, "")
+
+    def _absent(self, path: str, error: OSError | ValueError) -> Location | None:
+        if isinstance(error, OSError) and error.errno not in _ABSENT:
+            raise UnreadableImage(f"{path} cannot be looked at: {error.strerror}") from error
+        return Location(path, "", None, "") if path in self._known else None
+
+    def _open_folder(self, directory: str) -> _Folder:
+        real = os.path.realpath(directory) if "\0" not in directory else directory
+        path = os.path.relpath(directory, self._settings.root).replace(os.sep, "/")
+        folder = _Folder(real, "" if path == "." else path, self._is_inside(real))
+        self._folders[directory] = folder
+        return folder
+
+    def _is_inside(self, real: str) -> bool:
+        return any(real == root or real.startswith(root + os.sep) for root in self._real_roots)
+
+    def _outside(self, candidate: str, file: str) -> OutsideSite:
+        via = f", a link to {file}," if file != candidate else ""
+        return OutsideSite(
+            f"{self._settings.relative(candidate)}{via} lies outside the site's folders; "
+            "add its folder to IMAGEHOST_SEARCH_PATHS if it may be published"
+        )
+
+    def _in_theme(self, path: str) -> bool:
+        """Tell whether the theme's own files, which Pelican copies, have the path."""
+        prefix = f"{self._settings.theme_prefix}/"
+        name = unquote(path).lstrip("/")
+        if not name.startswith(prefix) or "\0" in name:
+            return False
+        name = name[len(prefix) :]
+        return any((folder / name).is_file() for folder in self._settings.theme_static)
+
+    def _missing(self, path: str, place: Place) -> MissingImage:
+        name = unquote(path).rpartition("/")[2]
+        looked = list(dict.fromkeys(folder for folder, _ in self._bases(path, place)))
+        where = ", ".join(self._settings.relative(folder) for folder in looked)
+        return MissingImage(f"no such file (looked in {where}){self._near_miss(name, place)}")
+
+    def _near_miss(self, name: str, place: Place) -> str:
+        """Name the file that was likely meant: another case, suffix, spelling or folder."""
+        names = self._all_names()
+        stems = {os.path.splitext(known)[0].casefold(): known for known in names}
+        close = difflib.get_close_matches(
+            os.path.splitext(name)[0].casefold(), stems, n=1, cutoff=0.75
+        )
+        if not close:
+            return ""
+        same_stem = [known for known in names if known.casefold() == name.casefold()]
+        known = same_stem[0] if same_stem else stems[close[0]]
+        folder = place.folder if place.folder in names[known] else names[known][0]
+        return f"; did you mean {os.path.relpath(f'{folder}/{known}', place.folder)}?"
+
+    def _all_names(self) -> dict[str, list[str]]:
+        """Map each image's name in the site's folders to where it lies; walked once."""
+        if self._names is None:
+            self._names = {}
+            for root in self._roots:
+                for folder, folders, names in os.walk(root):
+                    folders[:] = [f for f in folders if Path(folder, f) != self._settings.store]
+                    for name in filter(has_image_suffix, names):
+                        self._names.setdefault(name, []).append(folder)
+        return self._names
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Part a URL's path from its query and fragment (RFC 3986, section 3)."""
+    end = min((i for i in (url.find("?"), url.find("#")) if i >= 0), default=len(url))
+    return url[:end], url[end:]
+
+
+def _spellings(path: str) -> Iterator[str]:
+    r"""A path as written, percent-decoded, in both normal forms, with `\\` for `/`."""
+    decoded = unquote(path, errors="surrogateescape") if "%" in path else path
+    spellings = [path, decoded]
+    if not decoded.isascii():
+        spellings += [unicodedata.normalize(form, decoded) for form in ("NFC", "NFD")]
+    if "\\" in decoded:
+        spellings.append(decoded.replace("\\", "/"))
+    yield from dict.fromkeys(filter(None, spellings))

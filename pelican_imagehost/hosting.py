@@ -1,0 +1,159 @@
+"""ImageHost: the one place where the steps meet, and what every front door uses.
+
+The pipeline over many documents at once: find the references, resolve each to a file,
+identify and store what is new, rewrite the documents. A problem leaves its reference
+as it was written; nothing stops at the first.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+from pelican_imagehost.catalogue import Catalogue, Progress, silent
+from pelican_imagehost.documents.page import Page
+from pelican_imagehost.documents.resolve import Location, Resolver
+from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError
+from pelican_imagehost.images.identify import Image, identify
+from pelican_imagehost.images.read import read_image
+from pelican_imagehost.report import Document, HostedImage, Problem, Report
+from pelican_imagehost.storage.durable import clone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from pelican_imagehost.settings import Settings
+
+__all__ = ["ImageHost"]
+
+
+class ImageHost:
+    """The image host of one site. Close it, or use it as a context manager.
+
+    Args:
+        settings: the site's.
+        dry_run: look at everything and write nothing.
+        progress: shows how far reading has come (`catalogue.Progress`).
+
+    Raises:
+        ManifestError: the manifest cannot be read.
+    """
+
+    def __init__(
+        self, settings: Settings, *, dry_run: bool = False, progress: Progress = silent
+    ) -> None:
+        self.settings = settings
+        self.catalogue = Catalogue(settings, dry_run=dry_run, progress=progress)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index."""
+        self.catalogue.index.close()
+
+    def address(self, image: Image) -> str:
+        """Say where an image is seen: on the host, or below the site's own address."""
+        return self.settings.address_prefix + image.key
+
+    def host(self, documents: Iterable[Document]) -> Report:
+        """Host every image that documents name, and rewrite the documents.
+
+        Args:
+            documents: what the author wrote, read by the site's own readers.
+
+        Returns:
+            The rewritten documents, in order, and what happened.
+        """
+        resolver = Resolver(self.settings, self.catalogue.manifest)
+        pages = [Page(document) for document in documents]
+        locations = (location for page in pages for location in page.resolve(resolver))
+        entries = self.catalogue.enter({location.path: location for location in locations})
+        report = Report(images=entries.images, new=entries.new)
+        report.problems = [*self._manifest_problems(), *entries.problems]
+        addresses = {path: self.address(image) for path, image in entries.images.items()}
+        for page in pages:
+            name = self.settings.relative(page.document.source)
+            report.documents.append(page.rewrite(addresses))
+            report.uses[name] = page.uses()
+            report.problems += page.problems(entries.errors, name)
+        return report
+
+    def add(self, files: Sequence[Path]) -> list[HostedImage]:
+        """Host files by themselves, all or none of their addresses.
+
+        Args:
+            files: image files anywhere; one outside the site goes by its path in the store.
+
+        Returns:
+            One hosted image a file, in the order given.
+
+        Raises:
+            ImageHostError: of the first file that cannot be hosted; the message names it.
+        """
+        locations = [self._locate(file) for file in files]
+        entries = self.catalogue.enter({location.path: location for location in locations})
+        for problem in entries.problems:
+            raise problem.error
+        for file, location in zip(files, locations, strict=True):
+            error = entries.errors.get(location.path)
+            if error is not None:
+                raise type(error)(f"{file}: {error}") from error
+        paths = [location.path for location in locations]
+        images = [entries.images[path] for path in paths]
+        return [
+            HostedImage(image, path, self.address(image))
+            for path, image in zip(paths, images, strict=True)
+        ]
+
+    def deliver(self, images: Iterable[Image]) -> None:
+        """Copy images into the output, where no host serves them; those there are skipped.
+
+        Raises:
+            StoreError: the output cannot be written.
+        """
+        folder = self.settings.embedded
+        if folder is None:
+            return
+        for image in {image.sha256: image for image in images}.values():
+            target = f"{folder}/{image.key}"
+            if not _has_size(target, image.size) and self.catalogue.store.has(image):
+                self._copy(image, folder / image.key)
+
+    def _copy(self, image: Image, target: Path) -> None:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            clone(self.catalogue.store.path(image.key), target)
+        except OSError as error:
+            raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
+
+    def _locate(self, file: Path) -> Location:
+        absolute = os.path.abspath(file)
+        try:
+            status = os.stat(absolute)
+            name = self.settings.relative(absolute)
+            if os.path.isabs(name):
+                data, status = read_image(absolute, self.settings.limits)
+                image = identify(data, self.settings.limits)
+                name = self.settings.relative(self.catalogue.store.path(image.key))
+        except OSError as error:
+            raise MissingImage(f"{file}: {error.strerror}") from error
+        except ImageHostError as error:
+            raise type(error)(f"{file}: {error}") from error
+        return Location(name, absolute, status, "")
+
+    def _manifest_problems(self) -> list[Problem]:
+        manifest = self.catalogue.manifest
+        name = self.settings.relative(manifest.file)
+        return [Problem(name, line, "", error) for line, error in manifest.errors]
+
+
+def _has_size(path: str, size: int) -> bool:
+    try:
+        return os.stat(path).st_size == size
+    except OSError:
+        return False

@@ -1,0 +1,150 @@
+"""From bytes to an Image: digest, type, pixels, and the limits; nothing is decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from pelican_imagehost.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+from pelican_imagehost.images import svg
+
+if TYPE_CHECKING:
+    from pelican_imagehost.settings import Limits
+
+__all__ = ["Image", "check_size", "identify", "readable_size"]
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+_MAX_SIDE = 2**31 - 1  # the PNG specification's limit (section 5.1), the widest of all types
+_TYPES = {"apng": "png"}
+_TEXT_SAMPLE = 512
+
+
+class Image(NamedTuple):
+    """What an image is.
+
+    Attributes:
+        sha256: 64 hexadecimal digits, lower case.
+        type: `avif`, `gif`, `jpg`, `png`, `svg` or `webp`, by the content.
+        size: bytes.
+        width: pixels, as shown (EXIF orientation applied).
+        height: pixels, as shown.
+    """
+
+    sha256: str
+    type: str
+    size: int
+    width: int
+    height: int
+
+    @property
+    def key(self) -> str:
+        """The image's path in the store and in its address: `ab/ab12….jpg`."""
+        return f"{self.sha256[:2]}/{self.sha256}.{self.type}"
+
+
+def identify(data: bytes, limits: Limits) -> Image:
+    """Say what an image is, from its bytes alone.
+
+    Args:
+        data: the whole content of a file.
+        limits: what is allowed.
+
+    Returns:
+        The image.
+
+    Raises:
+        CorruptImage: empty, an LFS pointer, or cut off within its header.
+        UnsupportedImage: no image, of a type that is not allowed, or an SVG that is unsafe.
+        ImageTooLarge: too many bytes or pixels.
+    """
+    check_size(len(data), limits)
+    kind = _sniff(data)
+    if kind not in limits.types:
+        allowed = ", ".join(sorted(limits.types))
+        raise UnsupportedImage(f"is {_article(kind)} image; IMAGEHOST_TYPES allows {allowed}")
+    if kind == "svg":
+        width, height = svg.inspect(data)
+    else:
+        width, height = _measure(data, kind)
+        _check_pixels(width, height, limits)
+    return Image(hashlib.sha256(data).hexdigest(), kind, len(data), width, height)
+
+
+def check_size(size: int, limits: Limits) -> None:
+    """Refuse a file by its length, before it is read.
+
+    Raises:
+        CorruptImage: it is empty.
+        ImageTooLarge: it has more bytes than allowed.
+    """
+    if size == 0:
+        raise CorruptImage("is an empty file")
+    if size > limits.max_bytes:
+        raise ImageTooLarge(f"has {size:,} bytes; IMAGEHOST_MAX_BYTES allows {limits.max_bytes:,}")
+
+
+def readable_size(size: int) -> str:
+    """Write a number of bytes for people, in decimal units: `1.2 MB`."""
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < 1000:  # noqa: PLR2004  decimal units
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def _sniff(data: bytes) -> str:
+    import filetype  # noqa: PLC0415  a build without new images needs it not
+
+    match = filetype.image_match(data[:8192])
+    if match is not None:
+        kind: str = match.extension
+        return _TYPES.get(kind, kind)
+    if data.startswith(_LFS):
+        raise CorruptImage("is a Git LFS pointer, not the image; run `git lfs pull`")
+    if svg.looks_like_svg(data):
+        return "svg"
+    raise UnsupportedImage(_describe(data))
+
+
+def _describe(data: bytes) -> str:
+    """Tell what a file that is no image seems to be, and the likely mistake."""
+    sample = data[:_TEXT_SAMPLE]
+    if b"<html" in sample.lower() or b"<!doctype html" in sample.lower():
+        return "is an HTML page, not an image; a download may have saved an error page"
+    if b"\0" in sample:
+        return "is no image of a known type, whatever its name says"
+    try:
+        sample.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(sample) - 4:  # not merely a character cut by the sample's end
+            return "is no image of a known type, whatever its name says"
+    return "is a text file, not an image, whatever its name says"
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind.upper()}"
+
+
+def _measure(data: bytes, kind: str) -> tuple[int, int]:
+    import imagesize  # noqa: PLC0415  as above
+
+    try:
+        width, height = imagesize.get(io.BytesIO(data))
+    except (ValueError, struct.error, IndexError, OverflowError):
+        width = height = -1
+    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
+        raise CorruptImage(
+            f"begins like {_article(kind)} image but its header is cut off or damaged"
+        )
+    return width, height
+
+
+def _check_pixels(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise ImageTooLarge(
+            f"has {width:,} × {height:,} pixels; "
+            f"IMAGEHOST_MAX_PIXELS allows {limits.max_pixels:,} in all"
+        )

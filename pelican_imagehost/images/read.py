@@ -1,0 +1,50 @@
+"""Reading an image file once, whole, and knowing which state of it was read."""
+
+from __future__ import annotations
+
+import os
+
+from pelican_imagehost.errors import UnreadableImage
+from pelican_imagehost.images.identify import check_size
+from pelican_imagehost.settings import Limits  # noqa: TC001  for one-way imports, checked
+
+__all__ = ["read_image"]
+
+_TRIES = 3
+
+
+def read_image(file: str, limits: Limits) -> tuple[bytes, os.stat_result]:
+    """Read a file of which no other process changed a byte meanwhile.
+
+    Args:
+        file: its path.
+        limits: of which the number of bytes counts here.
+
+    Returns:
+        The bytes, and what fstat(2) said both before and after they were read.
+
+    Raises:
+        UnreadableImage: no permission, a failing disk, or a file that never rests.
+        CorruptImage: it is empty.
+        ImageTooLarge: it has more bytes than allowed; it is not read then.
+    """
+    for _ in range(_TRIES):
+        try:
+            data, before, after = _read(file, limits)
+        except OSError as error:
+            raise UnreadableImage(f"cannot be read: {error.strerror}") from error
+        if len(data) == before.st_size and _state(before) == _state(after):
+            return data, after
+    raise UnreadableImage("changed each time it was read; is a program still writing it?")
+
+
+def _read(file: str, limits: Limits) -> tuple[bytes, os.stat_result, os.stat_result]:
+    with open(file, "rb", buffering=0) as raw:
+        before = os.fstat(raw.fileno())
+        check_size(before.st_size, limits)
+        data = raw.readall()
+        return data, before, os.fstat(raw.fileno())
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,0 +1,122 @@
+"""The types that front doors give to ImageHost and get from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from pelican_imagehost.images.identify import readable_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pelican_imagehost.errors import ImageHostError
+    from pelican_imagehost.images.identify import Image
+
+__all__ = ["Document", "HostedImage", "Problem", "Report"]
+
+
+class Document(NamedTuple):
+    """The parts of a document that may name images.
+
+    Attributes:
+        source: the absolute file that the author wrote.
+        page: gives the folder of its page in the output, relative, "" for the top; called
+            only where a reference is not found beside the source.
+        html: pieces of HTML: the body, a summary, and so on.
+        fields: bare references, one each: what a metadata field holds.
+    """
+
+    source: str
+    page: Callable[[], str]
+    html: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+class HostedImage(NamedTuple):
+    """An image and where it may be seen.
+
+    Attributes:
+        image: what it is.
+        source: the manifest's name for its file.
+        url: its address.
+    """
+
+    image: Image
+    source: str
+    url: str
+
+
+class Problem(NamedTuple):
+    """What went wrong, and where.
+
+    Attributes:
+        document: the file, as a reader would look for it; "" where it is none's.
+        line: its line, from 1; None where it is not known.
+        url: the reference as the author wrote it; "" where it is none's.
+        error: the reason.
+    """
+
+    document: str
+    line: int | None
+    url: str
+    error: ImageHostError
+
+    def __str__(self) -> str:
+        """Write it as compilers do: `document:line: reference: reason`."""
+        where = f"{self.document}:{self.line}" if self.line else self.document
+        return ": ".join(part for part in (where, self.url, str(self.error)) if part)
+
+
+@dataclass
+class Report:
+    """The outcome of a build or a command; reports of parts add up.
+
+    Attributes:
+        documents: the documents rewritten, in the order given.
+        images: manifest path → image, for all that the documents name.
+        uses: document → the manifest paths that it names.
+        new: keys that the store did not have before.
+        problems: in the order of the documents.
+    """
+
+    documents: list[Document] = field(default_factory=list)
+    images: dict[str, Image] = field(default_factory=dict)
+    uses: dict[str, set[str]] = field(default_factory=dict)
+    new: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, other: Report) -> None:
+        """Take in another report; what both say is said once."""
+        self.documents += other.documents
+        self.images |= other.images
+        self.uses |= other.uses
+        self.new |= other.new
+        known = {str(problem) for problem in self.problems}
+        self.problems += [problem for problem in other.problems if str(problem) not in known]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all went well, else 1."""
+        return 1 if self.problems else 0
+
+    @property
+    def saved(self) -> int:
+        """Bytes that are stored once and would be stored again under each other path."""
+        unique = {image.sha256: image.size for image in self.images.values()}
+        return sum(image.size for image in self.images.values()) - sum(unique.values())
+
+    def __str__(self) -> str:
+        """Write the closing line."""
+        unique = {image.sha256 for image in self.images.values()}
+        parts = [f"{count(len(unique), 'image')} hosted", f"{len(self.new):,} new"]
+        if self.saved:
+            parts.append(f"{readable_size(self.saved)} saved by storing once")
+        if self.problems:
+            parts.append(count(len(self.problems), "problem"))
+        return ", ".join(parts)
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things: `1 image`, `2,500 images`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,265 @@
+"""`IMAGEHOST_*` and what Pelican's own settings mean for images, read once into one value."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from pelican_imagehost.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["IMAGE_TYPES", "OPTIONS", "Limits", "Option", "Settings", "find_root"]
+
+IMAGE_TYPES = ("avif", "gif", "jpg", "png", "svg", "webp")
+PREFIX = "IMAGEHOST_"
+STORE_FOLDERS = ("images", "imagehost")
+
+
+class Limits(NamedTuple):
+    """What an image may be: bytes, pixels (width × height) and type names."""
+
+    max_bytes: int
+    max_pixels: int
+    types: frozenset[str]
+
+
+class Option(NamedTuple):
+    """One `IMAGEHOST_*` setting: its default, what it must be, and the test for that."""
+
+    default: Any
+    expected: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(
+        isinstance(name, str) and name for name in value
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_host(value: object) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, str) or re.search(r"[\s\"'<>?#]", value):
+        return False
+    return urlsplit(value).scheme in {"http", "https"} and bool(urlsplit(value).netloc)
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str | os.PathLike) and bool(os.fspath(value))
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_COVERS = ("image", "cover", "thumbnail", "og_image", "featured_image", "banner")
+
+OPTIONS: dict[str, Option] = {
+    "URL": Option(None, "an address such as 'https://img.example.com', or None", _is_host),
+    "STORE": Option(
+        None,
+        "a folder, relative to the settings file, or None for 'images'",
+        lambda value: value is None or _is_path(value),
+    ),
+    "MANIFEST": Option("imagehost.jsonl", "a file, relative to the settings file", _is_path),
+    "MAX_BYTES": Option(10 * 1024**2, "a whole number of bytes above 0", _is_count),
+    "MAX_PIXELS": Option(100_000_000, "a whole number of pixels above 0", _is_count),
+    "TYPES": Option(
+        IMAGE_TYPES,
+        f"a list of names among {', '.join(IMAGE_TYPES)}",
+        lambda value: _is_names(value) and bool(value) and set(value) <= set(IMAGE_TYPES),
+    ),
+    "METADATA_FIELDS": Option(_COVERS, "a list of names of metadata fields", _is_names),
+    "SEARCH_PATHS": Option(
+        (), "a list of folders, relative to the settings file (one is a list too)", _is_names
+    ),
+    "IGNORE": Option((), "a list of patterns of links, such as '/thumbs/*'", _is_names),
+    "KEEP_STATIC": Option(False, "True or False", _is_flag),
+    "STRICT": Option(False, "True or False", _is_flag),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the core needs to know of a site; every path is absolute.
+
+    Attributes:
+        root: folder of the settings file; manifest paths are relative to it.
+        content: Pelican's PATH.
+        static_paths: folders of STATIC_PATHS.
+        search_paths: folders of IMAGEHOST_SEARCH_PATHS.
+        theme_static: folders that Pelican copies to `theme_prefix` in the output.
+        theme_prefix: THEME_STATIC_DIR.
+        output_names: output path → file in `content`, from EXTRA_PATH_METADATA.
+        output: Pelican's OUTPUT_PATH.
+        site_url: SITEURL, without a slash at its end.
+        relative_urls: RELATIVE_URLS.
+        link_pattern: INTRASITE_LINK_REGEX, with its group `what`.
+        formatted_fields: lower-case names of metadata fields that hold HTML.
+        metadata_fields: lower-case names of metadata fields that name one image.
+        url: the image host's address, without a slash at its end; None: embedded.
+        store: the content-addressed tree.
+        manifest: the manifest file.
+        index: the index file.
+        limits: what an image may be.
+        ignore: shell patterns of links that are left alone.
+        keep_static: whether hosted files of STATIC_PATHS stay in the output as well.
+        strict: whether a problem fails the build.
+    """
+
+    root: Path
+    content: Path
+    static_paths: tuple[Path, ...]
+    search_paths: tuple[Path, ...]
+    theme_static: tuple[Path, ...]
+    theme_prefix: str
+    output_names: Mapping[str, Path]
+    output: Path
+    site_url: str
+    relative_urls: bool
+    link_pattern: re.Pattern[str]
+    formatted_fields: frozenset[str]
+    metadata_fields: frozenset[str]
+    url: str | None
+    store: Path
+    manifest: Path
+    index: Path
+    limits: Limits
+    ignore: tuple[str, ...]
+    keep_static: bool
+    strict: bool
+
+    @classmethod
+    def from_pelican(cls, pelican: Mapping[str, Any], *, root: Path | None = None) -> Settings:
+        """Read and validate the settings of a site.
+
+        Args:
+            pelican: Pelican's settings, as `read_settings` made them.
+            root: the folder of the settings file; found by itself when None.
+
+        Returns:
+            The settings, with defaults for what is not set.
+
+        Raises:
+            SettingsError: for an unknown `IMAGEHOST_*` name or a value that cannot be.
+        """
+        own = _read_options(pelican)
+        root = Path(os.path.abspath(root or find_root(pelican)))
+        content = root / os.path.abspath(pelican["PATH"])
+        theme = Path(os.path.abspath(pelican["THEME"]))
+        values = {
+            "root": root,
+            "content": content,
+            "static_paths": tuple(content / path for path in pelican["STATIC_PATHS"]),
+            "search_paths": tuple(root / Path(p).expanduser() for p in own["SEARCH_PATHS"]),
+            "theme_static": tuple(theme / path for path in pelican["THEME_STATIC_PATHS"]),
+            "theme_prefix": pelican["THEME_STATIC_DIR"].strip("/"),
+            "output_names": _output_names(pelican, content),
+            "output": Path(os.path.abspath(pelican["OUTPUT_PATH"])),
+            "site_url": pelican["SITEURL"].rstrip("/"),
+            "relative_urls": bool(pelican["RELATIVE_URLS"]),
+            "link_pattern": re.compile(pelican["INTRASITE_LINK_REGEX"]),
+            "formatted_fields": frozenset(name.lower() for name in pelican["FORMATTED_FIELDS"]),
+            "metadata_fields": frozenset(name.lower() for name in own["METADATA_FIELDS"]),
+            "url": own["URL"].rstrip("/") if own["URL"] else None,
+            "store": root / (own["STORE"] or _default_store(root)),
+            "manifest": root / own["MANIFEST"],
+            "index": root / pelican["CACHE_PATH"] / "imagehost.sqlite3",
+            "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
+            "ignore": tuple(own["IGNORE"]),
+            "keep_static": own["KEEP_STATIC"],
+            "strict": own["STRICT"],
+        }
+        assert values.keys() == {field.name for field in fields(cls)}  # noqa: S101  ours to keep
+        return cls(**values)
+
+    @property
+    def address_prefix(self) -> str:
+        """What stands before an image's key in its address; ends with a slash."""
+        return f"{self.url}/" if self.url else f"{self.site_url}/{STORE_FOLDERS[0]}/"
+
+    @property
+    def embedded(self) -> Path | None:
+        """The folder of the output that takes the images; None where a host serves them."""
+        return None if self.url else self.output / STORE_FOLDERS[0]
+
+    def relative(self, path: str | os.PathLike[str]) -> str:
+        """Name a file for a reader: relative to the site where it lies in it."""
+        absolute = os.path.abspath(path)
+        prefix = os.path.join(self.root, "")
+        inside = absolute.startswith(prefix)
+        return absolute[len(prefix) :].replace(os.sep, "/") if inside else absolute
+
+
+def find_root(pelican: Mapping[str, Any]) -> Path:
+    """Find the folder of the settings file that `pelican` was read from.
+
+    Pelican does not keep the file's name; it keeps the module, and a module that the
+    settings came from holds the very objects that the settings hold. The first module
+    loaded wins a tie: publishconf.py before the pelicanconf.py that it imports.
+
+    Returns:
+        The folder; the working directory where no settings file was read.
+    """
+    best, best_count = Path.cwd(), 0
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", {})
+        file = names.get("__file__")
+        if not file or not ("SITENAME" in names or "SITEURL" in names or "PATH" in names):
+            continue
+        count = sum(pelican.get(name) is value for name, value in names.items() if name.isupper())
+        if count > best_count:
+            best, best_count = Path(file).parent, count
+    return best
+
+
+def _read_options(pelican: Mapping[str, Any]) -> dict[str, Any]:
+    for name in pelican:
+        if name.startswith(PREFIX) and name[len(PREFIX) :] not in OPTIONS:
+            raise SettingsError(f"{name} is not a setting{_near_miss(name)}")
+    return {name: _read_option(pelican, name, option) for name, option in OPTIONS.items()}
+
+
+def _read_option(pelican: Mapping[str, Any], name: str, option: Option) -> Any:  # noqa: ANN401
+    value = pelican.get(PREFIX + name, option.default)
+    if not option.accepts(value):
+        raise SettingsError(f"{PREFIX}{name} must be {option.expected}; found {value!r}")
+    return value
+
+
+def _near_miss(name: str) -> str:
+    known = [PREFIX + option for option in OPTIONS]
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+
+
+def _output_names(pelican: Mapping[str, Any], content: Path) -> dict[str, Path]:
+    """Map the output paths that EXTRA_PATH_METADATA gives to files to those files."""
+    return {
+        str(metadata["path"]).strip("/"): content / source
+        for source, metadata in pelican["EXTRA_PATH_METADATA"].items()
+        if "path" in metadata
+    }
+
+
+def _default_store(root: Path) -> str:
+    """Choose `images`, unless a folder of that name already holds the author's own files."""
+    folder = root / STORE_FOLDERS[0]
+    if not folder.is_dir():
+        return STORE_FOLDERS[0]
+    names = [name for name in os.listdir(folder) if not name.startswith(".")]
+    ours = [name for name in names if re.fullmatch("[0-9a-f]{2}", name)]
+    return STORE_FOLDERS[0] if ours or not names else STORE_FOLDERS[1]

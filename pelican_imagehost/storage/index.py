@@ -1,0 +1,205 @@
+"""The index: what each file was when it was last read, and which document uses which image.
+
+SQLite, local and disposable: deleting it costs time and nothing else. A file whose
+length, times and inode are as they were is not read again (git's rule, and its care
+for files that changed within the clock's grain: racy-git, git's technical notes).
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pelican_imagehost.images.identify import Image
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["Index", "Stamp"]
+
+logger = logging.getLogger(__name__)
+
+_VERSION = 1
+_SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT's)
+_SCHEMA = """
+CREATE TABLE files (
+    path TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    type TEXT NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE uses (
+    document TEXT NOT NULL,
+    path TEXT NOT NULL,
+    PRIMARY KEY (document, path)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class Stamp(NamedTuple):
+    """What stat(2) says of a file; equal stamps mean unchanged bytes. Times in nanoseconds."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """Take the stamp from a stat result."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def is_settled(self, now_ns: int) -> bool:
+        """Tell whether a later change would surely show in the stamp."""
+        return max(self.mtime_ns, self.ctime_ns) + _SETTLED_NS < now_ns
+
+
+class Index:
+    """A connection to the index file.
+
+    Args:
+        file: where it lies; made anew when absent, corrupt, or of another version.
+        read_only: nothing is written, not even the file.
+    """
+
+    def __init__(self, file: Path, *, read_only: bool = False) -> None:
+        self._file = file
+        self._connection = _open_immutable(file) if read_only else _open(file)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def files(self) -> dict[str, tuple[Stamp, Image]]:
+        """Load all that is known: absolute path → (stamp, image)."""
+        rows = self._read(
+            "SELECT path, size, mtime_ns, ctime_ns, inode, sha256, type, width, height FROM files"
+        )
+        return {
+            path: (Stamp(size, mtime, ctime, inode), Image(sha256, kind, size, width, height))
+            for path, size, mtime, ctime, inode, sha256, kind, width, height in rows
+        }
+
+    def uses(self) -> dict[str, set[str]]:
+        """Load which manifest paths each document named when it was last built."""
+        found: dict[str, set[str]] = {}
+        for document, path in self._read("SELECT document, path FROM uses"):
+            found.setdefault(document, set()).add(path)
+        return found
+
+    def record_files(self, files: Mapping[str, tuple[Stamp, Image]]) -> None:
+        """Remember files: absolute path → (stamp, image)."""
+        if not files:
+            return
+        rows = [
+            (path, *stamp, image.sha256, image.type, image.width, image.height)
+            for path, (stamp, image) in files.items()
+        ]
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)", rows)
+
+    def record_uses(self, uses: Mapping[str, set[str]]) -> None:
+        """Remember what each document of the site names, in place of all that was known."""
+        known = self.uses()
+        changed = [name for name, paths in uses.items() if known.get(name, set()) != paths]
+        outdated = [(name,) for name in (*changed, *(known.keys() - uses.keys()))]
+        rows = [(name, path) for name in changed for path in uses[name]]
+        if not outdated:
+            return
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM uses WHERE document = ?", outdated)
+            connection.executemany("INSERT INTO uses VALUES (?, ?)", rows)
+
+    def _read(self, query: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(query).fetchall()
+        except sqlite3.DatabaseError as error:  # damage that opening the file did not show
+            self._connection.close()
+            self._connection = _open_anew(self._file, error)
+            return []
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        # IMMEDIATE: with a plain BEGIN a second writer is told "locked" at once.
+        self._connection.execute("BEGIN IMMEDIATE")
+        with self._connection:
+            yield self._connection
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return _connect(file)
+    except (sqlite3.OperationalError, OSError) as error:  # no permission, no space, locked
+        return _open_in_memory(file, error)
+    except sqlite3.DatabaseError as error:
+        return _open_anew(file, error)
+
+
+def _open_anew(file: Path, error: Exception) -> sqlite3.Connection:
+    logger.info("%s is made anew: %s", file, error)
+    for suffix in ("", "-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+    try:
+        return _connect(file)
+    except sqlite3.DatabaseError as second:
+        return _open_in_memory(file, second)
+
+
+def _open_in_memory(file: Path, error: Exception) -> sqlite3.Connection:
+    logger.warning("%s cannot be used, so every image is read again: %s", file, error)
+    return _prepare(sqlite3.connect(":memory:", isolation_level=None))
+
+
+def _open_immutable(file: Path) -> sqlite3.Connection:
+    with suppress(sqlite3.DatabaseError):
+        uri = f"{file.absolute().as_uri()}?immutable=1"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        if _version(connection) == _VERSION:
+            return connection
+        connection.close()
+    return _prepare(sqlite3.connect(":memory:", isolation_level=None))
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+    try:
+        return _prepare(connection)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+
+
+def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if _version(connection) == _VERSION:
+        return connection
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        version = _version(connection)  # another process may have been first
+        if version == 0:
+            _create(connection)
+        elif version != _VERSION:
+            raise sqlite3.DatabaseError(f"it has version {version}, not {_VERSION}")
+    return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    with closing(connection.execute("PRAGMA user_version")) as cursor:
+        return int(cursor.fetchone()[0])

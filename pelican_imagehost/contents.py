@@ -1,0 +1,114 @@
+"""Pelican's content objects as documents, and back; knows their every corner."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pelican_imagehost.report import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pelican.contents import Content
+
+    from pelican_imagehost.settings import Settings
+
+__all__ = ["apply", "contents_of", "forget_rendered", "to_document"]
+
+_LISTS = (
+    "articles",
+    "translations",
+    "drafts",
+    "drafts_translations",
+    "hidden_articles",
+    "pages",
+    "hidden_pages",
+    "draft_pages",
+    "hidden_translations",
+    "draft_translations",
+)
+
+
+def contents_of(generator: Any) -> list[Content]:  # noqa: ANN401  articles' or pages' generator
+    """Every document of a generator: published, hidden, drafts, and all their translations."""
+    lists = (getattr(generator, name, ()) for name in _LISTS)
+    return list({id(content): content for contents in lists for content in contents}.values())
+
+
+def to_document(content: Content, settings: Settings) -> Document:
+    """Take what may name images out of a content object."""
+    return Document(
+        content.source_path,
+        lambda: os.path.dirname(content.save_as),
+        tuple(value for _, _, value in _html(content, settings)),
+        tuple(value for _, value in _fields(content, settings)),
+    )
+
+
+def apply(document: Document, content: Content, settings: Settings) -> bool:
+    """Put a rewritten document back into the content object it was taken from.
+
+    Returns:
+        True where anything changed.
+    """
+    changed = False
+    for (owner, name, old), new in zip(list(_html(content, settings)), document.html, strict=True):
+        if new != old:
+            changed = True
+            _set_html(content, owner, name, old, new)
+    for (name, old), new in zip(list(_fields(content, settings)), document.fields, strict=True):
+        if new != old:
+            changed = True
+            _set_field(content, name, old, new)
+    return changed
+
+
+def forget_rendered(contents: Iterable[Content]) -> None:
+    """Drop what Pelican memoised of contents, in case another plugin looked before us.
+
+    `get_content` and `get_summary` keep results in a cache of the whole class.
+    """
+    changed = {id(content): content for content in contents}
+    for kind in {type(content) for content in changed.values()}:
+        for method in (kind.get_content, kind.get_summary):
+            for key in [key for key in method.cache if id(key[0]) in changed]:
+                del method.cache[key]
+
+
+def _html(content: Content, settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield (owner, name, text) of each piece of HTML; owner "" is the object itself."""
+    if isinstance(content._content, str):  # noqa: SLF001  Pelican's plugins' way to the text
+        yield "", "_content", content._content  # noqa: SLF001
+    for name, value in content.metadata.items():
+        if name.lower() in settings.formatted_fields and isinstance(value, str):
+            yield "metadata", name, value
+    summary = getattr(content, "_summary", None)
+    if isinstance(summary, str):
+        yield "", "_summary", summary
+
+
+def _set_html(content: Content, owner: str, name: str, old: str, new: str) -> None:
+    if owner:
+        content.metadata[name] = new
+        if name.lower() != "summary" and getattr(content, name.lower(), None) == old:
+            setattr(content, name.lower(), new)
+    else:
+        setattr(content, name, new)
+
+
+def _fields(content: Content, settings: Settings) -> Iterator[tuple[str, str]]:
+    fields = settings.metadata_fields - settings.formatted_fields
+    for name, value in content.metadata.items():
+        if name.lower() in fields:
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, str):
+                    yield name, item
+
+
+def _set_field(content: Content, name: str, old: str, new: str) -> None:
+    value = content.metadata[name]
+    changed = [new if item == old else item for item in value] if isinstance(value, list) else new
+    if getattr(content, name.lower(), None) == value:
+        setattr(content, name.lower(), changed)
+    content.metadata[name] = changed

@@ -1,0 +1,107 @@
+"""Compare a site built without the plugin and with it, file by file, byte by byte.
+
+    python tests/comparison.py SITE_FOLDER [SETTINGS_FILE]
+
+builds a site twice and prints every difference that is not an image's address. The
+law: in a page nothing changes but references to images, and each of those becomes the
+address of the very bytes that it meant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote
+
+__all__ = ["Replacement", "compare_outputs"]
+
+_ADDRESS = r"[0-9a-f]{2}/([0-9a-f]{64})\.(?:avif|gif|jpg|png|svg|webp)"
+_TEXTS = {".html", ".xml", ".txt"}
+
+Replacement = tuple[str, str, str]  # page, reference as written, SHA-256 of its address
+
+
+def compare_outputs(plain: Path, hosted: Path, prefix: str) -> tuple[list[Replacement], list[str]]:
+    """Compare two outputs.
+
+    Args:
+        plain: output of a build without the plugin.
+        hosted: output of the same build with it.
+        prefix: a pattern for what stands before an image's key in its address.
+
+    Returns:
+        The references replaced, and all other differences, a line each. An image that is
+        only in `plain` is no difference: the host has it.
+    """
+    replaced: list[Replacement] = []
+    differences: list[str] = []
+    for name in sorted(_files(plain) | _files(hosted)):
+        before, after = plain / name, hosted / name
+        if not before.exists():
+            if not re.fullmatch(f"(?:.*/)?{_ADDRESS}", name):
+                differences.append(f"{name}: only with the plugin")
+        elif not after.exists():
+            if not re.search(r"\.(?:png|jpe?g|gif|webp|avif|svg)$", name, re.IGNORECASE):
+                differences.append(f"{name}: only without the plugin")
+        elif before.read_bytes() != after.read_bytes():
+            found = _replacements(before, after, prefix) if before.suffix in _TEXTS else None
+            if found is None:
+                differences.append(f"{name}: differs in more than addresses")
+            else:
+                replaced += [(name, reference, digest) for reference, digest in found]
+    return replaced, differences
+
+
+def _files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def _replacements(before: Path, after: Path, prefix: str) -> list[tuple[str, str]] | None:
+    """Match one text against the other, whose addresses may stand for anything but markup."""
+    old, new = before.read_text("utf-8"), after.read_text("utf-8")
+    address = re.compile(f"(?:{prefix}){_ADDRESS}")
+    pattern, position = "", 0
+    digests = []
+    for match in address.finditer(new):
+        if old.count(match[0]):
+            continue  # the author wrote this address
+        pattern += re.escape(new[position : match.start()]) + r"([^\"<>]*?)"
+        digests.append(match[1])
+        position = match.end()
+    match_all = re.fullmatch(pattern + re.escape(new[position:]), old, re.DOTALL)
+    return None if match_all is None else list(zip(match_all.groups(), digests, strict=True))
+
+
+def _build(site: Path, settings: str, plugins: str, output: Path) -> None:
+    command = [sys.executable, "-m", "pelican", "-s", settings, "-o", str(output)]
+    subprocess.run([*command, "-e", f"PLUGINS={plugins}"], cwd=site, check=True)
+
+
+def main() -> None:
+    """Build the site named on the command line twice, and say what differs."""
+    site = Path(sys.argv[1]).resolve()
+    settings = sys.argv[2] if len(sys.argv) > 2 else "pelicanconf.py"
+    with tempfile.TemporaryDirectory() as folder:
+        plain, hosted = Path(folder, "plain"), Path(folder, "hosted")
+        _build(site, settings, "[]", plain)
+        _build(site, settings, '["pelican_imagehost"]', hosted)
+        replaced, differences = compare_outputs(plain, hosted, "[^\"'<> ]*?/images/")
+    digests: dict[str, set[str]] = {}
+    for file in site.rglob("*.*"):
+        if file.is_file():
+            digests.setdefault(file.name, set()).add(hashlib.sha256(file.read_bytes()).hexdigest())
+    for page, reference, digest in replaced:
+        name = unquote(unescape(reference)).partition("?")[0].rpartition("/")[2].partition("#")[0]
+        if digest not in digests.get(name, ()):
+            differences.append(f"{page}: {reference} became another file's address")
+    print(*differences, f"{len(replaced)} references replaced", sep="\n")  # noqa: T201  its result
+    sys.exit(bool(differences))
+
+
+if __name__ == "__main__":
+    main()

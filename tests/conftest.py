@@ -1,0 +1,239 @@
+"""What tests share: pictures, sites that real Pelican builds, and disks that fail.
+
+Types for annotations: `if TYPE_CHECKING: from tests.conftest import PictureMaker, Site`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Protocol
+
+import hypothesis
+import PIL.Image
+import pytest
+from pelican.settings import read_settings
+
+from pelican_imagehost.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# A machine that is busy with other tests is no reason to fail one.
+hypothesis.settings.register_profile("imagehost", deadline=None)
+hypothesis.settings.load_profile("imagehost")
+
+_FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}
+_DESCRIPTION = 0x010E  # EXIF: ImageDescription
+_DEFAULTS = {
+    "SITENAME": "Test",
+    "PATH": "content",
+    "OUTPUT_PATH": "output",
+    "TIMEZONE": "UTC",
+    "FEED_ALL_ATOM": None,
+    "CATEGORY_FEED_ATOM": None,
+    "TRANSLATION_FEED_ATOM": None,
+    "AUTHOR_FEED_ATOM": None,
+    "AUTHOR_FEED_RSS": None,
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.markexpr:
+        return
+    full = [item for item in items if item.get_closest_marker("full")]
+    if full:
+        config.hook.pytest_deselected(items=full)
+        items[:] = [item for item in items if item not in full]
+
+
+class Require(Protocol):
+    """Skip unless a condition holds; fail instead where IMAGEHOST_TEST_REQUIRE is set."""
+
+    def __call__(self, condition: object, reason: str) -> None: ...
+
+
+@pytest.fixture
+def require() -> Require:
+    def check(condition: object, reason: str) -> None:
+        if not condition and os.environ.get("IMAGEHOST_TEST_REQUIRE"):
+            pytest.fail(reason)
+        if not condition:
+            pytest.skip(reason)
+
+    return check
+
+
+class PictureMaker(Protocol):
+    """Write an image file; its kind is its suffix's unless given; another seed, other bytes."""
+
+    def __call__(
+        self,
+        path: Path,
+        *,
+        colour: str = "red",
+        size: tuple[int, int] = (40, 30),
+        kind: str | None = None,
+        seed: int = 0,
+    ) -> Path: ...
+
+
+def _draw(kind: str, colour: str, size: tuple[int, int], seed: int) -> bytes:
+    if kind == "svg":
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}">'
+            f'<desc>{seed}</desc><rect width="100%" height="100%" fill="{colour}"/></svg>\n'
+        ).encode()
+    options: dict[str, Any] = {}
+    if seed and kind == "gif":
+        options["comment"] = str(seed).encode()
+    elif seed:
+        options["exif"] = PIL.Image.Exif()
+        options["exif"][_DESCRIPTION] = str(seed)
+    buffer = BytesIO()
+    PIL.Image.new("RGB", size, colour).save(buffer, _FORMATS.get(kind, kind), **options)
+    return buffer.getvalue()
+
+
+def _make_picture(
+    path: Path,
+    *,
+    colour: str = "red",
+    size: tuple[int, int] = (40, 30),
+    kind: str | None = None,
+    seed: int = 0,
+) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_draw(kind or path.suffix[1:].lower(), colour, size, seed))
+    return path
+
+
+@pytest.fixture
+def picture() -> PictureMaker:
+    return _make_picture
+
+
+class Site:
+    """A site's folder, its settings files, and real Pelican to build it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("content/.keep", "")
+        self.write("pelicanconf.py", "")
+        self.configure(**_DEFAULTS)
+
+    def write(self, relative: str, content: str | bytes) -> Path:
+        path = self.root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def picture(
+        self,
+        relative: str,
+        *,
+        colour: str = "red",
+        size: tuple[int, int] = (40, 30),
+        kind: str | None = None,
+        text_seed: int = 0,
+    ) -> Path:
+        return _make_picture(
+            self.root / relative, colour=colour, size=size, kind=kind, seed=text_seed
+        )
+
+    def configure(self, **settings: object) -> None:
+        """Add settings to pelicanconf.py; a later one wins."""
+        with (self.root / "pelicanconf.py").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
+
+    def publishconf(self, **settings: object) -> Path:
+        """Write a publishconf.py as `pelican-quickstart` does, with these settings."""
+        lines = [f"{name} = {value!r}\n" for name, value in settings.items()]
+        start = "import os\nimport sys\nsys.path.append(os.curdir)\nfrom pelicanconf import *\n"
+        return self.write("publishconf.py", start + "".join(lines))
+
+    def build(
+        self, *arguments: str, settings: str = "pelicanconf.py", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `pelican`; with `check`, a failure shows what it said."""
+        output = str(self.root / "output")
+        command = ["-m", "pelican", "content", "-s", settings, "-o", output, *arguments]
+        completed = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.root,
+            env=_environment(),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        if check:
+            assert completed.returncode == 0, completed.stdout + completed.stderr
+        return completed
+
+    def cli(self, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run `pelican-imagehost`, whose bytes count."""
+        return subprocess.run(
+            [sys.executable, "-m", "pelican_imagehost", *arguments],
+            cwd=self.root,
+            env=_environment(),
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+
+    def output(self, relative: str) -> str:
+        return (self.root / "output" / relative).read_text("utf-8")
+
+    def manifest(self) -> list[dict[str, Any]]:
+        """The lines of imagehost.jsonl, in order; none where it is not there."""
+        file = self.root / "imagehost.jsonl"
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def settings(self, file: str = "pelicanconf.py") -> Settings:
+        """Read the settings here, in this process."""
+        return Settings.from_pelican(read_settings(str(self.root / file)), root=self.root)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONWARNINGS": "default", "COLUMNS": "300"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    root = tmp_path / "site"
+    root.mkdir()
+    return Site(root)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, require: Require) -> Iterator[Path]:
+    """A file system of its own with 64 KiB, which root can fill too."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    _mount(require, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder))
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def read_only_folder(tmp_path: Path, require: Require) -> Iterator[Path]:
+    """A folder that nobody can write to, root included; `writable` beside it is the same one."""
+    source, folder = tmp_path / "writable", tmp_path / "read-only"
+    source.mkdir()
+    folder.mkdir()
+    _mount(require, "--bind", str(source), str(folder))
+    _mount(require, "-o", "remount,ro,bind", str(folder))
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _mount(require: Require, *arguments: str) -> None:
+    require(shutil.which("mount"), "there is no mount(8)")
+    completed = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    require(completed.returncode == 0, f"mounting is not permitted: {completed.stderr}")

@@ -1,0 +1,234 @@
+"""The command line: exit codes, and the only place that installs log handlers.
+
+Results go to standard output and all else to standard error, because editors read the
+one and show the other. Exit codes: 0 well, 1 a problem was found, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pelican_imagehost import __version__
+from pelican_imagehost.errors import ImageHostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pelican_imagehost.catalogue import Progress
+    from pelican_imagehost.report import Report
+    from pelican_imagehost.site import Site
+
+__all__ = ["main"]
+
+_settings_option = click.option(
+    "-s",
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Pelican's settings file; pelicanconf.py here when not given.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pelican-imagehost")
+def main() -> None:
+    """Host the local images of a Pelican site under permanent addresses."""
+
+
+def _command(function: Callable[..., int | None]) -> click.Command:
+    """Make a command that knows its site and turns errors into messages and exit codes."""
+
+    @functools.wraps(function)
+    def run(settings_file: Path | None, **options: Any) -> None:  # noqa: ANN401  Click's
+        _start_logging()
+        try:
+            from pelican_imagehost.site import Site
+
+            sys.exit(function(Site(settings_file), **options))
+        except ImageHostError as error:
+            _say(f"error: {error}")
+            sys.exit(1)
+
+    name = function.__name__.rstrip("_")
+    return main.command(name)(_settings_option(run))
+
+
+@_command
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def add(site: Site, files: tuple[Path, ...]) -> None:
+    """Host FILES now and print one address a line, in the order given.
+
+    Made for editors that upload pasted images (Typora: Image Upload, Custom Command).
+    If any file fails, no address is printed and the exit code is 1.
+    """
+    from pelican_imagehost.hosting import ImageHost
+
+    with ImageHost(site.settings, progress=_progress()) as image_host:
+        for hosted in image_host.add(files):
+            click.echo(hosted.url)
+
+
+@_command
+def check(site: Site) -> int:
+    """Report every problem of the site's images; write nothing.
+
+    Each problem is a line `document:line: reference: reason`; the exit code is 1 if
+    there is any.
+    """
+    report, unread = _look(site)
+    for problem in sorted(map(str, report.problems)):
+        click.echo(problem)
+    failed = [source for source in unread if not _is_skipped(site, source)]
+    for source in failed:
+        click.echo(f"{source}: Pelican could not read it; the reason stands above")
+    _say(str(report).replace(" hosted, ", ", ").replace(" new", " not hosted yet"))
+    return 1 if failed else report.exit_code
+
+
+@_command
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def list_(site: Site, *, as_json: bool) -> None:
+    """List the images, their sizes, and which documents use each.
+
+    Documents are those of the last build.
+    """
+    from pelican_imagehost.hosting import ImageHost
+    from pelican_imagehost.listing import list_images, show_images
+
+    with ImageHost(site.settings, dry_run=True) as image_host:
+        uses = image_host.catalogue.index.uses() or _look(site)[0].uses
+        images = list_images(image_host, uses)
+    if as_json:
+        click.echo(json.dumps([entry._asdict() for entry in images], ensure_ascii=False, indent=2))
+    else:
+        show_images(images)
+
+
+@_command
+@click.option("--repair", is_flag=True, help="Set corrupt files aside; store again what is here.")
+def verify(site: Site, *, repair: bool) -> int:
+    """Hash every stored image again; name what is corrupt or missing.
+
+    The exit code is 1 if anything is, and was not repaired.
+    """
+    from pelican_imagehost import maintenance
+    from pelican_imagehost.hosting import ImageHost
+
+    with ImageHost(site.settings, dry_run=not repair) as image_host:
+        catalogue = image_host.catalogue
+        found = maintenance.examine(catalogue, _progress())
+        healed = maintenance.repair(catalogue, found) if repair else {}
+    bad = dict.fromkeys(found.corrupt, "corrupt")
+    bad |= {image.key: f"missing ({path})" for path, image in found.missing.items()}
+    for key, what in bad.items():
+        click.echo(f"{site.settings.relative(catalogue.store.path(key))}: {what}"
+                   f"{', stored again' if key in healed else ''}")  # fmt: skip
+    left = len(bad) - len(healed)
+    _say(f"{found.intact:,} intact, {len(found.corrupt):,} corrupt, {len(found.missing):,} missing"
+         + (f"; {len(healed):,} repaired" if repair else ""))  # fmt: skip
+    return 1 if left else 0
+
+
+@_command
+@click.option("--dry-run", is_flag=True, help="Show what would go; remove nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def gc(site: Site, *, dry_run: bool, yes: bool) -> int:
+    """Remove stored images that no document names any more.
+
+    Shows what would go and how many bytes, and asks first.
+    """
+    from pelican_imagehost import maintenance
+    from pelican_imagehost.hosting import ImageHost
+    from pelican_imagehost.images.identify import readable_size
+    from pelican_imagehost.report import count
+
+    with ImageHost(site.settings, dry_run=dry_run) as image_host:
+        catalogue = image_host.catalogue
+        before = {path for paths in catalogue.index.uses().values() for path in paths}
+        report, unread = _look(site)
+        used = {path for paths in report.uses.values() for path in paths}
+        garbage = maintenance.find_garbage(
+            catalogue, used, site.sources(), site.sources(only=unread)
+        )
+        names = {image.key: path for path, image in garbage.lines.items()}
+        for key, size in garbage.files.items():
+            click.echo(f"{key}  {readable_size(size)}  {names.get(key, '')}".rstrip())
+        total = readable_size(sum(garbage.files.values()))
+        _say(f"{count(len(garbage.files), 'image')}, {total}, named by nothing")
+        if dry_run or not (garbage.files or garbage.lines):
+            return 0
+        if not yes and not click.confirm("Remove them?", err=True):
+            return 1
+        files, size = maintenance.collect(catalogue, garbage, before)
+        _say(f"removed {count(files, 'image')}, {readable_size(size)}")
+    return 0
+
+
+@_command
+@click.argument("document", type=click.Path(path_type=Path))
+def export(site: Site, document: Path) -> int:
+    """Print DOCUMENT with hosted addresses, for pasting elsewhere.
+
+    Only the addresses of images change: code samples, line ends and all else stay as
+    they are, which is proven by rendering before anything is printed.
+    """
+    from pelican_imagehost.exporting import export_document
+    from pelican_imagehost.hosting import ImageHost
+
+    with ImageHost(site.settings, progress=_progress()) as image_host:
+        data, problems = export_document(site, image_host, document)
+    for problem in problems:
+        _say(str(problem))
+    if problems:
+        _say("nothing is exported until these are mended")
+        return 1
+    click.echo(data, nl=False)
+    return 0
+
+
+def _look(site: Site) -> tuple[Report, list[str]]:
+    """See what a build would find: its report, and the sources that gave no document."""
+    from pelican_imagehost.hosting import ImageHost
+
+    documents, unread = site.documents()
+    with ImageHost(site.settings, dry_run=True, progress=_progress()) as image_host:
+        return image_host.host(documents), unread
+
+
+def _is_skipped(site: Site, source: str) -> bool:
+    """Tell whether a document says itself that Pelican shall skip it."""
+    try:
+        return str(site.read(site.settings.content / source)[1].get("status", "")) == "skip"
+    except Exception:  # noqa: BLE001  a reader's failure, which Pelican has reported
+        return False
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+
+    from pelican_imagehost.progress import show_progress
+
+    return functools.partial(show_progress, Console(stderr=True))
+
+
+def _start_logging() -> None:
+    import pelican.log  # noqa: F401  its logger class must be set before any logger is made
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    # What Pelican thinks of settings, a build says; here it would stand before every answer.
+    logging.getLogger("pelican.settings").setLevel(logging.ERROR)
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+
+
+def _say(message: str) -> None:
+    click.echo(f"pelican-imagehost: {message}", err=True)

@@ -1,0 +1,311 @@
+"""The command line, run as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from pelican_imagehost.cli import main
+from tests.test_plugin import HOST, key_of, post
+
+if TYPE_CHECKING:
+    from tests.conftest import Site
+
+
+def files_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file of a folder with its time and length, to see that nothing was written."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+        for path in folder.rglob("*")
+        if "__pycache__" not in path.parts
+    }
+
+
+def said(completed: subprocess.CompletedProcess[bytes]) -> str:
+    return completed.stderr.decode()
+
+
+def test_add_prints_one_address_a_line_in_the_order_given(site: Site) -> None:
+    site.configure(IMAGEHOST_URL=HOST)
+    files = [site.picture(f"content/{name}.png", text_seed=n) for n, name in enumerate("cab", 1)]
+    completed = site.cli("add", *files, files[0], "content/c.png")
+    expected = [f"{HOST}/{key_of(file)}" for file in (*files, files[0], files[0])]
+    assert completed.stdout.decode().splitlines() == expected
+    assert completed.returncode == 0
+    assert not said(completed)
+    assert [line["path"] for line in site.manifest()] == [f"content/{n}.png" for n in "abc"]
+
+
+def test_add_prints_no_address_if_any_file_fails(site: Site) -> None:
+    good = site.picture("content/a.png")
+    bad = site.write("content/b.png", "hello")
+    completed = site.cli("add", good, bad)
+    assert completed.returncode == 1
+    assert completed.stdout == b""
+    assert f"{bad}: is a text file" in said(completed)
+    assert "No such file" in said(site.cli("add", "none.png"))
+
+
+def test_add_hosts_a_file_from_outside_under_the_stores_path(site: Site, tmp_path: Path) -> None:
+    outside = shutil.move(site.picture("content/a.png"), tmp_path / "shot.png")
+    completed = site.cli("add", outside)
+    assert completed.stdout.decode().strip() == f"/images/{key_of(Path(outside))}"
+    assert [line["path"] for line in site.manifest()] == [f"images/{key_of(Path(outside))}"]
+    assert str(tmp_path) not in (site.root / "imagehost.jsonl").read_text("utf-8")
+
+
+def test_check_names_every_problem_and_writes_nothing(site: Site) -> None:
+    site.picture("content/cat.jpg")
+    site.write("content/empty.png", "")
+    site.write("content/broken.md", "Title: x\nDate: yesterday evening\n\n![a](cat.jpg)\n")
+    post(site, "skipped.md", "![a](nowhere.png)", Status="skip")
+    post(site, "a.md", "![a](cat.jpg)\n![a](empty.png)\n\n![a](gone.png)")
+    before = files_of(site.root)
+    completed = site.cli("check")
+    assert completed.returncode == 1
+    assert completed.stdout.decode().splitlines()[:2] == [
+        "content/a.md:5: empty.png: is an empty file",
+        "content/a.md:7: gone.png: no such file (looked in content, content/images)",
+    ]
+    assert "broken.md: Pelican could not read it" in completed.stdout.decode()
+    assert "skipped" not in completed.stdout.decode()
+    assert "1 image, 1 not hosted yet, 2 problems" in said(completed)
+    assert files_of(site.root) == before
+
+
+def test_check_of_a_good_site_is_quiet_and_good(site: Site) -> None:
+    site.picture("content/cat.jpg")
+    post(site, "a.md", "![a](cat.jpg)")
+    completed = site.cli("check")
+    assert (completed.returncode, completed.stdout) == (0, b"")
+
+
+def test_list_shows_images_uses_and_savings(site: Site) -> None:
+    cat = site.picture("content/cat.jpg")
+    site.picture("content/same.jpg")
+    post(site, "a.md", "![a](cat.jpg)")
+    post(site, "b.md", "![a](same.jpg) ![a](cat.jpg)")
+    site.build()
+    listed = json.loads(site.cli("list", "--json").stdout)
+    digest = key_of(cat)[3:67]
+    assert listed == [
+        {
+            "sha256": digest,
+            "type": "jpg",
+            "size": cat.stat().st_size,
+            "width": 40,
+            "height": 30,
+            "url": f"/images/{key_of(cat)}",
+            "paths": ["content/cat.jpg", "content/same.jpg"],
+            "documents": ["content/a.md", "content/b.md"],
+        }
+    ]
+    text = site.cli("list").stdout.decode()
+    assert "content/same.jpg" in text
+    assert "40 × 30" in text
+    assert f"1 image, {cat.stat().st_size} bytes; {cat.stat().st_size} bytes saved" in text
+    shutil.rmtree(site.root / "cache")
+    assert json.loads(site.cli("list", "--json").stdout) == listed
+
+
+def test_verify_names_what_is_corrupt_or_missing_and_repairs_it(site: Site) -> None:
+    cat, dog = site.picture("content/cat.jpg"), site.picture("content/dog.jpg", colour="blue")
+    post(site, "a.md", "![a](cat.jpg) ![a](dog.jpg)")
+    site.build()
+    assert site.cli("verify").returncode == 0
+    stored = site.root / "images" / key_of(cat)
+    stored.chmod(0o644)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"?")
+    (site.root / "images" / key_of(dog)).unlink()
+    completed = site.cli("verify")
+    assert completed.returncode == 1
+    assert completed.stdout.decode().splitlines() == [
+        f"images/{key_of(cat)}: corrupt",
+        f"images/{key_of(dog)}: missing (content/dog.jpg)",
+    ]
+    assert "0 intact, 1 corrupt, 1 missing" in said(completed)
+    assert site.cli("verify", "--repair").returncode == 0
+    assert site.cli("verify").returncode == 0
+    assert stored.read_bytes() == cat.read_bytes()
+    assert (site.root / "images/.corrupt" / stored.name).read_bytes().endswith(b"?")
+
+
+def test_verify_leaves_what_it_cannot_repair_as_a_problem(site: Site) -> None:
+    cat = site.picture("content/cat.jpg")
+    post(site, "a.md", "![a](cat.jpg)")
+    site.build()
+    (site.root / "images" / key_of(cat)).unlink()
+    cat.unlink()
+    assert site.cli("verify", "--repair").returncode == 1
+
+
+def test_gc_removes_only_what_nothing_names_and_asks_first(site: Site) -> None:
+    kept, gone = site.picture("content/kept.jpg"), site.picture("content/gone.jpg", colour="blue")
+    added = site.picture("content/added.jpg", colour="green")
+    hidden = site.picture("content/hidden.jpg", colour="white")
+    post(site, "a.md", "![a](kept.jpg) ![a](gone.jpg) ![a](hidden.jpg)")
+    site.build()
+    address = site.cli("add", added).stdout.decode().strip()
+    post(site, "a.md", f"![a](kept.jpg) ![a]({address})")
+    post(site, "later.md", "![a](hidden.jpg)", Status="skip")
+    store = site.root / "images"
+    completed = site.cli("gc", "--dry-run")
+    assert completed.stdout.decode().splitlines() == [
+        f"{key_of(gone)}  {gone.stat().st_size} bytes  content/gone.jpg"
+    ]
+    assert completed.returncode == 0
+    assert site.cli("gc", stdin=b"n\n").returncode == 1
+    assert (store / key_of(gone)).exists()
+    completed = site.cli("gc", "--yes")
+    assert f"removed 1 image, {gone.stat().st_size} bytes" in said(completed)
+    assert not (store / key_of(gone)).exists()
+    assert all((store / key_of(file)).exists() for file in (kept, added, hidden))
+    assert "content/gone.jpg" not in {line["path"] for line in site.manifest()}
+    site.build()
+    assert site.cli("verify").returncode == 0
+
+
+def test_gc_keeps_what_an_unsettled_line_names(site: Site) -> None:
+    cat = site.picture("content/cat.jpg")
+    post(site, "a.md", "![a](cat.jpg)")
+    site.build()
+    line = site.manifest()[0]
+    other = json.dumps({**line, "sha256": "0" * 64})
+    site.write("imagehost.jsonl", f"{json.dumps(line)}\n{other}\n")
+    post(site, "a.md", "nothing")
+    assert site.cli("gc", "--yes").returncode == 0
+    assert (site.root / "images" / key_of(cat)).exists()
+
+
+DOCUMENT = """\
+Title: Cats
+Date: 2024-01-01
+Image: cat.jpg
+
+![a](cat.jpg) `![code](cat.jpg)` [r][big]
+
+    ![code](cat.jpg)
+
+<img src='my%20cat.jpg'> ![a](<my cat.jpg> "t")
+
+[big]: cat.jpg
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no BOM", "BOM"])
+def test_export_changes_addresses_and_nothing_else(site: Site, end: str, mark: str) -> None:
+    cat, other = site.picture("content/cat.jpg"), site.picture("content/my cat.jpg", colour="blue")
+    site.configure(IMAGEHOST_URL=HOST)
+    text = mark + DOCUMENT.replace("\n", end)
+    site.write("content/a.md", text)
+    completed = site.cli("export", "content/a.md")
+    first, second = f"{HOST}/{key_of(cat)}", f"{HOST}/{key_of(other)}"
+    expected = (
+        text.replace("Image: cat.jpg", f"Image: {first}")
+        .replace("![a](cat.jpg)", f"![a]({first})")
+        .replace("[big]: cat.jpg", f"[big]: {first}")
+        .replace("'my%20cat.jpg'", f"'{second}'")
+        .replace("<my cat.jpg>", f"<{second}>")
+    )
+    assert completed.stdout.decode() == expected, said(completed)
+    assert completed.returncode == 0
+
+
+def test_export_refuses_rather_than_print_half(site: Site) -> None:
+    site.configure(IMAGEHOST_URL=HOST)
+    post(site, "a.md", "![a](gone.jpg)")
+    site.write("content/a.rst", "x\n#\n")
+    completed = site.cli("export", "content/a.md")
+    assert (completed.returncode, completed.stdout) == (1, b"")
+    assert "content/a.md:4: gone.jpg: no such file" in said(completed)
+    assert "only Markdown and HTML" in said(site.cli("export", "content/a.rst"))
+    assert "No such file" in said(site.cli("export", "content/none.md"))
+
+
+def test_export_needs_an_address_that_works_elsewhere(site: Site) -> None:
+    post(site, "a.md", "text")
+    assert "need IMAGEHOST_URL or SITEURL" in said(site.cli("export", "content/a.md"))
+
+
+def test_a_settings_file_elsewhere_names_its_own_site(site: Site, tmp_path: Path) -> None:
+    cat = site.picture("content/cat.jpg")
+    completed = subprocess.run(
+        [sys.executable, "-m", "pelican_imagehost", "add", "-s", site.root / "pelicanconf.py", cat],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert completed.stdout.decode().strip() == f"/images/{key_of(cat)}"
+    assert (site.root / "images" / key_of(cat)).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 +", "SyntaxError"),
+        ("PATH = 'nowhere'", "path containing the content"),
+        ("IMAGEHOST_STRIKT = 1", "did you mean IMAGEHOST_STRICT?"),
+        ("IMAGEHOST_MAX_BYTES = '10 MB'", "a whole number of bytes above 0; found '10 MB'"),
+    ],
+)
+def test_settings_that_cannot_be_used_get_a_sentence(site: Site, text: str, expected: str) -> None:
+    with (site.root / "pelicanconf.py").open("a") as file:
+        file.write(text + "\n")
+    completed = site.cli("check")
+    assert completed.returncode == 1
+    assert expected in said(completed)
+    assert "Traceback" not in said(completed)
+
+
+def test_without_a_site_a_sentence_says_where_to_go(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pelican_imagehost", "list"]
+    completed = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert completed.returncode == 1
+    assert "name it with -s" in said(completed)
+
+
+def test_every_command_is_documented_in_the_readme() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    for name, command in main.commands.items():
+        assert f"`pelican-imagehost {name}" in readme, name
+        assert command.help
+        assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
+
+
+def test_a_terminal_gets_a_progress_bar_and_a_pipe_does_not(site: Site) -> None:
+    names = [site.picture(f"content/{n}.png", text_seed=n).name for n in range(12)]
+    for name in names:
+        with (site.root / "content" / name).open("ab") as file:
+            file.write(os.urandom(9_500_000))
+    post(site, "a.md", " ".join(f"![a]({name})" for name in names))
+    quiet = site.build()
+    assert "Hosting images" not in quiet.stdout + quiet.stderr
+    shutil.rmtree(site.root / "images")
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pelican_imagehost", "add", *(f"content/{n}" for n in names)],
+        cwd=site.root, stdout=subprocess.PIPE, stderr=child, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(child)
+    shown = b""
+    try:
+        while chunk := os.read(parent, 65_536):
+            shown += chunk
+    except OSError:  # the terminal is gone with its last process
+        pass
+    stdout, _ = process.communicate()
+    assert len(stdout.splitlines()) == 12
+    assert re.search(rb"Hosting images", shown)
+    os.close(parent)

@@ -1,0 +1,96 @@
+"""Sites of a given size, the same for every benchmark."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["make_picture", "make_site"]
+
+# fmt: off
+_WORDS = [
+    "pelican", "harbour", "morning", "light", "water", "wing", "slow", "bright", "salt", "wind",
+    "over", "under", "between", "letter", "paper", "stone", "bread", "quiet", "window", "table",
+]
+# fmt: on
+
+_SETTINGS = """
+SITENAME = "Benchmark"
+SITEURL = "https://blog.example.com"
+PATH = "content"
+TIMEZONE = "UTC"
+LOAD_CONTENT_CACHE = True
+CACHE_CONTENT = True
+CACHE_PATH = "cache"
+OUTPUT_PATH = "output"
+DEFAULT_PAGINATION = 10
+STATIC_PATHS = {static}
+PLUGINS = {plugins}
+"""
+
+
+def make_picture(number: int, size: int) -> bytes:
+    """Make a PNG of exactly `size` bytes (at least 100) that no other number makes."""
+    header = struct.pack(">IIBBBBB", 64, 48, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes([number % 256, number // 256 % 256, 7] * 64) * 48)
+    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels)
+    padding = size - 8 - len(chunks) - 12 - 12
+    noise = random.Random(number).randbytes(max(padding, 8))  # noqa: S311  only to be unlike
+    return b"\x89PNG\r\n\x1a\n" + chunks + _chunk(b"noIz", noise) + _chunk(b"IEND", b"")
+
+
+def make_site(
+    root: Path, *, posts: int, images: int, layout: str = "beside", size: int = 30_000
+) -> None:
+    """Write a blog.
+
+    Args:
+        root: an empty folder.
+        posts: number of posts, each about 5 KB of Markdown.
+        images: number of images, named by the posts in turn, each once.
+        layout: `beside` the posts, or `static`, below `content/images` (a STATIC_PATHS).
+        size: bytes of each image.
+    """
+    chooser = random.Random(1)  # noqa: S311  the same site every time
+    names: list[list[str]] = [[] for _ in range(posts)]
+    for number in range(images):
+        post = number % posts
+        folder = f"content/{post // 50:03}" if layout == "beside" else "content/images"
+        file = root / folder / f"picture-{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(make_picture(number, size))
+        names[post].append(file.name if layout == "beside" else f"/images/{file.name}")
+    for post in range(posts):
+        file = root / f"content/{post // 50:03}/post-{post}.md"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(_post(post, names[post], chooser))
+
+
+def configure(root: Path, name: str, *, plugins: list[str], layout: str, more: str = "") -> str:
+    """Write a settings file; its name is returned."""
+    static = ["images"] if layout == "static" else []
+    text = _SETTINGS.format(static=static, plugins=plugins).replace('"output"', f'"output-{name}"')
+    text = text.replace('"cache"', f'"cache-{name}"')
+    (root / f"{name}.py").write_text(text + more)
+    return f"{name}.py"
+
+
+def _post(number: int, images: list[str], chooser: random.Random) -> str:
+    paragraphs = [" ".join(chooser.choices(_WORDS, k=90)) for _ in range(8)]
+    for position, name in enumerate(images):
+        paragraphs.insert(2 * position + 1, f"![A picture {position}]({name})")
+    date = f"20{10 + number % 15:02}-{1 + number % 12:02}-{1 + number % 28:02}"
+    head = (
+        f"Title: Post {number}\nDate: {date}\nTags: group-{number % 20}-x, kind-{number % 7}-x\n\n"
+    )
+    return head + "\n\n".join(paragraphs) + "\n"
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)

@@ -1,0 +1,72 @@
+"""Timing whole processes, side by side in one run, because machines are noisy."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["Cost", "compare", "ratio", "run"]
+
+
+class Cost(NamedTuple):
+    """Seconds that a process and its children took."""
+
+    wall: float
+    cpu: float
+
+
+def run(command: Sequence[str], folder: Path) -> Cost:
+    """Run a command to its end, which must be a good one."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env=_environment()
+    )
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def compare(
+    commands: Mapping[str, Callable[[], Cost]], *, rounds: int, warm: bool = True
+) -> dict[str, list[Cost]]:
+    """Run each command in turn, round by round; a first round does not count if `warm`."""
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
+    for number in range(rounds + warm):
+        for name, command in commands.items():
+            cost = command()
+            if number >= warm:
+                costs[name].append(cost)
+    return costs
+
+
+def ratio(costs: dict[str, list[Cost]], name: str, base: str, figure: str = "cpu") -> float:
+    """The median over rounds of one command's figure to another's."""
+    pairs = zip(_figures(costs[name], figure), _figures(costs[base], figure), strict=True)
+    return statistics.median(a / b for a, b in pairs)
+
+
+def median(costs: list[Cost], figure: str = "cpu") -> float:
+    """The median of a figure."""
+    return statistics.median(_figures(costs, figure))
+
+
+def _figures(costs: list[Cost], figure: str) -> list[float]:
+    return [cost._asdict()[figure] for cost in costs]
+
+
+def _environment() -> dict[str, str]:
+    # Compiled modules are part of any installation; without them Python's own start-up
+    # would be what is measured.
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

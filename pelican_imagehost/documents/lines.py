@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 __all__ = ["find_line"]
 
+_AFTER = r"(?![\w.%-])"
 _BEFORE = r"""(?:\]\(\s*<?|\]:\s*<?|=\s*["']?|::\s*|^\w+:\s*|,\s*)"""
 
 
@@ -29,7 +30,8 @@ def find_line(source: str, url: str) -> int | None:
     spellings = dict.fromkeys([url, html.escape(url), unquote(url), quote(url, safe="/{}|:?#%")])
     names = "|".join(re.escape(spelling) for spelling in spellings if spelling)
     match = names and (
-        re.search(f"{_BEFORE}(?P<name>{names})", text, re.MULTILINE)
+        re.search(f"{_BEFORE}(?P<name>{names}){_AFTER}", text, re.MULTILINE)
+        or re.search(f"{_BEFORE}(?P<name>{names})", text, re.MULTILINE)
         or re.search(f"(?P<name>{names})", text)
     )
     return text.count("\n", 0, match.start("name")) + 1 if match else None

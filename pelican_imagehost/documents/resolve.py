@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -104,21 +105,35 @@ class Resolver:
             UnreadableImage: it is a folder, or may not be looked at.
         """
         if _PLAIN.fullmatch(url) and not self._settings.ignore:
-            found = self._look(f"{place.folder}/{url}")  # the usual case, and three times faster
-            if found is not None:
-                return found
+            with suppress(OutsideSite, UnreadableImage):  # the search below decides
+                found = self._look(f"{place.folder}/{url}")  # the usual case, three times faster
+                if found is not None:
+                    return found
         local = self._localise(url.strip(_SPACE))
         if local is None:
             return None
         path, suffix = _split(local)
-        found = self._stored(path) or self._search(path, place)
-        if found is None and suffix:  # "C# notes.png": the # belongs to the name
-            found, suffix = self._search(local, place), ""
+        stored = self._stored(path)
+        found = stored._replace(suffix=suffix) if stored else self._find(path, suffix, place)
         if found is None:
-            if self._in_theme(path) or self._on_host(url):
+            if self._in_theme(path, place) or self._on_host(url):
                 return None
             raise self._missing(path, place)
-        return found._replace(suffix=suffix)
+        return found
+
+    def _find(self, path: str, suffix: str, place: Place) -> Location | None:
+        found, failure = None, None
+        try:
+            found = self._search(path, place)
+        except (OutsideSite, UnreadableImage) as error:
+            failure = error
+        if found is not None:
+            return found._replace(suffix=suffix)
+        # "C# notes.png": the # belongs to the name
+        whole = self._search(path + suffix, place) if suffix else None
+        if whole is None and failure is not None:
+            raise failure
+        return whole
 
     def _localise(self, url: str) -> str | None:
         """Strip what says "this site" from a URL; None where it says another."""
@@ -141,8 +156,8 @@ class Resolver:
 
     def _stored(self, path: str) -> Location | None:
         """Take an address of the store itself, `…/ab/ab12….jpg`, which `add` printed once."""
-        match = KEY.search(path, path.rfind("/", 0, path.rfind("/")) + 1)
-        if match is None or match.end() != len(path):
+        match = KEY.fullmatch(path, path.rfind("/", 0, path.rfind("/")) + 1)
+        if match is None:
             return None
         file = f"{self._settings.store}/{match[0]}"
         name = self._settings.relative(file)
@@ -217,7 +232,9 @@ class Resolver:
         return Location(path, "", None, "") if path in self._known else None
 
     def _open_folder(self, directory: str) -> _Folder:
-        real = os.path.realpath(directory) if "\0" not in directory else directory
+        real = directory
+        with suppress(ValueError):  # a NUL, or half a character
+            real = os.path.realpath(directory)
         path = os.path.relpath(directory, self._settings.root).replace(os.sep, "/")
         folder = _Folder(real, "" if path == "." else path, self._is_inside(real))
         self._folders[directory] = folder
@@ -233,14 +250,19 @@ class Resolver:
             "add its folder to IMAGEHOST_SEARCH_PATHS if it may be published"
         )
 
-    def _in_theme(self, path: str) -> bool:
+    def _in_theme(self, path: str, place: Place) -> bool:
         """Tell whether the theme's own files, which Pelican copies, have the path."""
+        bases = self._bases(unquote(path), place)
+        names = {
+            os.path.normpath(name).lstrip("/") for root, name in bases if root == self._roots[0]
+        }
         prefix = f"{self._settings.theme_prefix}/"
-        name = unquote(path).lstrip("/")
-        if not name.startswith(prefix) or "\0" in name:
-            return False
-        name = name[len(prefix) :]
-        return any((folder / name).is_file() for folder in self._settings.theme_static)
+        return any(
+            os.path.isfile(folder / name.removeprefix(prefix))
+            for name in names
+            if name.startswith(prefix)
+            for folder in self._settings.theme_static
+        )
 
     def _missing(self, path: str, place: Place) -> MissingImage:
         name = unquote(path).rpartition("/")[2]
@@ -268,7 +290,9 @@ class Resolver:
             self._names = {}
             for root in self._roots:
                 for folder, folders, names in os.walk(root):
-                    folders[:] = [f for f in folders if Path(folder, f) != self._settings.store]
+                    if Path(folder) == self._settings.store:
+                        folders.clear()
+                        continue
                     for name in filter(has_image_suffix, names):
                         self._names.setdefault(name, []).append(folder)
         return self._names

@@ -8,7 +8,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import CorruptImage, ImageTooLarge, UnsupportedImage
-from pelican_imagehost.images import svg
+from pelican_imagehost.images import avif, svg
 
 if TYPE_CHECKING:
     from pelican_imagehost.settings import Limits
@@ -102,6 +102,8 @@ def _sniff(data: bytes) -> str:
     if match is not None:
         kind: str = match.extension
         return _TYPES.get(kind, kind)
+    if data[4:12] == b"ftypavis":  # an image sequence, which `filetype` does not know
+        return "avif"
     if data.startswith(_LFS):
         raise CorruptImage("is a Git LFS pointer, not the image; run `git lfs pull`")
     if svg.looks_like_svg(data):
@@ -132,7 +134,12 @@ def _measure(data: bytes, kind: str) -> tuple[int, int]:
     import imagesize  # noqa: PLC0415  as above
 
     try:
-        width, height = imagesize.get(io.BytesIO(data))
+        if kind == "avif":
+            width, height = avif.measure(data)
+        elif kind == "gif":  # imagesize takes the sides for signed numbers
+            width, height = struct.unpack("<HH", data[6:10])
+        else:
+            width, height = imagesize.get(io.BytesIO(data))
     except (ValueError, struct.error, IndexError, OverflowError):
         width = height = -1
     if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):

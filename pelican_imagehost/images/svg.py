@@ -20,8 +20,8 @@ __all__ = ["inspect", "looks_like_svg"]
 
 _SAMPLE = 65_536
 _ROOT = re.compile(
-    rb"""\A(?:\xef\xbb\xbf)?\s*
-    (?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE\s+svg[^\[>]*(?:\[.*?\]\s*)?>\s*)*
+    rb"""\A(?:\xef\xbb\xbf)?\s*+
+    (?:(?><\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+svg[^\[>]*(?:\[.*?\]\s*)?>)\s*+)*+
     <(?:[\w.-]+:)?svg[\s>/]""",
     re.VERBOSE | re.DOTALL,
 )
@@ -40,9 +40,12 @@ _ACTIVE = frozenset(
     ]
 )
 _LINKS = frozenset(["href", "src"])
-_CSS_URL = re.compile(r"url\(\s*[\"']?\s*(?!\s*[\"']?(?:#|data:))|@import", re.IGNORECASE)
+_CSS_URL = re.compile(r"url\(\s*+[\"']?+\s*+(?!#|data:)|@import|image-set\(|\bsrc\(", re.IGNORECASE)
+_XHTML = "http://www.w3.org/1999/xhtml"
+_DATA_IMAGES = frozenset(["image", "feimage"])  # they run no script (SVG 2, section 2.2)
 _LENGTH = re.compile(
-    r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in|)\s*", re.IGNORECASE
+    r"\s*((?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?:e[+-]?[0-9]++)?)\s*(px|pt|pc|mm|cm|in|)\s*",
+    re.IGNORECASE,
 )
 _UNITS = {"px": 1.0, "": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 _DEFAULT_SIZE = (300, 150)  # CSS 2.2, section 10.3.2: a replaced element without a size
@@ -72,6 +75,8 @@ def inspect(data: bytes) -> tuple[int, int]:
     inspector = _Inspector()
     try:
         inspector.parser.Parse(data, True)
+    except (LookupError, ValueError) as error:  # expat's handler of unknown encodings
+        raise UnsupportedImage(f"is an SVG in an encoding that cannot be read: {error}") from None
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
         raise CorruptImage(f"is no well-formed SVG: {reason}, line {error.lineno}") from None
@@ -83,13 +88,14 @@ class _Inspector:
 
     def __init__(self) -> None:
         self.root: Mapping[str, str] = {}
-        self.style: list[str] | None = None
+        self.styles: list[list[str]] = []  # of each open <style>, the text so far
         self.depth = 0
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
         self.parser.EntityDeclHandler = self._entity
+        self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.ProcessingInstructionHandler = self._instruction
 
     def _refuse(self, what: str) -> UnsupportedImage:
@@ -106,12 +112,14 @@ class _Inspector:
         if name in _ACTIVE:
             raise self._refuse(f"<{tag}>")
         if name == "style":
-            self.style = []
+            self.styles.append([])
         for attribute, value in attributes.items():
             self._check_attribute(name, _local(attribute), value)
 
     def _check_attribute(self, element: str, name: str, value: str) -> None:
         target = "".join(value.split()).lower()
+        if value.strip() == _XHTML:
+            raise self._refuse("parts of HTML")  # <meta>, <img srcset>, … act in an SVG too
         if name.startswith("on"):
             raise self._refuse(f"an event handler ({name})")
         if target.startswith(("javascript:", "vbscript:", "data:text/html")):
@@ -119,26 +127,29 @@ class _Inspector:
         if (
             name in _LINKS
             and element != "a"
-            and not target.startswith(("#", "data:image/"))
             and target
+            and not target.startswith("#")
+            and not (element in _DATA_IMAGES and target.startswith("data:image/"))
         ):
             raise self._refuse(f"a reference to another file ({value[:80]})")
-        if name == "attributename" and target.removeprefix("xlink:") in {"href", "src"}:
+        if name == "attributename" and _local(target) in _LINKS:
             raise self._refuse("an animated address")
         if "(" in value and _CSS_URL.search(_css(value)):
             raise self._refuse(f"a reference to another file ({value[:80]})")
 
     def _end(self, tag: str) -> None:
         self.depth -= 1
-        if self.style is not None and _local(tag) == "style":
-            sheet = _css("".join(self.style))
-            self.style = None
-            if _CSS_URL.search(sheet):
-                raise self._refuse("a style sheet that refers to another file")
+        if _local(tag) == "style" and _CSS_URL.search(_css("".join(self.styles.pop()))):
+            raise self._refuse("a style sheet that refers to another file")
 
     def _text(self, text: str) -> None:
-        if self.style is not None:
-            self.style.append(text)
+        for style in self.styles:
+            style.append(text)
+
+    def _doctype(self, name: str, system: str | None, public: str | None, subset: int) -> None:  # noqa: ARG002  expat's signature
+        # For XHTML's identifiers browsers know `&colon;`, which expat passes over.
+        if public is not None and "//DTD SVG" not in public:
+            raise self._refuse(f"a document type that is no SVG's ({public[:80]})")
 
     def _entity(  # noqa: PLR0913, PLR0917  expat's signature
         self,
@@ -164,8 +175,11 @@ def _local(name: str) -> str:
 
 
 def _css(text: str) -> str:
-    """Resolve comments and escapes, which could hide `url(` (CSS Syntax 3, section 4.3.7)."""
-    text = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
+    """Resolve escapes, which could hide `url(` (CSS Syntax 3, section 4.3.7).
+
+    Comments stay: they cannot part `url(` or `@import`, and what looks like one may stand in a
+    string. What a real one hides is refused as well.
+    """
     return re.sub(
         r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))",
         lambda m: chr(min(int(m[1], 16), 0x10FFFF)) if m[1] else m[2],

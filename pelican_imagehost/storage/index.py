@@ -73,6 +73,7 @@ class Index:
 
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
         self._file = file
+        self._read_only = read_only
         self._connection = _open_immutable(file) if read_only else _open(file)
 
     def close(self) -> None:
@@ -104,7 +105,7 @@ class Index:
             (path, *stamp, image.sha256, image.type, image.width, image.height)
             for path, (stamp, image) in files.items()
         ]
-        with self._transaction() as connection:
+        with self._recording() as connection:
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)", rows)
 
     def record_uses(self, uses: Mapping[str, set[str]]) -> None:
@@ -115,7 +116,7 @@ class Index:
         rows = [(name, path) for name in changed for path in uses[name]]
         if not outdated:
             return
-        with self._transaction() as connection:
+        with self._recording() as connection:
             connection.executemany("DELETE FROM uses WHERE document = ?", outdated)
             connection.executemany("INSERT INTO uses VALUES (?, ?)", rows)
 
@@ -124,15 +125,19 @@ class Index:
             return self._connection.execute(query).fetchall()
         except sqlite3.DatabaseError as error:  # damage that opening the file did not show
             self._connection.close()
-            self._connection = _open_anew(self._file, error)
+            self._connection = _in_memory() if self._read_only else _open_anew(self._file, error)
             return []
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        # IMMEDIATE: with a plain BEGIN a second writer is told "locked" at once.
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:
-            yield self._connection
+    def _recording(self) -> Iterator[sqlite3.Connection]:
+        """Write in one transaction; what cannot be written is not remembered, no more."""
+        try:
+            # IMMEDIATE: with a plain BEGIN a second writer is told "locked" at once.
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield self._connection
+        except sqlite3.DatabaseError as error:
+            logger.warning("%s cannot be written, so images are read again: %s", self._file, error)
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -147,16 +152,20 @@ def _open(file: Path) -> sqlite3.Connection:
 
 def _open_anew(file: Path, error: Exception) -> sqlite3.Connection:
     logger.info("%s is made anew: %s", file, error)
-    for suffix in ("", "-wal", "-shm"):
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
     try:
+        for suffix in ("", "-wal", "-shm"):
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
         return _connect(file)
-    except sqlite3.DatabaseError as second:
+    except (sqlite3.DatabaseError, OSError) as second:
         return _open_in_memory(file, second)
 
 
 def _open_in_memory(file: Path, error: Exception) -> sqlite3.Connection:
     logger.warning("%s cannot be used, so every image is read again: %s", file, error)
+    return _in_memory()
+
+
+def _in_memory() -> sqlite3.Connection:
     return _prepare(sqlite3.connect(":memory:", isolation_level=None))
 
 
@@ -167,7 +176,7 @@ def _open_immutable(file: Path) -> sqlite3.Connection:
         if _version(connection) == _VERSION:
             return connection
         connection.close()
-    return _prepare(sqlite3.connect(":memory:", isolation_level=None))
+    return _in_memory()
 
 
 def _connect(file: Path) -> sqlite3.Connection:

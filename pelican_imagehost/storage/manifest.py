@@ -10,6 +10,7 @@ path may stand on two of them until someone who has the file settles it.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ManifestConflict, ManifestError
@@ -46,6 +47,7 @@ class Manifest:
         self._extras: dict[str, dict[str, Any]] = {}
         self._kept: list[str] = []
         self._conflicting: dict[str, list[str]] = {}
+        self._numbers: dict[str, int] = {}
 
     def __contains__(self, path: object) -> bool:
         """Tell whether any line names a path."""
@@ -91,7 +93,10 @@ class Manifest:
         for path, image in images.items():
             self.images[path] = image
             self.conflicts.pop(path, None)
-            self._conflicting.pop(path, None)
+            for line in self._conflicting.pop(path, ()):
+                _, settled, extras = _read(json.loads(line))
+                if settled == image:
+                    self._extras.setdefault(path, {}).update(extras)
         for path in drop:
             self.images.pop(path, None)
         text = self._text()
@@ -119,8 +124,9 @@ class Manifest:
             self._conflict(number, path, image, extras)
             return
         self.images[path] = image
+        self._numbers.setdefault(path, number)
         if extras:
-            self._extras[path] = extras
+            self._extras.setdefault(path, {}).update(extras)
 
     def _conflict(self, number: int, path: str, image: Image, extras: dict[str, Any]) -> None:
         lines = self._conflicting.setdefault(path, [])
@@ -129,8 +135,8 @@ class Manifest:
             lines.append(_line(path, known, self._extras.pop(path, {})))
         lines.append(_line(path, image, extras))
         self.conflicts[path] = ManifestConflict(
-            f"{self.file.name} gives {path} two images (again in line {number}) and the file is "
-            "not here to tell; keep the right line, or put the file back and build"
+            f"{self.file.name} gives {path} two images (lines {self._numbers[path]} and {number}) "
+            "and the file is not here to tell; keep the right line, or put the file back and build"
         )
 
     def _text(self) -> str:
@@ -147,9 +153,9 @@ def _parse(lines: list[str]) -> list[object]:
     """Parse all lines at once, which is six times faster, or each by itself if one is bad."""
     try:
         records = json.loads("[" + ",".join(line or "null" for line in lines) + "]")
-    except ValueError:
+    except (ValueError, RecursionError):
         records = None
-    if isinstance(records, list) and len(records) == len(lines):
+    if isinstance(records, list) and len(records) == len(lines) and _are_whole(lines):
         return records
     return [_parse_line(line) for line in lines]
 
@@ -159,6 +165,13 @@ def _parse_line(line: str) -> object:
         return json.loads(line)
     except ValueError as error:
         return error
+    except RecursionError:
+        return ValueError("too many brackets")
+
+
+def _are_whole(lines: list[str]) -> bool:
+    """Tell whether no line holds two records, which could make up for one on two lines."""
+    return not any(re.search(r"\}\s*,\s*\{", line) for line in lines)
 
 
 def _read(record: object) -> tuple[str, Image, dict[str, Any]]:
@@ -199,4 +212,9 @@ def _check(path: object, image: Image) -> None:
 
 def _line(path: str, image: Image, extras: Mapping[str, Any]) -> str:
     record = {"path": path, **image._asdict(), **extras}
-    return json.dumps(record, ensure_ascii=False)
+    line = json.dumps(record, ensure_ascii=False)
+    try:
+        line.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # half a character, which JSON can spell and UTF-8 cannot
+        return json.dumps(record)
+    return line

@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pelican_imagehost.errors import ManifestConflict, ManifestError
+from pelican_imagehost.images.identify import Image
+from pelican_imagehost.storage.manifest import Manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def describe(name: str) -> Image:
+    return Image(hashlib.sha256(name.encode()).hexdigest(), "jpg", 100, 40, 30)
+
+
+def line(path: str, name: str, **extras: object) -> str:
+    record = {"path": path, **describe(name)._asdict(), **extras}
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "imagehost.jsonl"
+
+
+def write(file: Path, *lines: str) -> Manifest:
+    file.write_bytes("".join(lines).encode(errors="surrogateescape"))
+    return Manifest.load(file)
+
+
+def read(file: Path) -> str:
+    return file.read_bytes().decode()
+
+
+CAT = line("cat.jpg", "cat")
+DOG = line("dog.jpg", "dog")
+
+
+def test_a_manifest_that_is_not_there_is_empty_and_is_made_by_an_update(file: Path) -> None:
+    manifest = Manifest.load(file)
+    assert not manifest.images
+    assert "cat.jpg" not in manifest
+    assert not manifest.update({})
+    assert not file.exists()
+    assert manifest.update({"cat.jpg": describe("cat")})
+    assert read(file) == CAT
+
+
+def test_a_line_is_what_it_is_documented_to_be(file: Path) -> None:
+    Manifest.load(file).update({"cat.jpg": describe("cat")})
+    digest = describe("cat").sha256
+    assert read(file) == (
+        f'{{"path": "cat.jpg", "sha256": "{digest}", "type": "jpg", '
+        '"size": 100, "width": 40, "height": 30}\n'
+    )
+
+
+def test_lines_are_sorted_by_path(file: Path) -> None:
+    Manifest.load(file).update({"b.jpg": describe("b"), "ä.jpg": describe("ä")})
+    Manifest.load(file).update({"a.jpg": describe("a"), "B.jpg": describe("B")})
+    assert [json.loads(text)["path"] for text in read(file).splitlines()] == [
+        "B.jpg",
+        "a.jpg",
+        "b.jpg",
+        "ä.jpg",
+    ]
+
+
+images = st.builds(
+    Image,
+    st.binary(min_size=32, max_size=32).map(bytes.hex),
+    st.sampled_from(["avif", "gif", "jpg", "png", "svg", "webp"]),
+    st.integers(1, 10**12),
+    st.integers(1, 2**31),
+    st.integers(1, 2**31),
+)
+paths = st.text(min_size=1, max_size=20) | st.sampled_from(
+    ["猫.jpg", 'a"b\\c.jpg', "a\nb", "\u2028"]
+)
+
+
+@given(known=st.dictionaries(paths, images, max_size=8))
+def test_what_is_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, known: dict[str, Image]
+) -> None:
+    file = tmp_path_factory.mktemp("manifest") / "imagehost.jsonl"
+    Manifest.load(file).update(known)
+    manifest = Manifest.load(file)
+    assert manifest.images == known
+    assert not manifest.errors
+    assert all(path in manifest for path in known)
+    assert not manifest.update(known)
+
+
+def test_a_name_that_is_no_unicode_survives(file: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    Manifest.load(file).update({name: describe("cat")})
+    assert b"caf\xe9.jpg" in file.read_bytes()
+    assert Manifest.load(file).images == {name: describe("cat")}
+
+
+def test_a_lone_surrogate_in_a_line_stops_no_update(file: Path) -> None:
+    manifest = write(file, CAT.replace("cat.jpg", r"cat\ud800.jpg"))
+    assert manifest.update({"dog.jpg": describe("dog")})
+    assert "dog.jpg" in Manifest.load(file)
+
+
+def test_nothing_new_writes_nothing(file: Path) -> None:
+    manifest = write(file, DOG, CAT)  # not sorted: no reason to touch it
+    before = file.stat()
+    assert not manifest.update({"cat.jpg": describe("cat")})
+    assert not manifest.update({}, drop=["bird.jpg"])
+    assert file.stat() == before
+    assert read(file) == DOG + CAT
+
+
+def test_another_image_at_a_path_replaces_its_line(file: Path) -> None:
+    write(file, CAT, DOG).update({"cat.jpg": describe("kitten")})
+    assert read(file) == line("cat.jpg", "kitten") + DOG
+
+
+def test_a_dropped_path_loses_its_line(file: Path) -> None:
+    assert write(file, CAT, DOG).update({}, drop=["cat.jpg"])
+    assert read(file) == DOG
+
+
+def test_unknown_keys_are_kept_after_the_known(file: Path) -> None:
+    kept = line("cat.jpg", "cat", alt="Eine Katze", format=1, variants=[{"width": 20}])
+    write(file, kept).update({"dog.jpg": describe("dog")})
+    assert read(file) == kept + DOG
+
+
+def test_keys_in_another_order_are_read(file: Path) -> None:
+    record = json.loads(CAT)
+    manifest = write(file, json.dumps(dict(sorted(record.items(), reverse=True))))
+    assert manifest.images == {"cat.jpg": describe("cat")}
+
+
+def test_equal_lines_are_joined(file: Path) -> None:
+    manifest = write(file, CAT, DOG, CAT)
+    assert manifest.images.keys() == {"cat.jpg", "dog.jpg"}
+    assert not manifest.conflicts
+    manifest.update({"bird.jpg": describe("bird")})
+    assert read(file) == line("bird.jpg", "bird") + CAT + DOG
+
+
+def test_equal_lines_with_other_unknown_keys_keep_them_all(file: Path) -> None:
+    write(file, line("cat.jpg", "cat", a=1), line("cat.jpg", "cat", b=2)).update(
+        {"dog.jpg": describe("dog")}
+    )
+    assert json.loads(read(file).splitlines()[0]).items() >= {"a": 1, "b": 2}.items()
+
+
+def test_two_images_at_one_path_are_a_conflict_that_names_both_lines(file: Path) -> None:
+    manifest = write(file, CAT, DOG, line("cat.jpg", "kitten"))
+    assert manifest.images == {"dog.jpg": describe("dog")}
+    assert "cat.jpg" in manifest
+    error = manifest.conflicts["cat.jpg"]
+    assert isinstance(error, ManifestConflict)
+    assert "imagehost.jsonl gives cat.jpg two images" in str(error)
+    assert re.findall(r"\b\d+\b", str(error)) == ["1", "3"]
+
+
+def test_a_conflict_is_kept_until_it_is_settled(file: Path) -> None:
+    lines = CAT + line("cat.jpg", "kitten", alt="x") + line("cat.jpg", "cat")
+    manifest = write(file, lines)
+    manifest.update({"dog.jpg": describe("dog")})
+    assert read(file) == lines + DOG
+    assert describe("kitten").sha256 in manifest.unsettled_text()
+    assert describe("cat").sha256 in manifest.unsettled_text()
+
+
+@pytest.mark.parametrize("name", ["cat", "kitten", "tiger"])
+def test_an_update_settles_a_conflict(file: Path, name: str) -> None:
+    manifest = write(file, CAT, line("cat.jpg", "kitten"), DOG)
+    assert manifest.update({"cat.jpg": describe(name)})
+    assert read(file) == line("cat.jpg", name) + DOG
+    assert not manifest.conflicts
+    assert manifest.unsettled_text() == ""
+
+
+def test_a_settled_conflict_keeps_the_unknown_keys_of_the_line_that_was_right(file: Path) -> None:
+    manifest = write(file, line("cat.jpg", "cat", alt="A cat"), line("cat.jpg", "kitten"))
+    manifest.update({"cat.jpg": describe("cat")})
+    assert read(file) == line("cat.jpg", "cat", alt="A cat")
+
+
+BROKEN = {
+    "cut off": (CAT[:40], "is no JSON object"),
+    "a merge marker": ("<<<<<<< HEAD", "is no JSON object.*an unresolved merge"),
+    "a merge's end": (">>>>>>> theirs", "is no JSON object.*an unresolved merge"),
+    "a list": ("[1, 2]", "is no JSON object with path"),
+    "a number": ("7", "is no JSON object with path"),
+    "null": ("null", "is no JSON object with path"),
+    "two records": (CAT[:-1] + "," + DOG[:-1], "is no JSON object"),
+    "no path": (CAT[:-1].replace('"path"', '"name"'), "lacks 'path'"),
+    "no height": (CAT[:-1].replace('"height"', '"tallness"'), "lacks 'height'"),
+    "an empty path": (CAT[:-1].replace("cat.jpg", ""), "has a path that is no text: ''"),
+    "a number for a path": (CAT[:-1].replace('"cat.jpg"', "7"), "has a path that is no text: 7"),
+    "a list for a path": (CAT[:-1].replace('"cat.jpg"', "[]"), "has a path that is no text"),
+    "a short digest": (
+        CAT[:-1].replace(describe("cat").sha256, "abc"),
+        "has a sha256 or type that is none: 'abc'",
+    ),
+    "a number for a digest": (
+        CAT[:-1].replace(f'"{describe("cat").sha256}"', "5"),
+        "has a sha256 or type that is none: 5",
+    ),
+    "an unknown type": (CAT[:-1].replace('"jpg"', '"exe"'), "sha256 or type.*'exe'"),
+    "a path for a type": (CAT[:-1].replace('"jpg"', '"../x"'), "sha256 or type that is none"),
+    "a negative size": (CAT[:-1].replace("100", "-1"), "has a size that is no number above 0: -1"),
+    "a text for a width": (CAT[:-1].replace("40", '"40"'), "has a width that is no number above"),
+    "true for a height": (CAT[:-1].replace("30}", "true}"), "has a height that is no number"),
+    "a fraction": (CAT[:-1].replace("30}", "30.0}"), "has a height that is no number"),
+    "a newer format": (
+        CAT[:-1].replace("30}", '30, "format": 2}'),
+        "has format 2, which a newer pelican-imagehost wrote; upgrade",
+    ),
+    "a newer format of another shape": ('{"format": "b", "images": []}', "has format 'b'"),
+    "bytes that are no text": (os.fsdecode(b"\xff\xfe{}"), "is no JSON object"),
+    "too many brackets": ("[" * 100_000, "is no JSON object"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_line_is_kept_as_it_is_and_reported_with_its_number(file: Path, name: str) -> None:
+    broken, message = BROKEN[name]
+    manifest = write(file, DOG, broken + "\n", CAT)
+    assert manifest.images == {"cat.jpg": describe("cat"), "dog.jpg": describe("dog")}
+    [(number, error)] = manifest.errors
+    assert number == 2
+    assert isinstance(error, ManifestError)
+    with pytest.raises(ManifestError, match=message):
+        raise error
+    assert manifest.unsettled_text() == broken
+    manifest.update({"bird.jpg": describe("bird")})
+    kept = (line("bird.jpg", "bird") + CAT + DOG + broken + "\n").encode(errors="surrogateescape")
+    assert file.read_bytes() == kept
+    assert not manifest.update({"bird.jpg": describe("bird")})
+
+
+def test_a_line_broken_in_two_and_two_joined_in_one_do_not_make_up_for_each_other(
+    file: Path,
+) -> None:
+    cut = CAT.index('"size"') - 2
+    manifest = write(file, CAT[:cut] + "\n" + CAT[cut + 2 :], f"{DOG[:-1]},{DOG}")
+    assert [number for number, _ in manifest.errors] == [1, 2, 3]
+
+
+def test_a_merge_that_was_not_resolved_keeps_both_sides(file: Path) -> None:
+    manifest = write(
+        file,
+        "<<<<<<< HEAD\n",
+        CAT,
+        "=======\n",
+        line("cat.jpg", "kitten"),
+        ">>>>>>> theirs\n",
+        DOG,
+    )
+    assert [number for number, _ in manifest.errors] == [1, 3, 5]
+    assert manifest.conflicts.keys() == {"cat.jpg"}
+    assert manifest.images == {"dog.jpg": describe("dog")}
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(file: Path) -> None:
+    manifest = write(file, "\ufeff", CAT.replace("\n", "\r\n"), DOG.replace("\n", "\r\n"), "\r\n")
+    assert manifest.images.keys() == {"cat.jpg", "dog.jpg"}
+    assert not manifest.errors
+    manifest.update({"bird.jpg": describe("bird")})
+    assert read(file) == line("bird.jpg", "bird") + CAT + DOG
+
+
+def test_a_last_line_without_an_end_and_blank_lines_are_read(file: Path) -> None:
+    manifest = write(file, "\n  \n", CAT, "\t\n", DOG[:-1])
+    assert manifest.images.keys() == {"cat.jpg", "dog.jpg"}
+    assert not manifest.errors
+    manifest.update({"bird.jpg": describe("bird")})
+    assert read(file) == line("bird.jpg", "bird") + CAT + DOG
+
+
+def test_what_another_process_wrote_since_is_kept(file: Path) -> None:
+    mine, theirs = Manifest.load(file), Manifest.load(file)
+    theirs.update({"dog.jpg": describe("dog")})
+    mine.update({"cat.jpg": describe("cat")})
+    assert read(file) == CAT + DOG
+    assert mine.images.keys() == {"cat.jpg", "dog.jpg"}
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"cannot be read: Is a directory"):
+        Manifest.load(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ManifestError, match=r"cannot be read: Not a directory"):
+        Manifest.load(tmp_path / "file" / "imagehost.jsonl")
+
+
+def test_a_full_disk_leaves_the_old_manifest(small_disk: Path) -> None:
+    manifest = write(small_disk / "imagehost.jsonl", CAT)
+    with pytest.raises(OSError, match="No space left"):
+        manifest.update({f"{number}.jpg": describe("dog") for number in range(1000)})
+    assert read(manifest.file) == CAT
+    assert os.listdir(small_disk) == ["imagehost.jsonl"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from pelican_imagehost.images.identify import Image
+from pelican_imagehost.storage.manifest import Manifest
+from pelican_imagehost.storage.store import Store
+root, me = Path(sys.argv[1]), sys.argv[2]
+manifest, store = Manifest.load(root / "imagehost.jsonl"), Store(root / "images")
+for number in range(20):
+    with store.locked():
+        manifest.update({f"{me}-{number}.jpg": Image("0" * 64, "jpg", 1, 1, 1)})
+"""
+
+
+def test_updates_of_many_processes_under_the_lock_lose_nothing(file: Path) -> None:
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(file.parent), str(me)])
+        for me in range(4)
+    ]
+    assert [writer.wait() for writer in writers] == [0] * 4
+    names = {f"{me}-{number}.jpg" for me in range(4) for number in range(20)}
+    assert Manifest.load(file).images.keys() == names
+    assert {entry.name for entry in file.parent.iterdir()} == {"images", "imagehost.jsonl"}
+
+
+def test_ten_thousand_lines_are_read_and_written(file: Path) -> None:
+    known = {f"content/post-{number:05}/cat.jpg": describe(str(number)) for number in range(10_000)}
+    Manifest.load(file).update(known)
+    manifest = Manifest.load(file)
+    assert manifest.images == known
+    assert manifest.update({"content/post-05000/cat.jpg": describe("new")})
+    lines = read(file).splitlines()
+    assert len(lines) == 10_000
+    assert json.loads(lines[5000])["sha256"] == describe("new").sha256

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pelican_imagehost.errors import SettingsError
+from pelican_imagehost.settings import IMAGE_TYPES, OPTIONS, Limits, Settings
+
+if TYPE_CHECKING:
+    from tests.conftest import Site
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def settings_of(site: Site, **own: object) -> Settings:
+    site.configure(**own)
+    return site.settings()
+
+
+def test_without_any_setting_the_defaults_hold(site: Site) -> None:
+    settings = site.settings()
+    assert settings.root == site.root
+    assert settings.content == site.root / "content"
+    assert settings.static_paths == (site.root / "content" / "images",)
+    assert settings.search_paths == ()
+    assert settings.theme_prefix == "theme"
+    assert [folder.name for folder in settings.theme_static] == ["static"]
+    assert settings.theme_static[0].is_dir()
+    assert settings.output_names == {}
+    assert settings.output == site.root / "output"
+    assert settings.site_url == ""
+    assert settings.relative_urls is False
+    assert settings.formatted_fields == {"summary"}
+    assert settings.metadata_fields >= {"image", "cover", "og_image"}
+    assert settings.url is None
+    assert settings.remote is None
+    assert settings.store == site.root / "images"
+    assert settings.manifest == site.root / "imagehost.jsonl"
+    assert settings.index == site.root / "cache" / "imagehost.sqlite3"
+    assert settings.limits == Limits(10 * 1024**2, 100_000_000, frozenset(IMAGE_TYPES))
+    assert settings.ignore == ()
+    assert settings.keep_static is False
+    assert settings.strict is False
+
+
+def test_every_default_is_acceptable() -> None:
+    assert all(option.accepts(option.default) for option in OPTIONS.values())
+
+
+ACCEPTED: dict[str, list[Any]] = {
+    "URL": [None, "https://img.example.com", "http://localhost:8000/a/", "https://[::1]/x"],
+    "REMOTE": [None, "git@img.example.com:images.git", "../images.git", Path("/srv/images.git")],
+    "STORE": [None, "pictures", "../pictures", Path("pictures")],
+    "MANIFEST": ["facts.jsonl", Path("data/facts.jsonl")],
+    "MAX_BYTES": [1, 10**12],
+    "MAX_PIXELS": [1, 10**12],
+    "TYPES": [["png"], ("jpg", "webp"), {"svg"}, frozenset(IMAGE_TYPES)],
+    "METADATA_FIELDS": [[], ["Photo"], ("a", "b")],
+    "SEARCH_PATHS": [[], ["../shared"], ("~/Pictures",)],
+    "IGNORE": [[], ["/thumbs/*"]],
+    "KEEP_STATIC": [True, False],
+    "STRICT": [True, False],
+}
+REFUSED: dict[str, list[Any]] = {
+    "URL": [
+        "",
+        "img.example.com",
+        "//img.example.com",
+        "ftp://img.example.com",
+        "https://",
+        "https:///path",
+        "https://img.example.com/a b",
+        "https://img.example.com/?a",
+        "https://img.example.com/#a",
+        'https://img.example.com/"',
+        "https://[::1",
+        True,
+        5,
+        ["https://img.example.com"],
+    ],
+    "REMOTE": ["", 5, ["x"], "--upload-pack=x"],
+    "STORE": ["", 5, True, ["images"], b"images"],
+    "MANIFEST": ["", None, 5, b"x"],
+    "MAX_BYTES": [0, -1, 1.5, "10 MB", None, True],
+    "MAX_PIXELS": [0, -1, 1e8, "100", None, True],
+    "TYPES": [[], "png", ["jpeg"], ["PNG"], [1], None],
+    "METADATA_FIELDS": ["image", [""], [1], None],
+    "SEARCH_PATHS": ["../shared", [""], [None], None],
+    "IGNORE": ["/thumbs/*", [""], None],
+    "KEEP_STATIC": [1, 0, "yes", None],
+    "STRICT": [1, "true", None],
+}
+
+
+def test_each_option_is_tried_below() -> None:
+    assert ACCEPTED.keys() == REFUSED.keys() == OPTIONS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in ACCEPTED.items() for value in values]
+)
+def test_a_value_that_can_be_is_taken(name: str, value: object, site: Site) -> None:
+    pelican = {**_pelican(site), f"IMAGEHOST_{name}": value}
+    Settings.from_pelican(pelican, root=site.root)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values]
+)
+def test_a_value_that_cannot_be_is_refused(name: str, value: object, site: Site) -> None:
+    pelican = {**_pelican(site), f"IMAGEHOST_{name}": value}
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_pelican(pelican, root=site.root)
+    expected = OPTIONS[name].expected
+    assert str(caught.value) == f"IMAGEHOST_{name} must be {expected}; found {value!r}"
+
+
+def _pelican(site: Site) -> dict[str, Any]:
+    return {
+        "PATH": str(site.root / "content"),
+        "THEME": str(site.root / "theme"),
+        "OUTPUT_PATH": str(site.root / "output"),
+        "CACHE_PATH": "cache",
+        "STATIC_PATHS": ["images"],
+        "THEME_STATIC_PATHS": ["static"],
+        "THEME_STATIC_DIR": "theme",
+        "EXTRA_PATH_METADATA": {},
+        "SITEURL": "",
+        "RELATIVE_URLS": False,
+        "INTRASITE_LINK_REGEX": "[{|](?P<what>.*?)[|}]",
+        "FORMATTED_FIELDS": ["summary"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("IMAGEHOST_URI", "IMAGEHOST_URL"),
+        ("IMAGEHOST_MAXBYTES", "IMAGEHOST_MAX_BYTES"),
+        ("IMAGEHOST_SEARCHPATH", "IMAGEHOST_SEARCH_PATHS"),
+        ("IMAGEHOST_STRIKT", "IMAGEHOST_STRICT"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_with_the_near_miss(
+    site: Site, wrong: str, near: str
+) -> None:
+    message = f"^{wrong} is not a setting; did you mean {near}\\?$"
+    with pytest.raises(SettingsError, match=message):
+        settings_of(site, **{wrong: "x"})
+
+
+def test_an_unknown_setting_is_refused_with_those_that_are(site: Site) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(site, IMAGEHOST_QQQQQQQQQQQQQQ=1)
+    assert all(f"IMAGEHOST_{name}" in str(caught.value) for name in OPTIONS)
+
+
+def test_settings_of_others_are_none_of_ours(site: Site) -> None:
+    settings_of(site, IMAGE_HOST_URL="x", IMAGEHOSTING=1)
+
+
+def test_each_setting_arrives(site: Site) -> None:
+    settings = settings_of(
+        site,
+        IMAGEHOST_URL="https://img.example.com/pictures/",
+        IMAGEHOST_REMOTE="/srv/images.git",
+        IMAGEHOST_STORE="../shared/store",
+        IMAGEHOST_MANIFEST="facts.jsonl",
+        IMAGEHOST_MAX_BYTES=5,
+        IMAGEHOST_MAX_PIXELS=6,
+        IMAGEHOST_TYPES=["png"],
+        IMAGEHOST_METADATA_FIELDS=["Photo"],
+        IMAGEHOST_SEARCH_PATHS=["../shared", "/srv/pictures"],
+        IMAGEHOST_IGNORE=["/thumbs/*"],
+        IMAGEHOST_KEEP_STATIC=True,
+        IMAGEHOST_STRICT=True,
+    )
+    assert settings.url == "https://img.example.com/pictures"
+    assert settings.remote == "/srv/images.git"
+    assert os.path.normpath(settings.store) == str(site.root.parent / "shared" / "store")
+    assert settings.manifest == site.root / "facts.jsonl"
+    assert settings.limits == Limits(5, 6, frozenset(["png"]))
+    assert settings.metadata_fields == {"photo"}
+    assert [os.path.normpath(path) for path in settings.search_paths] == [
+        str(site.root.parent / "shared"),
+        "/srv/pictures",
+    ]
+    assert settings.ignore == ("/thumbs/*",)
+    assert settings.keep_static is True
+    assert settings.strict is True
+
+
+def test_a_home_folder_is_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/cat")
+    settings = settings_of(site, IMAGEHOST_SEARCH_PATHS=["~/Pictures"])
+    assert settings.search_paths == (Path("/home/cat/Pictures"),)
+
+
+def test_pelicans_own_settings_arrive(site: Site) -> None:
+    settings = settings_of(
+        site,
+        SITEURL="https://example.com/blog/",
+        RELATIVE_URLS=True,
+        STATIC_PATHS=["pictures", "extra"],
+        EXTRA_PATH_METADATA={"extra/icon.png": {"path": "/favicon.png"}, "extra/x": {"date": "x"}},
+        THEME_STATIC_DIR="/assets/",
+        FORMATTED_FIELDS=["Summary", "Teaser"],
+        CACHE_PATH="/var/cache/site",
+    )
+    content = site.root / "content"
+    assert settings.site_url == "https://example.com/blog"
+    assert settings.relative_urls is True
+    assert settings.static_paths == (content / "pictures", content / "extra")
+    assert settings.output_names == {"favicon.png": content / "extra/icon.png"}
+    assert settings.theme_prefix == "assets"
+    assert settings.formatted_fields == {"summary", "teaser"}
+    assert settings.index == Path("/var/cache/site/imagehost.sqlite3")
+
+
+def test_without_a_host_images_go_below_the_site(site: Site) -> None:
+    settings = settings_of(site, SITEURL="https://example.com/blog/")
+    assert settings.address_prefix == "https://example.com/blog/images/"
+    assert settings.embedded == site.root / "output" / "images"
+
+
+def test_with_a_host_nothing_goes_into_the_output(site: Site) -> None:
+    settings = settings_of(site, SITEURL="https://a.example", IMAGEHOST_URL="https://b.example/i/")
+    assert settings.address_prefix == "https://b.example/i/"
+    assert settings.embedded is None
+
+
+def test_a_folder_of_the_authors_own_files_is_no_store(site: Site) -> None:
+    site.picture("images/cat.jpg")
+    settings = site.settings()
+    assert settings.store == site.root / "imagehost"
+    assert settings.address_prefix == "/images/"  # an address does not depend on it
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[], [".lock"], [".git/config"], ["ab/x.jpg"], ["ab/x.jpg", "README.md"]],
+    ids=["empty", "lock", "repository", "store", "store and more"],
+)
+def test_an_empty_folder_or_a_store_is_the_store(site: Site, names: list[str]) -> None:
+    (site.root / "images").mkdir()
+    for name in names:
+        site.write(f"images/{name}", "")
+    assert site.settings().store == site.root / "images"
+
+
+def test_files_are_named_relative_to_the_site_where_they_lie_in_it(site: Site) -> None:
+    settings = site.settings()
+    assert settings.relative(site.root / "content" / "a.md") == "content/a.md"
+    assert settings.relative(f"{site.root}/content/../x.md") == "x.md"
+    assert settings.relative(f"{site.root}/..hidden") == "..hidden"
+    beside = f"{site.root}-2/x.md"
+    assert settings.relative(beside) == beside
+
+
+ROOT = """
+import json, os, sys
+from pelican.settings import read_settings
+from pelican_imagehost.settings import Settings
+file = sys.argv[1] if len(sys.argv) > 1 else None
+settings = Settings.from_pelican(read_settings(file, override={"PATH": os.getcwd()}))
+print(json.dumps([str(settings.root), str(settings.store)]))
+"""
+
+
+def find_root(folder: Path, *arguments: str) -> Path:
+    completed = subprocess.run(
+        [sys.executable, "-c", ROOT, *arguments], cwd=folder, capture_output=True, check=False
+    )
+    assert completed.returncode == 0, completed.stderr.decode()
+    root, store = map(Path, json.loads(completed.stdout))
+    assert store.parent == root
+    return root
+
+
+def test_the_root_is_the_folder_of_the_settings_file(site: Site) -> None:
+    elsewhere = site.root.parent / "elsewhere"
+    elsewhere.mkdir()
+    assert find_root(elsewhere, str(site.root / "pelicanconf.py")) == site.root
+    assert find_root(elsewhere, "../site/pelicanconf.py") == site.root
+    assert find_root(site.root, "pelicanconf.py") == site.root
+
+
+def test_the_root_is_that_of_the_settings_file_given_not_of_the_one_it_imports(
+    site: Site,
+) -> None:
+    site.publishconf(SITEURL="https://example.com", RELATIVE_URLS=False)
+    assert find_root(site.root, "publishconf.py") == site.root
+    site.write(
+        "deploy/live.py",
+        "import os, sys\nsys.path.append(os.curdir)\nfrom pelicanconf import *\n",
+    )
+    assert find_root(site.root, "deploy/live.py") == site.root / "deploy"
+
+
+def test_without_a_settings_file_the_root_is_the_working_directory(tmp_path: Path) -> None:
+    assert find_root(tmp_path) == tmp_path
+
+
+def test_every_option_is_documented() -> None:
+    rows = [line for line in README.read_text("utf-8").splitlines() if line.startswith("|")]
+    documented = {name for name in OPTIONS if any(f"`IMAGEHOST_{name}`" in row for row in rows)}
+    assert documented == OPTIONS.keys()

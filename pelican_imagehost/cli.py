@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pelican_imagehost.catalogue import Progress
-    from pelican_imagehost.report import Report
     from pelican_imagehost.site import Site
 
 __all__ = ["main"]
@@ -49,16 +48,25 @@ def _command(function: Callable[..., int | None]) -> click.Command:
     @functools.wraps(function)
     def run(settings_file: Path | None, **options: Any) -> None:  # noqa: ANN401  Click's
         _start_logging()
+        theme = options.pop("theme", None)
         try:
             from pelican_imagehost.site import Site
 
-            sys.exit(function(Site(settings_file), **options))
+            site = Site(settings_file, **({"THEME": theme} if theme else {}))
+            sys.exit(function(site, **options))
         except ImageHostError as error:
             _say(f"error: {error}")
             sys.exit(1)
 
-    name = function.__name__.rstrip("_")
+    name = function.__name__.rstrip("_").replace("_", "-")
     return main.command(name)(_settings_option(run))
+
+
+def _hidden_command(function: Callable[..., int | None]) -> click.Command:
+    """Make a command that programs call, not people."""
+    command = _command(function)
+    command.hidden = True
+    return command
 
 
 @_command
@@ -77,20 +85,30 @@ def add(site: Site, files: tuple[Path, ...]) -> None:
 
 
 @_command
-def check(site: Site) -> int:
+@click.option("--published", is_flag=True, help="Ask the live host for every address as well.")
+@click.option("--manifest-only", is_flag=True, hidden=True)
+@click.option("--sources", type=click.Path(path_type=Path), hidden=True)
+@click.option("--theme", hidden=True)
+def check(site: Site, *, published: bool, manifest_only: bool, sources: Path | None) -> int:
     """Report every problem of the site's images; write nothing.
 
     Each problem is a line `document:line: reference: reason`; the exit code is 1 if
     there is any.
     """
-    report, unread = _look(site)
-    for problem in sorted(map(str, report.problems)):
-        click.echo(problem)
-    failed = [source for source in unread if not _is_skipped(site, source)]
-    for source in failed:
-        click.echo(f"{source}: Pelican could not read it; the reason stands above")
+    from pelican_imagehost import checking
+
+    only = set(sources.read_text("utf-8").split("\0")) if sources else None
+    report, unread = checking.look(site, only=only, progress=_progress())
+    lines = sorted(map(str, report.problems))
+    lines += [f"{source}: Pelican could not read it" for source in checking.failed(site, unread)]
+    if manifest_only:
+        lines += checking.unlisted(site, report)
+    if published:
+        lines += checking.unpublished(site, report)
+    for line in lines:
+        click.echo(line)
     _say(str(report).replace(" hosted, ", ", ").replace(" new", " not hosted yet"))
-    return 1 if failed else report.exit_code
+    return 1 if lines else 0
 
 
 @_command
@@ -100,11 +118,12 @@ def list_(site: Site, *, as_json: bool) -> None:
 
     Documents are those of the last build.
     """
+    from pelican_imagehost.checking import look
     from pelican_imagehost.hosting import ImageHost
     from pelican_imagehost.listing import list_images, show_images
 
     with ImageHost(site.settings, dry_run=True) as image_host:
-        uses = image_host.catalogue.index.uses() or _look(site)[0].uses
+        uses = image_host.catalogue.index.uses() or look(site)[0].uses
         images = list_images(image_host, uses)
     if as_json:
         click.echo(json.dumps([entry._asdict() for entry in images], ensure_ascii=False, indent=2))
@@ -140,23 +159,35 @@ def verify(site: Site, *, repair: bool) -> int:
 @_command
 @click.option("--dry-run", is_flag=True, help="Show what would go; remove nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def gc(site: Site, *, dry_run: bool, yes: bool) -> int:
+@click.option(
+    "--grace-days",
+    default=30,
+    show_default=True,
+    help="Keep what the committed manifest named this lately.",
+)
+def gc(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
     """Remove stored images that no document names any more.
 
     Shows what would go and how many bytes, and asks first.
     """
     from pelican_imagehost import maintenance
+    from pelican_imagehost.checking import look
     from pelican_imagehost.hosting import ImageHost
     from pelican_imagehost.images.identify import readable_size
+    from pelican_imagehost.publishing.history import recently_named
     from pelican_imagehost.report import count
 
     with ImageHost(site.settings, dry_run=dry_run) as image_host:
         catalogue = image_host.catalogue
         before = {path for paths in catalogue.index.uses().values() for path in paths}
-        report, unread = _look(site)
+        report, unread = look(site, progress=_progress())
         used = {path for paths in report.uses.values() for path in paths}
         garbage = maintenance.find_garbage(
-            catalogue, used, site.sources(), site.sources(only=unread)
+            catalogue,
+            used,
+            texts=site.sources(),
+            unread=site.sources(only=unread),
+            recent=recently_named(site.settings.manifest, grace_days),
         )
         names = {image.key: path for path, image in garbage.lines.items()}
         for key, size in garbage.files.items():
@@ -194,21 +225,84 @@ def export(site: Site, document: Path) -> int:
     return 0
 
 
-def _look(site: Site) -> tuple[Report, list[str]]:
-    """See what a build would find: its report, and the sources that gave no document."""
-    from pelican_imagehost.hosting import ImageHost
+@_command
+@click.option("--clone", metavar="URL", help="Where the images are already; no old bytes are sent.")
+def init(site: Site, *, clone: str | None) -> int:
+    """Prepare the site for publishing: the store's repository and the pre-push hook.
 
-    documents, unread = site.documents()
-    with ImageHost(site.settings, dry_run=True, progress=_progress()) as image_host:
-        return image_host.host(documents), unread
+    A second time changes nothing.
+    """
+    from pelican_imagehost.publishing.setup import advise, initialise
+
+    done = initialise(site, clone)
+    for line in done or ["all is in place"]:
+        _say(line)
+    missing = advise(site.settings)
+    if missing:
+        _say("add to publishconf.py:")
+        for line in missing:
+            click.echo(line)
+    return 0
 
 
-def _is_skipped(site: Site, source: str) -> bool:
-    """Tell whether a document says itself that Pelican shall skip it."""
-    try:
-        return str(site.read(site.settings.content / source)[1].get("status", "")) == "skip"
-    except Exception:  # noqa: BLE001  a reader's failure, which Pelican has reported
-        return False
+_no_confirm = click.option(
+    "--no-confirm", is_flag=True, help="Do not ask the host for the new addresses."
+)
+_wait = click.option(
+    "--wait", default=300.0, show_default=True, help="Seconds to wait for the new addresses."
+)
+
+
+@_command
+@click.argument("remote", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what would go; send nothing.")
+@_no_confirm
+@_wait
+def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, wait: float) -> int:
+    """Push the images that the site names, and see them online.
+
+    To REMOTE, or to IMAGEHOST_REMOTE. Plain `git push` of the site does the same first,
+    once `init` has installed its hook.
+    """
+    from pelican_imagehost.images.identify import readable_size
+    from pelican_imagehost.publishing import commands
+
+    patience = None if no_confirm else wait
+    sent = commands.publish(
+        site, remote=remote, dry_run=dry_run, patience=patience, progress=_progress(), say=_say
+    )
+    for image in sent:
+        click.echo(f"{site.settings.address_prefix}{image.key}  {readable_size(image.size)}")
+    if not sent:
+        _say("nothing new")
+    return 0
+
+
+@_hidden_command
+@_wait
+def pre_push(site: Site, *, wait: float) -> int:
+    """Publish the images of a push, before it; git runs this as a hook."""
+    from pelican_imagehost.publishing import commands
+    from pelican_imagehost.publishing.git import leave_hook
+
+    leave_hook()
+    pushed = sys.stdin.read()
+    commands.hook(site, pushed, patience=wait, progress=_progress(), say=_say)
+    return 0
+
+
+@_command
+@click.argument("image")
+@click.option("--undo", is_flag=True, help="Allow the image again.")
+def retract(site: Site, *, image: str, undo: bool) -> int:
+    """Take IMAGE offline now: a file, an address or a SHA-256.
+
+    A tombstone keeps it from coming back by accident.
+    """
+    from pelican_imagehost.publishing import commands
+
+    commands.retract(site, image, undo=undo, say=_say)
+    return 0
 
 
 def _progress() -> Progress:

@@ -12,6 +12,7 @@ __all__ = [
     "MissingBytes",
     "MissingImage",
     "OutsideSite",
+    "PublishError",
     "SettingsError",
     "StoreError",
     "UnreadableImage",
@@ -69,3 +70,7 @@ class StoreError(ImageHostError):
 
 class ExportRefused(ImageHostError):
     """A document cannot be exported without changing more than its image addresses."""
+
+
+class PublishError(ImageHostError):
+    """Images cannot be committed, pushed, or seen online."""

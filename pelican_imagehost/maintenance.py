@@ -105,7 +105,12 @@ def _source(catalogue: Catalogue, path: str, image: Image) -> bytes | None:
 
 
 def find_garbage(
-    catalogue: Catalogue, used: Iterable[str], texts: Iterable[str], unread: Iterable[str]
+    catalogue: Catalogue,
+    used: Iterable[str],
+    *,
+    texts: Iterable[str],
+    unread: Iterable[str],
+    recent: set[str],
 ) -> Garbage:
     """Find manifest lines and files that nothing names.
 
@@ -115,6 +120,7 @@ def find_garbage(
         texts: the sources of all documents; an address in one keeps its image.
         unread: sources that Pelican made no document of (broken, or told to skip): what
             they name is not known, so any mention of a file's name keeps it.
+        recent: digests that the published site named not long ago.
     """
     named_keys = {match[0] for text in texts for match in KEY.finditer(text)}
     names = {name for text in unread for name in mentioned_names(text)}
@@ -124,7 +130,8 @@ def find_garbage(
         for path, image in sorted(catalogue.manifest.images.items())
         if path not in used and image.key not in named_keys and name_of(path) not in names
     }
-    return Garbage(lines, _unnamed(catalogue.store, catalogue.manifest, lines, named_keys))
+    files = _unnamed(catalogue.store, catalogue.manifest, lines, named_keys)
+    return Garbage(lines, {key: size for key, size in files.items() if key[3:67] not in recent})
 
 
 def _unnamed(

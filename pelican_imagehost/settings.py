@@ -54,7 +54,11 @@ def _is_host(value: object) -> bool:
         return True
     if not isinstance(value, str) or re.search(r"[\s\"'<>?#]", value):
         return False
-    return urlsplit(value).scheme in {"http", "https"} and bool(urlsplit(value).netloc)
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # brackets that hold no IPv6 address
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 
 def _is_path(value: object) -> bool:
@@ -69,6 +73,11 @@ _COVERS = ("image", "cover", "thumbnail", "og_image", "featured_image", "banner"
 
 OPTIONS: dict[str, Option] = {
     "URL": Option(None, "an address such as 'https://img.example.com', or None", _is_host),
+    "REMOTE": Option(
+        None,
+        "the address of a git repository, or None",
+        lambda value: value is None or (_is_path(value) and not str(value).startswith("-")),
+    ),
     "STORE": Option(
         None,
         "a folder, relative to the settings file, or None for 'images'",
@@ -111,6 +120,7 @@ class Settings:
         formatted_fields: lower-case names of metadata fields that hold HTML.
         metadata_fields: lower-case names of metadata fields that name one image.
         url: the image host's address, without a slash at its end; None: embedded.
+        remote: the git repository that the image host serves.
         store: the content-addressed tree.
         manifest: the manifest file.
         index: the index file.
@@ -134,6 +144,7 @@ class Settings:
     formatted_fields: frozenset[str]
     metadata_fields: frozenset[str]
     url: str | None
+    remote: str | None
     store: Path
     manifest: Path
     index: Path
@@ -175,6 +186,7 @@ class Settings:
             "formatted_fields": frozenset(name.lower() for name in pelican["FORMATTED_FIELDS"]),
             "metadata_fields": frozenset(name.lower() for name in own["METADATA_FIELDS"]),
             "url": own["URL"].rstrip("/") if own["URL"] else None,
+            "remote": None if own["REMOTE"] is None else str(own["REMOTE"]),
             "store": root / (own["STORE"] or _default_store(root)),
             "manifest": root / own["MANIFEST"],
             "index": root / pelican["CACHE_PATH"] / "imagehost.sqlite3",

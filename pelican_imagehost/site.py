@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,23 +31,32 @@ class Site:
 
     Args:
         settings_file: Pelican's settings file; `pelicanconf.py` here when None.
+        overrides: Pelican's settings that count in place of the file's.
+
+    Attributes:
+        file: the settings file.
+        pelican_settings: Pelican's settings.
+        settings: ours.
 
     Raises:
         SettingsError: there is no such file, it cannot be run, or a value in it is wrong.
     """
 
-    def __init__(self, settings_file: Path | None = None) -> None:
-        file = settings_file or Path(_DEFAULT_SETTINGS)
+    def __init__(self, settings_file: Path | None = None, **overrides: object) -> None:
+        self.file = file = settings_file or Path(_DEFAULT_SETTINGS)
         if not file.is_file():
             raise SettingsError(
                 f"no settings file {file} here; run this in the site's folder or name it with -s"
             )
-        self.pelican_settings = _read(file)
+        self.pelican_settings = _read(file, overrides)
         self.settings = Settings.from_pelican(self.pelican_settings, root=file.absolute().parent)
         self._registered = False
 
-    def documents(self) -> tuple[list[Document], list[str]]:
-        """Read every article and page with the site's own plugins and readers.
+    def documents(self, only: set[str] | None = None) -> tuple[list[Document], list[str]]:
+        """Read articles and pages with the site's own plugins and readers.
+
+        Args:
+            only: sources to read, relative to PATH; all when None.
 
         Returns:
             The documents, and the sources that gave none: what Pelican could not process
@@ -70,8 +80,12 @@ class Site:
                 theme=settings["THEME"],
                 output_path=settings["OUTPUT_PATH"],
             )
+            files = _sources(generator)
+            if only is not None:
+                files &= only
+                generator.get_files = lambda *_, files=files, **__: files
             generator.generate_context()
-            sources |= _sources(generator)
+            sources |= files
             documents += [to_document(item, self.settings) for item in contents_of(generator)]
         read = {os.path.relpath(document.source, settings["PATH"]) for document in documents}
         return documents, sorted(sources - read)
@@ -119,10 +133,13 @@ def _sources(generator: Any) -> set[str]:  # noqa: ANN401  articles' or pages' g
     return {os.path.normpath(file) for file in files}
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path, overrides: dict[str, object]) -> dict[str, Any]:
+    # A cache would be written too; these commands write nothing of Pelican's.
+    overrides = {"CACHE_CONTENT": False, **overrides}
+    # publishconf.py imports pelicanconf.py beside it, which Pelican allows in that folder only.
+    sys.path.insert(0, str(file.absolute().parent))
     try:
-        # A cache would be written too; these commands write nothing of Pelican's.
-        settings: dict[str, Any] = read_settings(str(file), override={"CACHE_CONTENT": False})
+        settings: dict[str, Any] = read_settings(str(file), override=overrides)
     except Exception as error:
         raise SettingsError(f"{file} cannot be used: {type(error).__name__}: {error}") from error
     return settings

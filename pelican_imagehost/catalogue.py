@@ -13,8 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ImageHostError, ManifestError, MissingBytes, StoreError
-from pelican_imagehost.images.identify import Image, identify
-from pelican_imagehost.images.read import read_image
+from pelican_imagehost.images.image import Image
 from pelican_imagehost.report import Problem
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.manifest import Manifest
@@ -100,8 +99,11 @@ class Catalogue:
         if location.status is None:
             self._take_line(path, entries)
             return True
-        stamp, image = self._read.get(location.file, (None, None))
-        if image is None or stamp != Stamp.of(location.status) or not self._is_allowed(image):
+        stamp, fields = self._read.get(location.file, (None, ()))
+        if stamp != Stamp.of(location.status):
+            return False
+        image = Image._make(fields)
+        if not self._is_allowed(image):
             return False
         entries.images[path] = image
         return self.store.has(image)
@@ -186,6 +188,10 @@ class Catalogue:
                 advance(size)
 
     def _read_one(self, file: str, batch: Batch | None, new: set[str]) -> Image:
+        # Imported here: a warm build reads no image.
+        from pelican_imagehost.images.identify import identify  # noqa: PLC0415
+        from pelican_imagehost.images.read import read_image  # noqa: PLC0415
+
         data, status = read_image(file, self.settings.limits)
         image = identify(data, self.settings.limits)
         if not self.store.has(image) and (batch is None or batch.add(image, data)):

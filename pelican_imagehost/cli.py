@@ -173,7 +173,7 @@ def gc(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
     from pelican_imagehost import maintenance
     from pelican_imagehost.checking import look
     from pelican_imagehost.hosting import ImageHost
-    from pelican_imagehost.images.identify import readable_size
+    from pelican_imagehost.images.image import readable_size
     from pelican_imagehost.publishing.history import recently_named
     from pelican_imagehost.report import count
 
@@ -264,7 +264,7 @@ def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, 
     To REMOTE, or to IMAGEHOST_REMOTE. Plain `git push` of the site does the same first,
     once `init` has installed its hook.
     """
-    from pelican_imagehost.images.identify import readable_size
+    from pelican_imagehost.images.image import readable_size
     from pelican_imagehost.publishing import commands
 
     patience = None if no_confirm else wait

@@ -14,8 +14,6 @@ from pelican_imagehost.catalogue import Catalogue, Progress, silent
 from pelican_imagehost.documents.page import Page
 from pelican_imagehost.documents.resolve import Location, Resolver
 from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError
-from pelican_imagehost.images.identify import Image, identify
-from pelican_imagehost.images.read import read_image
 from pelican_imagehost.report import Document, HostedImage, Problem, Report
 from pelican_imagehost.storage.durable import clone
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
 
 __all__ = ["ImageHost"]
@@ -132,6 +131,10 @@ class ImageHost:
             raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
 
     def _locate(self, file: Path) -> Location:
+        # Imported here: a warm build reads no image.
+        from pelican_imagehost.images.identify import identify  # noqa: PLC0415
+        from pelican_imagehost.images.read import read_image  # noqa: PLC0415
+
         absolute = os.path.abspath(file)
         try:
             status = os.stat(absolute)

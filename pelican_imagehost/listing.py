@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from pelican_imagehost.images.identify import readable_size
+from pelican_imagehost.images.image import readable_size
 from pelican_imagehost.report import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pelican_imagehost.hosting import ImageHost
-    from pelican_imagehost.images.identify import Image
+    from pelican_imagehost.images.image import Image
 
 __all__ = ["ListedImage", "list_images", "show_images"]
 

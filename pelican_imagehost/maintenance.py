@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pelican_imagehost.catalogue import Catalogue, Progress
-    from pelican_imagehost.images.identify import Image
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.storage.store import Store
 
 __all__ = ["Condition", "Garbage", "collect", "examine", "find_garbage", "repair"]

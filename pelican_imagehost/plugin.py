@@ -48,7 +48,6 @@ def connect() -> None:
     signals.page_generator_finalized.connect(_host)
     signals.static_generator_finalized.connect(_drop_originals)
     signals.all_generators_finalized.connect(_conclude)
-    signals.content_written.connect(_make_relative)
     signals.finalized.connect(_end)
 
 
@@ -81,6 +80,7 @@ class Build:
                 apply(after, content, self.settings)
                 changed.append(content)
         forget_rendered(changed)
+        report.documents.clear()  # what is kept, the collector visits all through the build
         self.contents += contents
         self.report.add(report)
         self._release_links(links)
@@ -93,6 +93,8 @@ class Build:
 
     def originals(self, static_files: list[Any]) -> set[str]:
         """Choose the static files that need not be copied: absolute paths."""
+        if not static_files:
+            return set()
         root = str(self.settings.root)
         hosted = {os.path.normpath(os.path.join(root, path)) for path in self.report.images}
         paths = {str(file.source_path) for file in static_files}
@@ -120,6 +122,7 @@ class Build:
             console.print(f"pelican-imagehost: {self.report}.", highlight=False, soft_wrap=True)
         if self.settings.strict and self.report.problems:
             _fail("IMAGEHOST_STRICT: the problems above fail the build; no page was written")
+        del self.image_host, self.report, self.contents  # see `host`
 
 
 def _check_settings(pelican: Pelican) -> None:
@@ -131,9 +134,11 @@ def _check_settings(pelican: Pelican) -> None:
 
 def _begin(pelican: Pelican) -> None:
     try:
-        _builds[pelican.settings["OUTPUT_PATH"]] = Build(pelican.settings)
+        build = _builds[pelican.settings["OUTPUT_PATH"]] = Build(pelican.settings)
     except ImageHostError as error:
         _fail(str(error))
+    if build.settings.relative_urls and build.settings.embedded:
+        signals.content_written.connect(_make_relative)
 
 
 def _host(generator: Any) -> None:  # noqa: ANN401  any generator
@@ -159,7 +164,7 @@ def _conclude(generators: list[Any]) -> None:
 def _make_relative(path: str, context: dict[str, Any]) -> None:
     """Make a written page's addresses relative, wherever the theme has put them."""
     build = _builds.get(context["OUTPUT_PATH"])
-    if build is None or not build.settings.relative_urls or build.settings.url:
+    if build is None or not build.settings.relative_urls or not build.settings.embedded:
         return
     prefix = build.settings.address_prefix
     text = Path(path).read_bytes().decode()

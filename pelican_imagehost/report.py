@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.images.identify import readable_size
+from pelican_imagehost.images.image import readable_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pelican_imagehost.errors import ImageHostError
-    from pelican_imagehost.images.identify import Image
+    from pelican_imagehost.images.image import Image
 
 __all__ = ["Document", "HostedImage", "Problem", "Report"]
 

@@ -5,43 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import filetype
+import imagesize
 
 from pelican_imagehost.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from pelican_imagehost.images import avif, svg
+from pelican_imagehost.images.image import Image
 
 if TYPE_CHECKING:
     from pelican_imagehost.settings import Limits
 
-__all__ = ["Image", "check_size", "identify", "readable_size"]
+__all__ = ["check_size", "identify"]
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _MAX_SIDE = 2**31 - 1  # the PNG specification's limit (section 5.1), the widest of all types
 _TYPES = {"apng": "png"}
 _TEXT_SAMPLE = 512
-
-
-class Image(NamedTuple):
-    """What an image is.
-
-    Attributes:
-        sha256: 64 hexadecimal digits, lower case.
-        type: `avif`, `gif`, `jpg`, `png`, `svg` or `webp`, by the content.
-        size: bytes.
-        width: pixels, as shown (EXIF orientation applied).
-        height: pixels, as shown.
-    """
-
-    sha256: str
-    type: str
-    size: int
-    width: int
-    height: int
-
-    @property
-    def key(self) -> str:
-        """The image's path in the store and in its address: `ab/ab12….jpg`."""
-        return f"{self.sha256[:2]}/{self.sha256}.{self.type}"
 
 
 def identify(data: bytes, limits: Limits) -> Image:
@@ -85,19 +66,7 @@ def check_size(size: int, limits: Limits) -> None:
         raise ImageTooLarge(f"has {size:,} bytes; IMAGEHOST_MAX_BYTES allows {limits.max_bytes:,}")
 
 
-def readable_size(size: int) -> str:
-    """Write a number of bytes for people, in decimal units: `1.2 MB`."""
-    amount = float(size)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < 1000:  # noqa: PLR2004  decimal units
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
-
-
 def _sniff(data: bytes) -> str:
-    import filetype  # noqa: PLC0415  a build without new images needs it not
-
     match = filetype.image_match(data[:8192])
     if match is not None:
         kind: str = match.extension
@@ -131,8 +100,6 @@ def _article(kind: str) -> str:
 
 
 def _measure(data: bytes, kind: str) -> tuple[int, int]:
-    import imagesize  # noqa: PLC0415  as above
-
     try:
         if kind == "avif":
             width, height = avif.measure(data)

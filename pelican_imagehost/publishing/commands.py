@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import MissingImage, PublishError
 from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.images.identify import Image, readable_size
+from pelican_imagehost.images.image import Image, readable_size
 from pelican_imagehost.publishing.pre_push import examine, read_updates
 from pelican_imagehost.publishing.publish import Publisher
 from pelican_imagehost.publishing.repository import TOMBSTONES

@@ -18,7 +18,7 @@ from pelican_imagehost.publishing.git import Git
 from pelican_imagehost.storage.manifest import Manifest
 
 if TYPE_CHECKING:
-    from pelican_imagehost.images.identify import Image
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.site import Site
 
 __all__ = ["Pushed", "examine", "read_updates"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.images.identify import readable_size
+from pelican_imagehost.images.image import readable_size
 from pelican_imagehost.publishing.confirm import Expected, find_absent
 from pelican_imagehost.publishing.repository import TOMBSTONES, StoreRepository
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pelican_imagehost.catalogue import Progress
-    from pelican_imagehost.images.identify import Image
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.store import Store
 

@@ -12,8 +12,6 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pelican_imagehost.images.identify import Image
-
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
@@ -80,13 +78,17 @@ class Index:
         """Close the file."""
         self._connection.close()
 
-    def files(self) -> dict[str, tuple[Stamp, Image]]:
-        """Load all that is known: absolute path → (stamp, image)."""
+    def files(self) -> dict[str, tuple[tuple[int, ...], tuple[Any, ...]]]:
+        """Load all that is known: absolute path → (stamp, image).
+
+        Both are plain tuples with the fields of `Stamp` and `Image`: there may be very
+        many, few are looked at, and the collector does not visit plain tuples of text.
+        """
         rows = self._read(
             "SELECT path, size, mtime_ns, ctime_ns, inode, sha256, type, width, height FROM files"
         )
         return {
-            path: (Stamp(size, mtime, ctime, inode), Image(sha256, kind, size, width, height))
+            path: ((size, mtime, ctime, inode), (sha256, kind, size, width, height))
             for path, size, mtime, ctime, inode, sha256, kind, width, height in rows
         }
 
@@ -97,13 +99,13 @@ class Index:
             found.setdefault(document, set()).add(path)
         return found
 
-    def record_files(self, files: Mapping[str, tuple[Stamp, Image]]) -> None:
+    def record_files(self, files: Mapping[str, tuple[tuple[int, ...], tuple[Any, ...]]]) -> None:
         """Remember files: absolute path → (stamp, image)."""
         if not files:
             return
         rows = [
-            (path, *stamp, image.sha256, image.type, image.width, image.height)
-            for path, (stamp, image) in files.items()
+            (path, *stamp, sha256, kind, width, height)
+            for path, (stamp, (sha256, kind, _, width, height)) in files.items()
         ]
         with self._recording() as connection:
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)", rows)

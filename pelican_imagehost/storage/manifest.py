@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ManifestConflict, ManifestError
-from pelican_imagehost.images.identify import Image
+from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.durable import replace_file
 from pelican_imagehost.storage.store import KEY
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pelican_imagehost.images.identify import Image
+    from pelican_imagehost.images.image import Image
 
 __all__ = ["KEY", "Batch", "Store"]
 

@@ -17,7 +17,8 @@ from pelican_imagehost.errors import (
     ImageTooLarge,
     UnsupportedImage,
 )
-from pelican_imagehost.images.identify import Image, check_size, identify, readable_size
+from pelican_imagehost.images.identify import check_size, identify
+from pelican_imagehost.images.image import Image, readable_size
 from pelican_imagehost.settings import IMAGE_TYPES, Limits
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pelican_imagehost.images.identify import Image
+from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.index import Index, Stamp
 
 if TYPE_CHECKING:
@@ -284,7 +284,7 @@ def test_a_name_with_characters_of_urls_can_be_looked_at(tmp_path: Path) -> None
 WRITER = """
 import logging, sys
 from pathlib import Path
-from pelican_imagehost.images.identify import Image
+from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.index import Index, Stamp
 logging.basicConfig(level=logging.INFO)
 file, me = Path(sys.argv[1]), sys.argv[2]

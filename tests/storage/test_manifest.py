@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelican_imagehost.errors import ManifestConflict, ManifestError
-from pelican_imagehost.images.identify import Image
+from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -316,7 +316,7 @@ def test_a_full_disk_leaves_the_old_manifest(small_disk: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from pelican_imagehost.images.identify import Image
+from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.manifest import Manifest
 from pelican_imagehost.storage.store import Store
 root, me = Path(sys.argv[1]), sys.argv[2]

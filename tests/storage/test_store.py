@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelican_imagehost.errors import StoreError
-from pelican_imagehost.images.identify import Image
+from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.store import KEY, Store
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def test_a_failing_write_into_the_tree_is_an_error_of_the_store(store: Store) ->
 WRITER = """
 import hashlib, sys
 from pathlib import Path
-from pelican_imagehost.images.identify import Image
+from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.store import Store
 root, first, last, size = Path(sys.argv[1]), *map(int, sys.argv[2:])
 store = Store(root)

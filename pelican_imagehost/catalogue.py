@@ -6,10 +6,11 @@ both already hold; a crash between any two steps costs the next run some work, n
 
 from __future__ import annotations
 
+import gc
 import os
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ImageHostError, ManifestError, MissingBytes, StoreError
@@ -52,6 +53,21 @@ def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], N
     return nullcontext(lambda _advance: None)
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep Python from looking for cycles among thousands of new facts, which have none.
+
+    It would look again and again, each time at more of them: two thirds of the index's time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class Catalogue:
     """The store, the manifest and the index of one site, kept in step.
 
@@ -67,11 +83,12 @@ class Catalogue:
     ) -> None:
         self.settings = settings
         self.store = Store(settings.store)
-        self.manifest = Manifest.load(settings.manifest)
         self.index = Index(settings.index, read_only=dry_run)
+        with _without_collector():
+            self.manifest = Manifest.load(settings.manifest)
+            self._read = self.index.files()
         self.dry_run = dry_run
         self._progress = progress
-        self._read = self.index.files()
 
     def enter(self, locations: dict[str, Location]) -> Entries:
         """Learn what files are, and store what is new.
@@ -83,11 +100,12 @@ class Catalogue:
             What was learnt; nothing is raised for a file that cannot be hosted.
         """
         entries = Entries({}, {}, set(), [])
-        unread = [
-            location
-            for path, location in locations.items()
-            if not self._recall(path, location, entries)
-        ]
+        with _without_collector():
+            unread = [
+                location
+                for path, location in locations.items()
+                if not self._recall(path, location, entries)
+            ]
         if self.dry_run:
             self._ingest(unread, entries, None)
         elif unread or self._changed(entries):
@@ -132,43 +150,61 @@ class Catalogue:
     def _write(self, unread: list[Location], entries: Entries) -> None:
         try:
             with self.store.locked():
-                if unread:
-                    with self.store.batch() as batch:
-                        self._ingest(unread, entries, batch)
+                self._store(unread, entries)
                 self._write_lines(entries)
-        except StoreError as error:
-            entries.problems.append(Problem("", None, "", error))
-            self._withdraw(unread, entries)
+        except StoreError as error:  # what it holds can be named all the same
+            self._ingest(unread, entries, None)
+            if self._withdraw(unread, entries) or self._changed(entries):
+                entries.problems.append(Problem("", None, "", error))
         fresh = (location.file for location in unread)
         self.index.record_files({file: self._read[file] for file in fresh if file in self._read})
 
-    def _withdraw(self, unread: list[Location], entries: Entries) -> None:
-        """Take back what the store turned out not to hold."""
-        entries.new.clear()
+    def _store(self, unread: list[Location], entries: Entries) -> None:
+        """Store what can be; a full disk is one problem, not one for each reference."""
+        if not unread:
+            return
+        error: StoreError | None = None
+        try:
+            with self.store.batch() as batch:
+                error = self._ingest(unread, entries, batch)
+        except StoreError as failure:
+            error = failure
+        if error is not None:
+            self._withdraw(unread, entries)
+            entries.problems.append(Problem("", None, "", error))
+
+    def _withdraw(self, unread: list[Location], entries: Entries) -> int:
+        """Take back what the store turned out not to hold, and say how many that are."""
+        images = {location.path: entries.images.get(location.path) for location in unread}
+        lost = {path for path, image in images.items() if image and not self.store.has(image)}
         for location in unread:
-            image = entries.images.get(location.path)
-            if image is not None and not self.store.has(image):
-                del entries.images[location.path]
+            if location.path in lost:
+                entries.new.discard(entries.images.pop(location.path).key)
                 self._read.pop(location.file, None)
-                entries.errors[location.path] = StoreError("is not hosted")
+        return len(lost)
 
     def _changed(self, entries: Entries) -> dict[str, Image]:
         known = self.manifest.images
         return {path: image for path, image in entries.images.items() if known.get(path) != image}
 
     def _write_lines(self, entries: Entries) -> None:
-        lines = self._changed(entries)
-        if not lines:
-            return
         try:
-            self.manifest.update(lines)
+            self.manifest.update(entries.images)  # read again: gc may have dropped a line since
         except OSError as error:
             problem = ManifestError(f"cannot be written: {error.strerror}")
             entries.problems.append(Problem(self.settings.manifest.name, None, "", problem))
 
-    def _ingest(self, unread: list[Location], entries: Entries, batch: Batch | None) -> None:
-        """Read files in a few threads; hashing and file access let each other run."""
+    def _ingest(
+        self, unread: list[Location], entries: Entries, batch: Batch | None
+    ) -> StoreError | None:
+        """Read files in a few threads; hashing and file access let each other run.
+
+        Returns:
+            Why the store could not take an image, of the first that it could not take.
+        """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  not for a warm build
+
+        failure: StoreError | None = None
 
         def read(location: Location) -> Image | ImageHostError:
             try:
@@ -181,11 +217,14 @@ class Catalogue:
         with bar("Hosting images", sum(sizes)) as advance, ThreadPoolExecutor(_WORKERS) as pool:
             for location, size, result in zip(unread, sizes, pool.map(read, unread), strict=True):
                 entries.images.pop(location.path, None)
-                if isinstance(result, ImageHostError):
+                if isinstance(result, StoreError):
+                    failure = failure or result
+                elif isinstance(result, ImageHostError):
                     entries.errors[location.path] = result
                 else:
                     entries.images[location.path] = result
                 advance(size)
+        return failure
 
     def _read_one(self, file: str, batch: Batch | None, new: set[str]) -> Image:
         # Imported here: a warm build reads no image.

@@ -17,6 +17,7 @@ import click
 
 from pelican_imagehost import __version__
 from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.publishing.host.commands import host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,9 @@ _settings_option = click.option(
 @click.version_option(__version__, prog_name="pelican-imagehost")
 def main() -> None:
     """Host the local images of a Pelican site under permanent addresses."""
+
+
+main.add_command(host)
 
 
 def _command(function: Callable[..., int | None]) -> click.Command:
@@ -179,7 +183,7 @@ def gc(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
 
     with ImageHost(site.settings, dry_run=dry_run) as image_host:
         catalogue = image_host.catalogue
-        before = {path for paths in catalogue.index.uses().values() for path in paths}
+        before = catalogue.index.uses()
         report, unread = look(site, progress=_progress())
         used = {path for paths in report.uses.values() for path in paths}
         garbage = maintenance.find_garbage(

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.settings import Settings
 
-__all__ = ["apply", "contents_of", "forget_rendered", "to_document"]
+__all__ = ["LISTS", "apply", "contents_of", "forget_rendered", "to_document"]
 
-_LISTS = (
+LISTS = (
     "articles",
     "translations",
     "drafts",
@@ -32,7 +32,7 @@ _LISTS = (
 
 def contents_of(generator: Any) -> list[Content]:  # noqa: ANN401  articles' or pages' generator
     """Every document of a generator: published, hidden, drafts, and all their translations."""
-    lists = (getattr(generator, name, ()) for name in _LISTS)
+    lists = (getattr(generator, name, ()) for name in LISTS)
     return list({id(content): content for contents in lists for content in contents}.values())
 
 

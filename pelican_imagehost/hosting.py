@@ -7,6 +7,7 @@ as it was written; nothing stops at the first.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Self
 
@@ -16,9 +17,10 @@ from pelican_imagehost.documents.resolve import Location, Resolver
 from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError
 from pelican_imagehost.report import Document, HostedImage, Problem, Report
 from pelican_imagehost.storage.durable import clone
+from pelican_imagehost.storage.index import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pelican_imagehost.images.image import Image
@@ -44,6 +46,7 @@ class ImageHost:
     ) -> None:
         self.settings = settings
         self.catalogue = Catalogue(settings, dry_run=dry_run, progress=progress)
+        self._hosted: dict[str, tuple[Location, Image]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +57,10 @@ class ImageHost:
     def close(self) -> None:
         """Close the index."""
         self.catalogue.index.close()
+
+    def reopen(self) -> None:
+        """Open the index again after `close`; all that was learnt is still known."""
+        self.catalogue.index = Index(self.settings.index)
 
     def address(self, image: Image) -> str:
         """Say where an image is seen: on the host, or below the site's own address."""
@@ -70,8 +77,10 @@ class ImageHost:
         """
         resolver = Resolver(self.settings, self.catalogue.manifest)
         pages = [Page(document) for document in documents]
-        locations = (location for page in pages for location in page.resolve(resolver))
-        entries = self.catalogue.enter({location.path: location for location in locations})
+        found = (location for page in pages for location in page.resolve(resolver))
+        locations = {location.path: location for location in found}
+        entries = self.catalogue.enter(locations)
+        self._hosted |= {p: (locations[p], image) for p, image in entries.images.items()}
         report = Report(images=entries.images, new=entries.new)
         report.problems = [*self._manifest_problems(), *entries.problems]
         addresses = {path: self.address(image) for path, image in entries.images.items()}
@@ -81,6 +90,24 @@ class ImageHost:
             report.uses[name] = page.uses()
             report.problems += page.problems(entries.errors, name)
         return report
+
+    def record_uses(self, uses: Mapping[str, set[str]]) -> list[Problem]:
+        """Write down which paths each document names, all that `host` was given together.
+
+        From here on `gc` spares them; what it removed since `host` looked is stored again.
+        """
+        index = self.catalogue.index
+        if not index.would_change(uses):
+            return []
+        try:
+            with self.catalogue.store.locked():
+                index.record_uses(uses)
+        except StoreError:  # nobody can write to it: not gc either
+            index.record_uses(uses)
+            return []
+        has = self.catalogue.store.has
+        lost = {path: found for path, (found, image) in self._hosted.items() if not has(image)}
+        return self.catalogue.enter(lost).problems
 
     def add(self, files: Sequence[Path]) -> list[HostedImage]:
         """Host files by themselves, all or none of their addresses.
@@ -118,17 +145,31 @@ class ImageHost:
         folder = self.settings.embedded
         if folder is None:
             return
-        for image in {image.sha256: image for image in images}.values():
-            target = f"{folder}/{image.key}"
-            if not _has_size(target, image.size) and self.catalogue.store.has(image):
-                self._copy(image, folder / image.key)
+        wanted = {image.sha256: image for image in images}.values()
+        missing = [image for image in wanted if not _has_size(f"{folder}/{image.key}", image.size)]
+        incoming = folder / ".incoming"
+        if not missing and not os.path.isdir(incoming):
+            return
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(StoreError):  # of a store that nobody writes to
+                stack.enter_context(self.catalogue.store.locked())
+            try:
+                self._copy([image for image in missing if self.catalogue.store.has(image)], folder)
+            except OSError as error:
+                reason = error.strerror or error
+                raise StoreError(f"{folder} cannot be written: {reason}") from error
 
-    def _copy(self, image: Image, target: Path) -> None:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            clone(self.catalogue.store.path(image.key), target)
-        except OSError as error:
-            raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
+    def _copy(self, images: list[Image], folder: Path) -> None:
+        """Copy by way of one folder, so that what a killed build left there is found."""
+        incoming = folder / ".incoming"
+        incoming.mkdir(parents=True, exist_ok=True)
+        for stale in incoming.iterdir():
+            stale.unlink()
+        for image in images:
+            target = folder / image.key
+            target.parent.mkdir(exist_ok=True)
+            clone(self.catalogue.store.path(image.key), target, folder=incoming)
+        incoming.rmdir()
 
     def _locate(self, file: Path) -> Location:
         # Imported here: a warm build reads no image.

@@ -147,13 +147,15 @@ def _unnamed(
     }
 
 
-def collect(catalogue: Catalogue, garbage: Garbage, uses_before: set[str]) -> tuple[int, int]:
+def collect(
+    catalogue: Catalogue, garbage: Garbage, uses_before: dict[str, set[str]]
+) -> tuple[int, int]:
     """Remove garbage, except what a build came to name since it was found.
 
     Args:
         catalogue: the site's.
         garbage: what `find_garbage` found.
-        uses_before: the manifest paths that the index had when it was found.
+        uses_before: document → manifest paths, as the index had them when it was found.
 
     Returns:
         Numbers of files and bytes removed.
@@ -164,7 +166,11 @@ def collect(catalogue: Catalogue, garbage: Garbage, uses_before: set[str]) -> tu
     store = catalogue.store
     with store.locked():
         manifest = Manifest.load(catalogue.manifest.file)
-        since = {path for paths in catalogue.index.uses().values() for path in paths} - uses_before
+        since = {
+            path
+            for document, paths in catalogue.index.uses().items()
+            for path in paths - uses_before.get(document, set())
+        }
         lines = {
             path: image
             for path, image in garbage.lines.items()

@@ -64,7 +64,7 @@ def own_imports(name: str, *, types: bool = True) -> set[str]:
 
 
 def is_below(name: str, folders: list[str]) -> bool:
-    return name in folders or name.partition("/")[0] in folders
+    return any(name == folder or name.startswith(f"{folder}/") for folder in folders)
 
 
 def test_the_reader_of_imports_sees_them() -> None:

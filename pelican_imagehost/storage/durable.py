@@ -22,6 +22,9 @@ _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copy on w
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, and make it durable.
 
+    One writer at a time: the temporary file always has the same name, so that what a
+    killed writer left is overwritten by the next instead of staying for ever.
+
     Args:
         path: the file, whose folder is there; replaced where it exists.
         data: its content.
@@ -29,7 +32,7 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         OSError: it could not be written; the old file is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -61,15 +64,20 @@ def sync_directory(path: Path) -> None:
         _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def clone(source: Path, target: Path) -> None:
+def clone(source: Path, target: Path, *, folder: Path | None = None) -> None:
     """Put a copy of a file in place: blocks shared where the file system can, never a hard link.
 
     A tool that optimises the output in place would write through a hard link into the store.
 
+    Args:
+        source: the file.
+        target: where the copy goes; replaced where it exists.
+        folder: where it is written first, on the same file system; the target's when None.
+
     Raises:
         OSError: it could not be copied; nothing is left behind.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = (folder or target.parent) / f".{target.name}.{os.getpid()}.tmp"
     try:
         with source.open("rb") as reader, temporary.open("wb") as writer:
             if not _share_blocks(reader, writer):

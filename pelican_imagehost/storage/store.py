@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.image import Image
 
-__all__ = ["KEY", "Batch", "Store"]
+__all__ = ["KEY", "TYPES", "Batch", "Store"]
 
 KEY = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})\.(avif|gif|jpg|png|svg|webp)")
+TYPES = frozenset(["avif", "gif", "jpg", "png", "svg", "webp"])
 _INCOMING = ".incoming"
 _CORRUPT = ".corrupt"
 _READABLE = 0o444  # by a web server too; and a hint to people that these files never change
@@ -38,6 +39,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._prefix = os.path.join(root, "")
 
     def path(self, key: str) -> Path:
         """The file of a key, there or not."""
@@ -46,7 +48,7 @@ class Store:
     def has(self, image: Image) -> bool:
         """Tell whether the image's file is there, with the right length."""
         try:
-            return os.stat(f"{self.root}/{image.key}").st_size == image.size
+            return os.stat(self._prefix + image.key).st_size == image.size
         except OSError:
             return False
 

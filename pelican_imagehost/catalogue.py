@@ -29,6 +29,7 @@ __all__ = ["Catalogue", "Entries", "Progress", "silent"]
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 _WORKERS = min(4, os.cpu_count() or 1)
+_MANY = 1000
 _WORTH_A_BAR = 100_000_000  # bytes to read: about a second's work
 
 
@@ -100,11 +101,12 @@ class Catalogue:
             What was learnt; nothing is raised for a file that cannot be hosted.
         """
         entries = Entries({}, {}, set(), [])
+        has = self._presence(len(locations))
         with _without_collector():
             unread = [
                 location
                 for path, location in locations.items()
-                if not self._recall(path, location, entries)
+                if not self._recall(path, location, entries, has)
             ]
         if self.dry_run:
             self._ingest(unread, entries, None)
@@ -112,19 +114,33 @@ class Catalogue:
             self._write(unread, entries)
         return entries
 
-    def _recall(self, path: str, location: Location, entries: Entries) -> bool:
+    def _presence(self, images: int) -> Callable[[Image], bool]:
+        """Look at each file of the store, or for many at each folder once: five times faster.
+
+        A file is in the store whole or not at all; what damaged it since, `verify` finds.
+        """
+        if images < _MANY:
+            return self.store.has
+        names = self.store.names()
+        return lambda image: f"{image.sha256}.{image.type}" in names
+
+    def _recall(
+        self, path: str, location: Location, entries: Entries, has: Callable[[Image], bool]
+    ) -> bool:
         """Answer from the manifest or the index; False where the file must be read."""
-        if location.status is None:
+        status = location.status
+        if status is None:
             self._take_line(path, entries)
             return True
         stamp, fields = self._read.get(location.file, (None, ()))
-        if stamp != Stamp.of(location.status):
+        # As `Stamp.of`, which costs as much again; there may be a hundred thousand.
+        if stamp != (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino):
             return False
         image = Image._make(fields)
         if not self._is_allowed(image):
             return False
         entries.images[path] = image
-        return self.store.has(image)
+        return has(image)
 
     def _take_line(self, path: str, entries: Entries) -> None:
         conflict = self.manifest.conflicts.get(path)

@@ -158,6 +158,10 @@ class ImageHost:
             except OSError as error:
                 reason = error.strerror or error
                 raise StoreError(f"{folder} cannot be written: {reason}") from error
+        for image in missing:
+            damaged = self.catalogue.store.path(image.key)
+            if damaged.exists() and not self.catalogue.store.has(image):
+                raise StoreError(f"{damaged} is damaged; run: pelican-imagehost verify --repair")
 
     def _copy(self, images: list[Image], folder: Path) -> None:
         """Copy by way of one folder, so that what a killed build left there is found."""

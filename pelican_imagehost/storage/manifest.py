@@ -72,8 +72,13 @@ class Manifest:
         except OSError as error:
             raise ManifestError(f"{file.name} cannot be read: {error.strerror}") from error
         lines = text.split("\n")
+        images, numbers = manifest.images, manifest._numbers
         for number, (line, record) in enumerate(zip(lines, _parse(lines), strict=True), 1):
-            manifest._take(number, line, record)
+            path, image = _read_plain(record)
+            if image is None or path in manifest:
+                manifest._take(number, line, record)
+            else:
+                images[path], numbers[path] = image, number
         return manifest
 
     def update(self, images: Mapping[str, Image], *, drop: Iterable[str] = ()) -> bool:
@@ -194,8 +199,7 @@ def _read(record: object) -> tuple[str, Image, dict[str, Any]]:
     except KeyError as error:
         raise ManifestError(f"lacks {error.args[0]!r}") from None
     image = Image(*values)
-    if not _is_plain(path, image):
-        _check(path, image)
+    _check(path, image)
     extras = {} if len(record) == len(_FIELDS) else _extras(record)
     return path, image, extras
 
@@ -204,22 +208,26 @@ def _extras(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in _FIELDS}
 
 
-def _is_plain(path: object, image: Image) -> bool:
-    """Tell quickly of the usual line that `_check` would find nothing wrong with it."""
-    sha256, kind, size, width, height = image
-    return (
-        type(path) is str
-        and type(sha256) is str
-        and type(size) is type(width) is type(height) is int
-        and len(sha256) == _DIGITS
-        and _HEXADECIMAL(sha256) is not None
-        and type(kind) is str
-        and kind in TYPES
-        and size > 0
-        and width > 0
-        and height > 0
-        and path != ""
-    )
+def _read_plain(record: object) -> tuple[str, Image | None]:
+    """Read the usual line, quickly; None for any other, which `_read` looks at closely."""
+    if type(record) is not dict or len(record) != len(_FIELDS):
+        return "", None
+    try:
+        path, sha256, kind, size, width, height = _get_fields(record)
+        plain = (
+            type(path) is str
+            and type(size) is type(width) is type(height) is int
+            and len(sha256) == _DIGITS
+            and _HEXADECIMAL(sha256) is not None
+            and kind in TYPES
+            and size > 0
+            and width > 0
+            and height > 0
+            and path != ""
+        )
+    except (KeyError, TypeError):
+        return "", None
+    return path, Image(sha256, kind, size, width, height) if plain else None
 
 
 def _check(path: object, image: Image) -> None:

@@ -62,6 +62,15 @@ class Store:
                     if KEY.fullmatch(f"{folder}/{name}"):
                         yield f"{folder}/{name}"
 
+    def names(self) -> set[str]:
+        """The names of all files, without their folders: `ab12….jpg`."""
+        folders = [f"{number:02x}" for number in range(256)]
+        names: set[str] = set()
+        for folder in folders:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                names.update(os.listdir(self._prefix + folder))
+        return names
+
     def is_intact(self, key: str) -> bool:
         """Tell whether a file's bytes still have the digest that is its name.
 

@@ -1,6 +1,6 @@
 """What a warm `pelican content` costs with the plugin, without it, and with image-process.
 
-    python -m tests.benchmarks.bench_build [--posts 1000] [--rounds 7] [--image-process]
+    python -m tests.benchmarks.bench_build [--posts 1000] [--rounds 7] [--image-process] [--content-cache]
 
 CPU seconds of the whole process, in turns; the ratio is the median of the rounds'.
 """
@@ -20,6 +20,11 @@ _PROCESS = """
 IMAGE_PROCESS = {"thumb": ["scale_in 32 32 True"]}
 """
 
+_CACHE = """
+CACHE_CONTENT = True
+LOAD_CONTENT_CACHE = True
+"""
+
 
 def main() -> None:
     """Measure and print."""
@@ -28,6 +33,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2500)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--image-process", action="store_true")
+    parser.add_argument("--content-cache", action="store_true", help="Pelican's own, off else")
     options = parser.parse_args()
     for layout in ("beside", "static"):
         with tempfile.TemporaryDirectory() as folder:
@@ -41,7 +47,8 @@ def _measure(root: Path, layout: str, options: argparse.Namespace) -> None:
         plugins["image-process"] = ["image_process"]
     commands = {}
     for name, names in plugins.items():
-        file = configure(root, name.replace("-", "_"), plugins=names, layout=layout, more=_PROCESS)
+        more = _PROCESS + (_CACHE if options.content_cache else "")
+        file = configure(root, name.replace("-", "_"), plugins=names, layout=layout, more=more)
         command = [sys.executable, "-m", "pelican", "content", "-q", "-s", file]
         commands[name] = partial(run, command, root)
     costs = compare(commands, rounds=options.rounds)

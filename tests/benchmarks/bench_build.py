@@ -1,6 +1,6 @@
 """What a warm `pelican content` costs with the plugin, without it, and with image-process.
 
-    python -m tests.benchmarks.bench_build [--posts 1000] [--rounds 7] [--image-process] [--content-cache]
+    python -m tests.benchmarks.bench_build [--rounds 7] [--image-process] [--content-cache]
 
 CPU seconds of the whole process, in turns; the ratio is the median of the rounds'.
 """

@@ -64,7 +64,7 @@ _ADVICE = [
         r"does not appear to be a git repository|[Rr]epository not found|not found: did you",
         "there is no repository at that address; is IMAGEHOST_REMOTE right?",
     ),
-    (r"No space left on device", "a disk is full, here or at the host"),
+    (r"No space left on device|Out of diskspace", "a disk is full, here or at the host"),
     (
         r"not a git repository",
         "the store is no git repository yet; run: pelican-imagehost init",

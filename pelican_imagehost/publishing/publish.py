@@ -75,6 +75,9 @@ class Publisher:
         """
         wanted = {image.key: image for image in images.values()}
         names = self.repository.names()
+        if any(not self.store.has(wanted[key]) for key in wanted.keys() - names):
+            self.repository.join()  # another author has published it, and we have no bytes of it
+            names = self.repository.names()
         for path, image in images.items():
             if f"{TOMBSTONES}{image.sha256}" in names:
                 raise PublishError(

@@ -89,9 +89,15 @@ class StoreRepository:
 
     def use_remote(self, url: str) -> None:
         """Push to a URL, or to the URL of a remote of that name, from now on."""
-        known = self.git.config(f"remote.{url}.url")
-        self.git.set_config(f"remote.{REMOTE}.url", known or url)
-        self.git.set_config(f"remote.{REMOTE}.fetch", f"+{BRANCH}:{PUSHED}")
+        listed = self.git.run("config", "--null", "--get-regexp", r"^remote\.", check=False).output
+        known = dict(entry.split("\n", 1) for entry in listed.split("\0") if "\n" in entry)
+        wanted = {
+            f"remote.{REMOTE}.url": known.get(f"remote.{url}.url", url),
+            f"remote.{REMOTE}.fetch": f"+{BRANCH}:{PUSHED}",
+        }
+        for name, value in wanted.items():
+            if known.get(name) != value:
+                self.git.set_config(name, value)
 
     def names(self) -> set[str]:
         """Every path in the branch's tip: keys and tombstones."""
@@ -139,7 +145,11 @@ class StoreRepository:
 
     def join(self) -> None:
         """Fetch the host's branch and make ours contain it; additions never conflict."""
-        self.git.run("fetch", "--quiet", REMOTE)
+        answer = self.git.run("fetch", "--quiet", REMOTE, check=False)
+        if "couldn't find remote ref" in answer.errors:
+            return  # nobody has published anything yet
+        if answer.code:
+            raise explain("fetch", answer)
         ours, theirs = self.git.commit_of(BRANCH), self.git.commit_of(PUSHED)
         if not theirs or self._contains(ours, theirs):
             return

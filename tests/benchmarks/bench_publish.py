@@ -1,0 +1,214 @@
+"""What publishing costs, side by side with git's own ways.
+
+    python -m tests.benchmarks.bench_publish [--images 10000] [--stores 1000 10000 100000]
+
+First: the first commit and push of a folder of images, CPU of client and server together,
+against `git add -A && git commit && git push` with git's defaults (but without the
+maintenance that git starts beside it, which would count for us). Then: ten new images into a
+store that has many, from `pelican-imagehost publish` to the tenth HTTP 200, against a bare
+`git push` of the same commit over the same ssh to a repository without a hook. It needs what
+the tests of publishing need: git, ssh, sshd and nginx.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pelican_imagehost.publishing.repository import StoreRepository
+from pelican_imagehost.storage.store import Store
+from tests.benchmarks.sites import make_picture
+from tests.benchmarks.timing import Cost, compare, median, ratio, run
+from tests.publishing.hostkit import key_of
+from tests.publishing.test_end_to_end import Blogger, Machine, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_OURS = """
+import sys
+from pathlib import Path
+from pelican_imagehost.publishing.repository import StoreRepository
+from pelican_imagehost.storage.store import Store
+store = Store(Path(sys.argv[1]))
+repository = StoreRepository(store)
+repository.create()
+repository.use_remote(sys.argv[2])
+with store.locked():
+    repository.add(set(store.keys()), lambda _: None)
+    repository.push()
+"""
+_THEIRS = """
+git init -q . && git add -A && git -c maintenance.auto=false commit -q -m x &&
+git push -q "$1" HEAD:refs/heads/main
+"""
+# What any command of ours must import, and read, before it can begin.
+_START = """
+import click, git, rich.console, pelican.log, pelican
+from pelican.settings import read_settings
+read_settings("publishconf.py")
+"""
+_NEW = 10
+_NEW_SIZE = 100_000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=10_000, help="of the first push")
+    parser.add_argument("--size", type=int, default=100_000, help="bytes of each of these")
+    parser.add_argument("--rounds", type=int, default=1, help="of the first push")
+    parser.add_argument("--stores", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--pushes", type=int, default=9, help="of ten new images")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine(Path(folder, "machine"))
+        os.environ.update(machine.environment())
+        with machine.running():
+            if options.images:
+                _first_push(Path(folder), machine, options)
+    for size in options.stores:
+        with tempfile.TemporaryDirectory() as folder:
+            _ten_more(Path(folder), size, options.pushes)
+
+
+def _first_push(folder: Path, machine: Machine, options: argparse.Namespace) -> None:
+    store = Store(folder / "images")
+    _fill(store, range(options.images), options.size)
+    plain, hooked = folder / "plain.git", machine.root / "images.git"
+    ours = [sys.executable, "-c", _OURS, str(store.root)]
+    theirs = ["sh", "-ec", _THEIRS, "sh", str(plain)]
+
+    def measure(command: list[str], remote: Path) -> Cost:
+        shutil.rmtree(store.root / ".git", ignore_errors=True)
+        shutil.rmtree(machine.served("."), ignore_errors=True)
+        if remote == plain:
+            shutil.rmtree(plain, ignore_errors=True)
+            _git("init", "--quiet", "--bare", plain)
+        elif _git("-C", hooked, "for-each-ref"):
+            _git("-C", hooked, "update-ref", "-d", "refs/heads/main")
+            _git("-C", hooked, "prune-packed")
+            for pack in (hooked / "objects/pack").iterdir():
+                pack.unlink()
+        machine.served(".").mkdir(exist_ok=True)
+        return run(command, store.root)
+
+    commands = {
+        "git add, commit, push": partial(measure, theirs, plain),
+        "ours, no hook": partial(measure, [*ours, str(plain)], plain),
+        "ours, our hook": partial(measure, [*ours, str(hooked)], hooked),
+    }
+    costs = compare(commands, rounds=options.rounds, warm=False)
+    print(f"first commit and push of {options.images:,} images of {options.size:,} bytes:")
+    _table(costs, "git add, commit, push", "cpu")
+
+
+def _ten_more(folder: Path, size: int, pushes: int) -> None:
+    machine = Machine(folder / "machine")
+    os.environ.update(machine.environment())
+    with machine.running():
+        site = Blogger.begin(folder / "author" / "blog", machine)
+        store = Store(site.root / "images")
+        keys = _fill(store, range(size), 2_000)
+        _publish_all(store, str(machine.root / "images.git"), keys)
+        (site.root / "imagehost.jsonl").write_text("".join(_lines(keys)))
+        plain = machine.root / "plain.git"
+        _git("clone", "--quiet", "--bare", machine.root / "images.git", plain)
+        _let_in(machine, plain.name)
+        reader = Reader(machine.url)
+        ours = [sys.executable, "-m", "pelican_imagehost", "publish", "-s", "publishconf.py"]
+        bare = ["git", "push", "--quiet", f"{machine.user}@127.0.0.1:{plain.name}", "main"]
+        numbers = iter(range(size, size + 1_000_000))
+
+        def publish() -> Cost:
+            names = [f"{number}.png" for number, _ in zip(numbers, range(_NEW), strict=False)]
+            for name in names:
+                data = make_picture(int(name[:-4]), _NEW_SIZE)
+                site.write(f"content/{name}", data)
+            site.post("new", " ".join(f"![a]({name})" for name in names))
+            cost = run(ours, site.root)
+            for name in names:
+                wrong, _ = reader.picture(site.key(name))
+                if wrong:
+                    sys.exit(wrong)
+            return cost
+
+        commands: dict[str, Callable[[], Cost]] = {
+            "publish, to the tenth 200": publish,  # the one that makes the commit
+            "git push, no hook": partial(run, bare, store.root),
+            "publish with nothing new": partial(run, ours, site.root),
+            "Python and Pelican alone": partial(run, [sys.executable, "-c", _START], site.root),
+            "our git push again, no news": partial(
+                run, ["git", "push", "--quiet", "imagehost", "main"], store.root
+            ),
+        }
+        costs = compare(commands, rounds=pushes)
+        reader.close()
+    print(f"{_NEW} new images of {_NEW_SIZE:,} bytes into a store of {size:,}:")
+    _table(costs, "git push, no hook", "wall")
+    wall = {name: median(measured, "wall") for name, measured in costs.items()}
+    rest = wall["publish, to the tenth 200"] - wall["Python and Pelican alone"]
+    print(f"  publish without that start   {rest / wall['git push, no hook']:.2f} of git push")
+
+
+def _table(costs: dict[str, list[Cost]], base: str, figure: str) -> None:
+    for name, measured in costs.items():
+        spent = f"{median(measured):7.2f} s CPU, {median(measured, 'wall'):7.2f} s"
+        print(f"  {name:28} {spent}, {ratio(costs, name, base, figure):.2f} of {base} ({figure})")
+    sys.stdout.flush()
+
+
+def _fill(store: Store, numbers: Iterable[int], size: int) -> list[str]:
+    """Write pictures where a store keeps them; returns their keys."""
+    keys = []
+    for number in numbers:
+        data = make_picture(number, size)
+        keys.append(key_of(data))
+        path = store.path(keys[-1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return keys
+
+
+def _publish_all(store: Store, remote: str, keys: list[str]) -> None:
+    repository = StoreRepository(store)
+    repository.use_remote(remote)
+    with store.locked():
+        repository.add(keys, lambda _: None)
+        repository.push()
+    repository.confirm()
+
+
+def _lines(keys: list[str]) -> list[str]:
+    """A manifest that names these, as years of posts leave it."""
+    paths = [f"content/old/{hashlib.md5(key.encode()).hexdigest()}.png" for key in keys]  # noqa: S324  only a name
+    facts = {"type": "png", "size": 2_000, "width": 64, "height": 48}
+    return [
+        json.dumps({"path": path, "sha256": key[3:67], **facts}) + "\n"
+        for path, key in sorted(zip(paths, keys, strict=True))
+    ]
+
+
+def _let_in(machine: Machine, repository: str) -> None:
+    """Let the author's key into one more repository."""
+    keys = machine.folder / "ssh/authorized_keys"
+    keys.write_text(keys.read_text().replace("site.git", f"site.git {repository}"))
+
+
+def _git(*arguments: str | Path) -> str:
+    return subprocess.run(
+        ["git", *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pelican_imagehost import __version__
+from pelican_imagehost.drafting.command import watch
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.publishing.host.commands import host
 
@@ -44,6 +45,7 @@ def main() -> None:
 
 
 main.add_command(host)
+main.add_command(watch)
 
 
 def _command(function: Callable[..., int | None]) -> click.Command:

@@ -46,7 +46,9 @@ _DEFAULTS = {
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.markexpr:
         return
-    full = [item for item in items if item.get_closest_marker("full")]
+    full = [
+        i for i in items if i.get_closest_marker("full") or i.get_closest_marker("other_plugins")
+    ]
     if full:
         config.hook.pytest_deselected(items=full)
         items[:] = [item for item in items if item not in full]

@@ -1,0 +1,118 @@
+// Follows the preview: morphs the page when it changes, and says what is wrong.
+(() => {
+  "use strict";
+  const script = document.currentScript;
+  const own = new URL(".", script.src).pathname;
+  let after = script.dataset.after;
+  let source = null;
+  let busy = false;
+  let again = false;
+
+  // What addresses the server may have answered this page from.
+  const here = () => {
+    const path = decodeURIComponent(location.pathname);
+    return path.endsWith("/") ? [path + "index.html"] : [path, path + ".html"];
+  };
+  const isHere = (paths) => paths === null || here().some((path) => paths.includes(path));
+  const outer = (nodes) => [...nodes].map((node) => node.outerHTML).join("\n");
+  const resources = (page) =>
+    outer([...page.querySelectorAll("script")].filter((one) => !one.src.includes(own))) +
+    outer(page.querySelectorAll("link[rel~=stylesheet], style"));
+
+  // What a reader has typed or opened is theirs, not the page's.
+  const isTouched = (node) =>
+    node.nodeType === 1 && (
+      (node.matches("input[type=checkbox], input[type=radio]") && node.checked !== node.defaultChecked) ||
+      (node.matches("input, textarea") && node.value !== node.defaultValue) ||
+      (node.matches("select") && [...node.options].some((one) => one.selected !== one.defaultSelected)));
+  const callbacks = {
+    beforeNodeMorphed: (old, next) => {
+      if (old.nodeType === 1 && old.tagName === "DETAILS") next.open = old.open;
+      return !isTouched(old);
+    },
+  };
+
+  async function update() {
+    if (busy) { again = true; return; }
+    busy = true;
+    try {
+      const response = await fetch(location.href, { cache: "no-store" });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      // A morph would not run changed scripts, and styles are better met all at once.
+      if (resources(page) !== resources(document)) { location.reload(); return; }
+      document.title = page.title;
+      Idiomorph.morph(document.body, page.body, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks });
+      dispatchEvent(new Event("pelican-imagehost:updated"));
+    } catch (error) {
+      console.error("pelican-imagehost:", error);
+      location.reload();
+    } finally {
+      busy = false;
+      if (again) { again = false; update(); }
+    }
+  }
+
+  // Files that keep their addresses when they change.
+  function refresh(paths) {
+    const changed = (url) => {
+      const { origin, pathname } = new URL(url, location.href);
+      return origin === location.origin && paths.includes(decodeURIComponent(pathname));
+    };
+    const renew = (url) => {
+      const address = new URL(url, location.href);
+      address.searchParams.set("imagehost", after);
+      return address.href;
+    };
+    if ([...document.scripts].some((one) => one.src && changed(one.src))) { location.reload(); return; }
+    for (const link of document.querySelectorAll("link[rel~=stylesheet]")) {
+      if (!changed(link.href)) continue;
+      const next = link.cloneNode();  // the old one stays until the new one is there: no flash
+      next.href = renew(link.href);
+      next.onload = () => link.remove();
+      link.after(next);
+    }
+    for (const image of document.images) if (changed(image.currentSrc || image.src)) image.src = renew(image.src);
+  }
+
+  function show(problems) {
+    const name = "pelican-imagehost-problems";
+    document.querySelector(name)?.remove();
+    if (!problems.length) return;
+    const host = document.createElement(name);
+    const root = host.attachShadow({ mode: "open" });
+    const box = document.createElement("div");
+    box.setAttribute("role", "alert");
+    box.style.cssText =
+      "position:fixed;inset:auto 0 0 0;z-index:2147483647;max-height:40vh;overflow:auto;" +
+      "background:#7a1420;color:#fff;font:14px/1.5 system-ui,sans-serif;padding:.6em 1em";
+    for (const problem of problems) {
+      const line = document.createElement("div");
+      line.textContent = problem;
+      box.append(line);
+    }
+    root.append(box);
+    document.documentElement.append(host);  // outside the body, which is morphed
+  }
+
+  function take(event) {
+    if (event.lastEventId) after = event.lastEventId;
+    const news = JSON.parse(event.data);
+    if (news.problems) show(news.problems);
+    if (news.changed === undefined) return;
+    const paths = news.changed && news.changed.map(decodeURIComponent);
+    if (paths) refresh(paths);
+    if (isHere(paths)) update();
+  }
+
+  // One connection, for the tab that is seen: browsers allow six a host.
+  function follow() {
+    if (document.visibilityState === "hidden") { source?.close(); source = null; return; }
+    if (source) return;
+    source = new EventSource(`${own}events?after=${after}`);
+    source.onmessage = take;
+  }
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", () => { source?.close(); source = null; });
+  addEventListener("pageshow", follow);
+  follow();
+})();

@@ -1,0 +1,49 @@
+"""The command `watch`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+__all__ = ["watch"]
+
+
+@click.command()
+@click.option(
+    "-s",
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    default=Path("pelicanconf.py"),
+    metavar="FILE",
+    help="Pelican's settings file; pelicanconf.py here when not given.",
+)
+@click.option("--port", default=8000, show_default=True, help="0 takes any that is free.")
+@click.option("--open", "open_browser", is_flag=True, help="Show the site in the browser.")
+@click.option("--poll", is_flag=True, help="Look at every file each second; no file events.")
+def watch(settings_file: Path, *, port: int, open_browser: bool, poll: bool) -> None:
+    """Build the site, serve it here, and show each save in the browser at once.
+
+    Images are served from here whatever IMAGEHOST_URL says. Nothing is published.
+    """
+    from pelican_imagehost.drafting.session import run  # noqa: PLC0415  when it runs
+    from pelican_imagehost.errors import ImageHostError  # noqa: PLC0415  likewise
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        run(settings_file, port, poll=poll, open_browser=open_browser, say=_say)
+    except ImageHostError as error:
+        _say(f"error: {error}")
+        sys.exit(1)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(message: str) -> None:
+    click.echo(f"pelican-imagehost: {message}", err=True)

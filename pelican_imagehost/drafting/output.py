@@ -1,0 +1,285 @@
+"""What a build writes: whole files only, and only those that changed.
+
+Pelican's writer opens files and its static generator copies them; both are led here
+(`Output.install`), so that any Writer, a plugin's too, writes like this. A browser never
+reads half a page, and a build that was given up leaves nothing half done.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import shutil
+import time
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+import pelican.utils
+import pelican.writers
+from blinker import ANY
+from pelican import signals
+
+from pelican_imagehost.storage.index import Stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Output"]
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = 1024**2
+
+
+class _Known(NamedTuple):
+    """A file as it was left: what it was made of, and its stamp."""
+
+    made_of: object
+    stamp: Stamp | None
+
+
+class Output:
+    """The files of one output folder, remembered from build to build.
+
+    Args:
+        root: the folder.
+        announce: called with each path that no build has made before, before it is made.
+            What a build leaves behind that is given up can so be found and removed.
+
+    Attributes:
+        produced: the files that the last whole build made, and all made since.
+    """
+
+    def __init__(self, root: str, announce: Callable[[str], None]) -> None:
+        self.root = root
+        self.produced: set[str] = set()
+        self._announce = announce
+        self._known: dict[str, _Known] = {}
+        self._finals: dict[str, bytes] = {}
+        self._began: int | None = None
+        self._current: set[str] = set()
+        self._touched: set[str] = set()
+
+    def install(self) -> None:
+        """Lead Pelican's writing here, in this process."""
+        pelican.writers.open = self.open
+        pelican.utils.copy_file = self.copy
+
+    def begin(self, *, whole: bool) -> None:
+        """Start a whole build, or writing a few files out of turn."""
+        self._began = time.time_ns() if whole else None
+        self._current.clear()
+        self._touched.clear()
+
+    def open(self, path: str, mode: str = "r", **options: Any) -> IO[Any]:  # noqa: ANN401
+        """Open a file as `open` does; one of the output is written when it is closed."""
+        if mode != "w" or not self._is_inside(path):
+            return builtins.open(path, mode, **options)
+        return _Sink(self, path, options.get("encoding") or "utf-8")
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file whole, unless it is there with that content."""
+        self._current.add(path)
+        if self._is_overtaken(path):
+            return
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        if not _are_pages_changed_later() and self._is_current(path, digest, data):
+            return
+        self._make(path, lambda temporary: _write(temporary, data))
+        self._known[path] = _Known(digest, _stamp(path))
+
+    def copy(self, source: str, destination: str) -> None:
+        """Copy a file whole, unless its copy is there."""
+        destination = os.path.normpath(destination)  # Pelican's `theme/./style.css`
+        self._current.add(destination)
+        try:
+            stamp = Stamp.of(os.stat(source))
+            if self._is_current(destination, (source, stamp), None):
+                return
+            known = self._known.get(destination)
+            if _is_same(source, destination):
+                if known is not None and known.stamp != _stamp(destination):
+                    self._touched.add(destination)  # as in `_is_current`
+            else:
+                self._make(destination, lambda temporary: shutil.copyfile(source, temporary))
+            settled = stamp if stamp.is_settled(time.time_ns()) else None
+            self._known[destination] = _Known((source, settled), _stamp(destination))
+        except OSError as error:  # Pelican's own copying warns and goes on, too
+            logger.warning("%s cannot be copied to %s: %s", source, destination, error)
+
+    def drafted(self) -> list[str]:
+        """End writing a few files out of turn.
+
+        Returns:
+            Those that changed.
+        """
+        changed = self._settle()
+        self.produced |= self._current
+        return changed
+
+    def finish(self, delivered: Iterable[str], doubtful: Iterable[str]) -> list[str]:
+        """End a whole build: remove what earlier ones made and this one did not.
+
+        Args:
+            delivered: files that the build put there past this object.
+            doubtful: files that builds which were given up may have made.
+
+        Returns:
+            What changed, in no order.
+        """
+        changed = self._settle()
+        produced = self._current | set(delivered)
+        changed += [path for path in self.produced ^ produced if path not in self._touched]
+        for path in (self.produced | set(doubtful)) - produced:
+            self._remove(path)
+        self.produced = produced
+        self._current, self._touched = set(), set()
+        return changed
+
+    def sweep(self, processes: Iterable[int]) -> None:
+        """Remove the temporary files of processes that were killed."""
+        ends = tuple(f".{process}.tmp" for process in processes)
+        for folder, _, names in os.walk(self.root) if ends else ():
+            for name in names:
+                if name.startswith(".") and name.endswith(ends):
+                    self._remove(os.path.join(folder, name))
+
+    def _settle(self) -> list[str]:
+        """Take in what plugins have made of the pages just written; list what changed."""
+        later = _are_pages_changed_later()
+        changed = []
+        for path in self._touched:
+            known = self._known.get(path)
+            if known is not None:
+                self._known[path] = _Known(known.made_of, _stamp(path))
+            if not later or self._is_final_new(path):
+                changed.append(path)
+        return changed
+
+    def _is_final_new(self, path: str) -> bool:
+        data = _read(path)
+        if data is None:
+            return True
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        before, self._finals[path] = self._finals.get(path), digest
+        return digest != before
+
+    def _is_current(self, path: str, made_of: object, data: bytes | None) -> bool:
+        stamp = _stamp(path)
+        known = self._known.get(path)
+        if known is not None and known.stamp == stamp:
+            return stamp is not None and known.made_of == made_of
+        if data is None or stamp is None or stamp.size != len(data) or _read(path) != data:
+            return False
+        self._known[path] = _Known(made_of, stamp)
+        if known is not None and known.made_of != made_of:
+            self._touched.add(path)  # a build that was given up wrote it, and nobody was told
+        return True
+
+    def _is_overtaken(self, path: str) -> bool:
+        """Tell whether a file was written since this whole build began, and not by it.
+
+        Then the parent has drafted it from a newer save, and another build will follow.
+        """
+        if self._began is None or path in self._touched:
+            return False
+        stamp = _stamp(path)
+        return stamp is not None and stamp.mtime_ns > self._began
+
+    def _make(self, path: str, make: Callable[[str], object]) -> None:
+        if path not in self.produced:
+            self._announce(path)
+        temporary = f"{os.path.dirname(path)}/.{os.path.basename(path)}.{os.getpid()}.tmp"
+        try:
+            make(temporary)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        self._touched.add(path)
+
+    def _remove(self, path: str) -> None:
+        self._known.pop(path, None)
+        self._finals.pop(path, None)
+        if not self._is_inside(path):
+            return
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        with contextlib.suppress(OSError):  # until a folder is not empty
+            folder = os.path.dirname(path)
+            while self._is_inside(folder):
+                os.rmdir(folder)
+                folder = os.path.dirname(folder)
+
+    def _is_inside(self, path: str) -> bool:
+        return path.startswith(self.root + os.sep)
+
+
+class _Sink(io.StringIO):
+    """Takes text, and gives it to the output when it is closed without an error."""
+
+    def __init__(self, output: Output, path: str, encoding: str) -> None:
+        super().__init__(newline=os.linesep)  # line ends are the system's, as `open` makes them
+        self._output = output
+        self._path = path
+        self._encoding = encoding
+        self._over = False
+
+    def close(self) -> None:
+        """Write the file."""
+        if not self._over:
+            self._over = True
+            self._output.write(self._path, self.getvalue().encode(self._encoding))
+        super().close()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._over = self._over or kind is not None
+        self.close()
+
+    def __del__(self) -> None:
+        self._over = True  # what nobody closed, nobody finished
+
+
+def _are_pages_changed_later() -> bool:
+    """Tell whether a plugin works on pages once they are written, besides our own.
+
+    Such a plugin must be given what Pelican has written each time: what it makes of its
+    own work is nobody's guess.
+    """
+    receivers = signals.content_written.receivers_for(ANY)
+    return any(not receiver.__module__.startswith("pelican_imagehost.") for receiver in receivers)
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        return Stamp.of(os.stat(path))
+    except OSError:
+        return None
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with builtins.open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _is_same(source: str, destination: str) -> bool:
+    try:
+        if os.stat(source).st_size != os.stat(destination).st_size:
+            return False
+        with builtins.open(source, "rb") as one, builtins.open(destination, "rb") as other:
+            pairs = iter(lambda: (one.read(_CHUNK), other.read(_CHUNK)), (b"", b""))
+            return all(mine == yours for mine, yours in pairs)
+    except OSError:
+        return False
+
+
+def _write(path: str, data: bytes) -> None:
+    with builtins.open(path, "wb") as file:
+        file.write(data)

@@ -1,0 +1,105 @@
+"""How editors save a file: the very steps, seen with strace and in their sources."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["WAYS", "save_with_vim"]
+
+
+def in_place(file: Path, text: str) -> None:
+    """VS Code, nano, Sublime Text by default: truncate and write."""
+    with file.open("w", encoding="utf-8") as opened:
+        opened.write(text)
+
+
+def in_pieces(file: Path, text: str) -> None:
+    """A slow disk, or a long text."""
+    with file.open("w", encoding="utf-8") as opened:
+        opened.write(text[: len(text) // 2])
+        opened.flush()
+        opened.write(text[len(text) // 2 :])
+
+
+def typora(file: Path, text: str) -> None:
+    """Typora, Kate, gedit: a new file in the same folder, renamed over the old one."""
+    fresh = file.with_name(f".goutputstream-{os.getpid():06}")
+    in_place(fresh, text)
+    fresh.replace(file)
+
+
+def jetbrains(file: Path, text: str) -> None:
+    """JetBrains' safe write."""
+    fresh = file.with_name(file.name + "___jb_tmp___")
+    old = file.with_name(file.name + "___jb_old___")
+    in_place(fresh, text)
+    file.rename(old)
+    fresh.rename(file)
+    old.unlink()
+
+
+def vim(file: Path, text: str) -> None:
+    """Vim with backupcopy=no: for a moment there is no file."""
+    probe = file.with_name("4913")
+    in_place(probe, "")
+    probe.unlink()
+    backup = file.with_name(file.name + "~")
+    file.rename(backup)
+    in_place(file, text)
+    backup.unlink()
+
+
+def emacs(file: Path, text: str) -> None:
+    """Emacs: a copy as a backup, a lock that is a dangling link, and a write in place."""
+    lock = file.with_name(f".#{file.name}")
+    lock.symlink_to("somebody@somewhere.1")
+    file.with_name(file.name + "~").write_bytes(file.read_bytes())
+    in_place(file, text)
+    lock.unlink()
+
+
+def from_elsewhere(file: Path, text: str) -> None:
+    """A temporary file outside the site, moved in."""
+    fresh = file.absolute().parents[1] / f"fresh-{os.getpid()}"
+    in_place(fresh, text)
+    fresh.replace(file)
+
+
+def unlink_and_link(file: Path, text: str) -> None:
+    """Some synchronisers: a new file linked in where the old one was removed."""
+    fresh = file.with_name(f".{file.name}.tmp")
+    in_place(fresh, text)
+    file.unlink()
+    os.link(fresh, file)
+    fresh.unlink()
+
+
+WAYS: dict[str, Callable[[Path, str], None]] = {
+    way.__name__: way
+    for way in (
+        in_place,
+        in_pieces,
+        typora,
+        jetbrains,
+        vim,
+        emacs,
+        from_elsewhere,
+        unlink_and_link,
+    )
+}
+
+
+def save_with_vim(file: Path, text: str) -> None:
+    """Let the real vim write the text, in its default way."""
+    lines = "\n".join(f"call setline({n}, {line!r})" for n, line in enumerate(text.splitlines(), 1))
+    script = f"%delete _\n{lines}\nwq\n"
+    command = ["vim", "-u", "NONE", "-i", "NONE", "-N", "-es", str(file)]
+    # Its exit code is 1 for an empty buffer on the way; what it wrote is what counts.
+    subprocess.run(command, input=script, text=True, check=False, capture_output=True)
+    assert file.read_text("utf-8") == text

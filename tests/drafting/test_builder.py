@@ -1,0 +1,291 @@
+"""Edits of every kind: the page at once, and the site as a clean build would make it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.drafting.draftkit import Desk, clean_build, prepare, tree, write_post
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Require, Site
+
+
+def body(site: Site) -> None:
+    write_post(site, "post-1", "Other words, ![p](picture-1.png)", Tags="tag-1", Category="notes")
+
+
+def summary(site: Site) -> None:
+    write_post(site, "post-1", Summary="In short ![p](picture-2.png)", Category="notes")
+
+
+def title(site: Site) -> None:
+    write_post(site, "post-1", Title="Another title", Category="notes")
+
+
+def slug(site: Site) -> None:
+    write_post(site, "post-1", Slug="elsewhere", Category="notes")
+
+
+def tags(site: Site) -> None:
+    write_post(site, "post-1", Tags="tag-2, new-tag", Category="notes")
+
+
+def category(site: Site) -> None:
+    write_post(site, "post-1", Category="essays")
+
+
+def date(site: Site) -> None:
+    write_post(site, "post-1", Date="1999-01-01", Category="notes")
+
+
+def draft(site: Site) -> None:
+    write_post(site, "post-1", Status="draft", Category="notes")
+
+
+def hidden(site: Site) -> None:
+    write_post(site, "post-1", Status="hidden", Category="notes")
+
+
+def new_post(site: Site) -> None:
+    site.picture("content/deep/er/new.png", text_seed=50)
+    write_post(site, "deep/er/post-77", "![n](new.png)")
+
+
+def deleted_post(site: Site) -> None:
+    (site.root / "content/post-1.md").unlink()
+
+
+def page(site: Site) -> None:
+    site.write("content/pages/about.md", "Title: About us\n\nAnother page.\n")
+
+
+def image_over_itself(site: Site) -> None:
+    site.picture("content/picture-1.png", text_seed=60)
+
+
+def image_renamed(site: Site) -> None:
+    (site.root / "content/picture-1.png").rename(site.root / "content/photo.png")
+    write_post(site, "post-1", "![p](photo.png)", Category="notes")
+
+
+def image_gone(site: Site) -> None:
+    (site.root / "content/picture-3.png").unlink()  # the manifest still knows it
+
+
+def template(site: Site) -> None:
+    file = site.root / "theme/templates/base.html"
+    file.write_text(file.read_text("utf-8").replace("<body>", "<body class=new>"), "utf-8")
+
+
+def style(site: Site) -> None:
+    site.write("theme/static/style.css", "body { color: blue }\n")
+
+
+def settings(site: Site) -> None:
+    site.configure(SITENAME="Renamed", ARTICLE_SAVE_AS="posts/{slug}.html")
+
+
+EDITS = [body, summary, title, slug, tags, category, date, draft, hidden, new_post, deleted_post,
+         page, image_over_itself, image_renamed, image_gone, template, style, settings]  # fmt: skip
+IDS = [edit.__name__ for edit in EDITS]
+
+
+@pytest.mark.parametrize("relative_urls", [False, True])
+def test_after_each_edit_the_output_is_a_clean_builds(site: Site, *, relative_urls: bool) -> None:
+    prepare(site, RELATIVE_URLS=relative_urls)
+    with Desk(site) as desk:
+        for edit in (slug, image_over_itself, settings) if relative_urls else EDITS:
+            edit(site)
+            desk.check()
+
+
+@pytest.mark.parametrize("edit", [body, template, image_over_itself], ids=lambda e: e.__name__)
+def test_without_fork_it_is_the_same(site: Site, edit: Callable[[Site], None]) -> None:
+    prepare(site)
+    with Desk(site, fork=False) as desk:
+        edit(site)
+        desk.check()
+
+
+def test_without_events_it_is_the_same(site: Site) -> None:
+    prepare(site)
+    with Desk(site, poll=True) as desk:
+        for edit in (body, deleted_post):
+            edit(site)
+            desk.check()
+
+
+def test_the_changed_page_is_written_before_the_rest(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        body(site)
+        desk.wait(lambda: bool(desk.drafts), "page")
+        assert [os.path.basename(path) for path in desk.drafts[0]] == ["post-1.html"]
+        assert "Other words" in site.output("post-1.html")
+
+
+def test_a_changed_image_changes_the_page_that_shows_it(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        before = site.output("post-1.html")
+        image_over_itself(site)
+        desk.wait(lambda: bool(desk.drafts), "page")
+        names = {os.path.basename(path) for path in desk.drafts[0]}
+        assert "post-1.html" in names
+        assert site.output("post-1.html") != before
+
+
+def test_unchanged_files_are_left_alone(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        desk.settle()
+        before = {p: p.stat().st_ino for p in (site.root / "output").rglob("*") if p.is_file()}
+        body(site)
+        desk.settle()
+        after = {p: p.stat().st_ino for p in before}
+        changed = {p.name for p in before if before[p] != after[p]}
+        assert changed == {"post-1.html", "index.html", "feed.xml", "beat.txt",
+                           "notes.html", "tag-1.html"}  # fmt: skip
+
+
+def test_a_missing_image_is_a_problem_until_it_is_there(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        write_post(site, "post-1", "![p](late.png)", Category="notes")
+        desk.wait(lambda: "late.png" in str(desk.wrong), "problem")
+        assert desk.wrong[0].startswith("content/post-1.md:5: late.png: ")
+        site.picture("content/late.png", text_seed=9)
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+        desk.check()
+
+
+def test_a_broken_template_is_a_problem_until_it_is_mended(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        good = (site.root / "theme/templates/article.html").read_text("utf-8")
+        site.write("theme/templates/article.html", "{% block content %}\n{{ article.title ")
+        desk.wait(lambda: "article.html:2" in str(desk.wrong), "problem")
+        site.write("theme/templates/article.html", good)
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+        desk.check()
+
+
+def test_broken_settings_are_a_problem_until_they_are_mended(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        good = (site.root / "pelicanconf.py").read_text("utf-8")
+        site.write("pelicanconf.py", good + "IMAGEHOST_STOR = 1\n")
+        desk.wait(lambda: "IMAGEHOST_STOR" in str(desk.wrong), "problem")
+        site.write("pelicanconf.py", good)
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+        desk.check()
+
+
+def test_a_site_that_cannot_be_built_at_first_can_be_mended(site: Site) -> None:
+    prepare(site)
+    good = (site.root / "theme/templates/article.html").read_text("utf-8")
+    site.write("theme/templates/article.html", "{% nonsense %}")
+    with Desk(site) as desk:
+        assert "article.html:1" in str(desk.wrong)
+        site.write("theme/templates/article.html", good)
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+        desk.check()
+
+
+def test_a_builder_that_is_killed_is_replaced(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        for process in desk.drafting.processes.numbers():
+            os.kill(process, 9)
+        body(site)
+        desk.check()
+
+
+SUMMARISER = """
+from pelican import signals
+
+def mark(generators):
+    for article in generators[0].articles:
+        article.featured = f"<b>{article.title}</b>"
+        article._summary = article.metadata["summary"] = "About " + article.title
+
+def stamp(path, context):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text + "<!-- seen -->")
+
+def register():
+    signals.all_generators_finalized.connect(mark)
+    signals.content_written.connect(stamp)
+"""
+
+
+def test_plugins_that_change_documents_and_pages_keep_working(site: Site) -> None:
+    prepare(site)
+    site.write("plugins/summariser.py", SUMMARISER)
+    site.configure(PLUGIN_PATHS=["plugins"], PLUGINS=["summariser", "pelican_imagehost"])
+    index = site.root / "theme/templates/article.html"
+    index.write_text(index.read_text("utf-8") + "{{ article.featured }}", "utf-8")
+    with Desk(site) as desk:
+        for edit in (body, title, template):
+            edit(site)
+            desk.check()
+        assert site.output("post-2.html").count("seen") == 1
+        site.write("plugins/summariser.py", SUMMARISER.replace("About", "On"))
+        desk.check()
+
+
+@pytest.mark.other_plugins
+def test_image_process_keeps_working(site: Site, require: Require) -> None:
+    # Where it is installed it rewrites every page of every site, so it has an environment of
+    # its own in .ci/run, and there it is required.
+    require(_has("pelican.plugins.image_process"), "pelican-image-process is not installed")
+    prepare(site, posts=2)
+    site.configure(
+        PLUGINS=["image_process", "pelican_imagehost"],
+        IMAGE_PROCESS={"thumb": ["scale_in 20 20 True"]},
+    )
+    site.picture("content/images/big.png", text_seed=3)
+    site.configure(STATIC_PATHS=["extra", "images"])
+    with Desk(site) as desk:
+        picture = '<img class="image-process-thumb" alt="b" src="/images/big.png">'
+        write_post(site, "post-1", picture + "\n\n![p](picture-1.png)", Category="notes")
+        desk.check()
+        write_post(site, "post-1", "More. " + picture, Category="notes")
+        desk.check()
+
+
+def test_the_output_directory_is_emptied_once_where_settings_say_so(site: Site) -> None:
+    prepare(site, DELETE_OUTPUT_DIRECTORY=True)
+    site.write("output/stale.html", "x")
+    with Desk(site) as desk:
+        assert not (site.root / "output/stale.html").exists()
+        body(site)
+        desk.check()
+
+
+def test_files_of_others_in_the_output_are_left_alone(site: Site) -> None:
+    prepare(site)
+    site.write("output/CNAME", "example.com")
+    with Desk(site) as desk:
+        slug(site)
+        desk.settle()
+    drafted = tree(site.root / "output")
+    assert drafted.pop("CNAME") == b"example.com"
+    assert drafted == clean_build(site)
+    shutil.rmtree(site.root / "output")
+
+
+def _has(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,192 @@
+"""Which files changed, in every way that editors and people have of changing them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+from pelican_imagehost.drafting.events import Watcher
+from pelican_imagehost.drafting.messages import Roots
+from pelican_imagehost.drafting.snapshot import Snapshot, _kind, _mount
+from tests.drafting.saving import WAYS, save_with_vim
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Require
+
+
+class Ear:
+    """Collects what a watcher tells."""
+
+    def __init__(self, folder: Path, *, poll: bool = False) -> None:
+        self.folder = folder
+        excluded = (str(folder / "output"),)
+        roots = Roots((str(folder),), (), excluded, ("*.ignored",), str(folder / "output"))
+        self._heard: set[str] = set()
+        self._news = threading.Condition()
+        self._watcher = Watcher(roots, self._hear, poll=poll)
+
+    def __enter__(self) -> Self:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watcher.stop()
+
+    def _hear(self, paths: set[str]) -> None:
+        with self._news:
+            self._heard |= paths
+            self._news.notify_all()
+
+    def expect(self, *names: str) -> set[str]:
+        """Wait until all these are told; gives what else was."""
+        expected = {str(self.folder / name) for name in names}
+        with self._news:
+            assert self._news.wait_for(lambda: expected <= self._heard, 15), (names, self._heard)
+            rest, self._heard = self._heard - expected, set()
+        return rest
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    content = tmp_path / "content"
+    (content / "sub").mkdir(parents=True)
+    (content / "a.md").write_text("old")
+    return content
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_save_in_each_editors_way_is_one_change(folder: Path, way: str) -> None:
+    with Ear(folder) as ear:
+        WAYS[way](folder / "a.md", "new")
+        assert ear.expect("a.md") == set()
+
+
+def test_a_save_with_vim_itself(folder: Path, require: Require) -> None:
+    require(shutil.which("vim"), "vim is not installed")
+    with Ear(folder) as ear:
+        save_with_vim(folder / "a.md", "new\n")
+        assert ear.expect("a.md") == set()
+
+
+def test_two_saves_within_the_clocks_grain_are_both_seen(folder: Path) -> None:
+    file = folder / "a.md"
+    snapshot = Snapshot(Roots((str(folder),), (), (), (), ""))
+    snapshot.compare()
+    for text in ("one", "two", "six"):
+        with file.open("r+") as opened:  # the same inode and length, perhaps the same time
+            opened.write(text)
+        os.utime(file, ns=(10**18, 10**18))
+        assert snapshot.look(str(file))
+        assert not snapshot.look(str(file))
+
+
+def test_folders_made_moved_and_removed(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "pack/x").mkdir(parents=True)
+    names = [f"pack/x/{number}.md" for number in range(5)]
+    for name in names:
+        (outside / name).write_text("text")
+    with Ear(folder) as ear:
+        (folder / "new/deep").mkdir(parents=True)
+        (folder / "new/deep/b.md").write_text("b")
+        ear.expect("new/deep/b.md")
+        (outside / "pack").rename(folder / "pack")
+        ear.expect(*names)
+        (folder / names[0]).write_text("edited within")
+        ear.expect(names[0])
+        (folder / "pack").rename(folder / "sub/pack")
+        moved = [f"sub/{name}" for name in names]
+        ear.expect(*names, *moved)
+        (folder / moved[1]).write_text("edited after the move")
+        ear.expect(moved[1])
+        (folder / "sub/pack").rename(outside / "pack")
+        ear.expect(*moved)
+        (outside / names[2]).write_text("nobody's concern")
+        shutil.rmtree(folder / "new")
+        assert ear.expect("new/deep/b.md") == set()
+
+
+def test_a_root_that_is_replaced_is_watched_again(folder: Path) -> None:
+    with Ear(folder) as ear:
+        shutil.rmtree(folder)
+        ear.expect("a.md")
+        folder.mkdir()
+        (folder / "a.md").write_text("back")
+        ear._watcher.rescan()  # noqa: SLF001  what a minute brings
+        ear.expect("a.md")
+        (folder / "a.md").write_text("again")
+        ear.expect("a.md")
+
+
+def test_a_flood_is_seen_whole(folder: Path) -> None:
+    names = [f"sub/{number}.md" for number in range(500)]
+    with Ear(folder) as ear:
+        for name in names:
+            (folder / name).write_text("text")
+        ear.expect(*names)
+
+
+def test_what_is_no_concern(folder: Path) -> None:
+    (folder / "output").mkdir()
+    (folder / ".git").mkdir()
+    with Ear(folder) as ear:
+        for name in ("output/a.html", ".git/index", ".a.md.swp", "b.ignored", "a.md~", "4913"):
+            (folder / name).write_text("x")
+        (folder / "last.md").write_text("x")
+        assert ear.expect("last.md") == set()
+
+
+def test_links_to_folders_are_followed(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    (folder / "linked").symlink_to(target)
+    with Ear(folder) as ear:
+        (target / "b.md").write_text("b")
+        assert {os.path.basename(path) for path in ear.expect()} <= {"b.md"}
+        ear.expect("linked/b.md")
+
+
+def test_without_events(folder: Path) -> None:
+    with Ear(folder, poll=True) as ear:
+        (folder / "a.md").write_text("new")
+        (folder / "sub/b.md").write_text("new")
+        ear.expect("a.md", "sub/b.md")
+        (folder / "a.md").unlink()
+        start = time.monotonic()
+        ear.expect("a.md")
+        assert time.monotonic() - start < 5
+
+
+def test_network_mounts_are_known_from_mountinfo() -> None:
+    lines = [
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw",
+        r"31 22 0:40 / /home/me/my\040site rw shared:9 - nfs4 server:/x rw",
+    ]
+    mounts = dict(_mount(line) for line in lines)
+    assert _kind("/home/me/my site/content", mounts)
+    assert not _kind("/home/me", mounts)
+
+
+def test_git_checkouts_are_seen(folder: Path) -> None:
+    def git(*arguments: str) -> None:
+        options = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0"]
+        subprocess.run(["git", *options, *arguments], cwd=folder, check=True, capture_output=True)
+
+    names = [f"sub/{number}.md" for number in range(40)]
+    git("init", "-q", "-b", "main")
+    for text in ("one", "two"):
+        for name in names:
+            (folder / name).write_text(text)
+        git("add", ".")
+        git("commit", "-qm", text)
+    with Ear(folder) as ear:
+        git("checkout", "-q", "main~1")
+        ear.expect(*names)

@@ -98,7 +98,7 @@ class Story:
 
     def until(self, what: str, number: int) -> Iterator[int]:
         """Count rounds until something has happened that often."""
-        for done in range(3 * number):
+        for done in range(20 * number):  # a kill must hit, which is luck
             if self.counts.get(what, 0) == number:
                 return
             yield done

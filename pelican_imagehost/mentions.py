@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from pelican_imagehost.documents.references import IMAGE_SUFFIXES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["mentioned_names", "name_of", "site_texts"]
 
-_SUFFIX = re.compile(r"\.(?:png|jpe?g|jpe|jfif|gif|webp|avif|svg)(?![a-z0-9])", re.IGNORECASE)
+_NAMES = "|".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
+_SUFFIX = re.compile(rf"\.(?:{_NAMES})(?![a-z0-9])", re.IGNORECASE)
 _NAME_END = re.compile(r"[^\s\"'()<>/\\=,;&{}|:]*\Z")
 _TEXTS = frozenset([".html", ".htm", ".xml", ".css", ".js", ".mjs", ".json", ".txt", ".svg", ".md"])
 _LONGEST_NAME = 260

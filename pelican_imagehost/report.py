@@ -96,11 +96,6 @@ class Report:
         self.problems += [problem for problem in other.problems if str(problem) not in known]
 
     @property
-    def exit_code(self) -> int:
-        """0 where all went well, else 1."""
-        return 1 if self.problems else 0
-
-    @property
     def saved(self) -> int:
         """Bytes that are stored once and would be stored again under each other path."""
         unique = {image.sha256: image.size for image in self.images.values()}

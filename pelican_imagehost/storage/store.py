@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KEY", "TYPES", "Batch", "Store"]
 
-KEY = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})\.(avif|gif|jpg|png|svg|webp)")
 TYPES = frozenset(["avif", "gif", "jpg", "png", "svg", "webp"])
+KEY = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})\.({'|'.join(sorted(TYPES))})")
 _INCOMING = ".incoming"
 _CORRUPT = ".corrupt"
 _READABLE = 0o444  # by a web server too; and a hint to people that these files never change

@@ -13,6 +13,7 @@ __all__ = [
     "MissingImage",
     "OutsideSite",
     "PublishError",
+    "RecordsError",
     "SettingsError",
     "StoreError",
     "UnreadableImage",
@@ -66,6 +67,10 @@ class ManifestConflict(ManifestError):
 
 class StoreError(ImageHostError):
     """The store cannot be written: full, read-only, or not a folder."""
+
+
+class RecordsError(ImageHostError):
+    """The record of uploads cannot be read or written."""
 
 
 class ExportRefused(ImageHostError):

@@ -84,6 +84,9 @@ OPTIONS: dict[str, Option] = {
         lambda value: value is None or _is_path(value),
     ),
     "MANIFEST": Option("imagehost.jsonl", "a file, relative to the settings file", _is_path),
+    "RECORDS": Option(
+        "imagehost-uploads.sqlite3", "a file, relative to the settings file", _is_path
+    ),
     "MAX_BYTES": Option(10 * 1024**2, "a whole number of bytes above 0", _is_count),
     "MAX_PIXELS": Option(100_000_000, "a whole number of pixels above 0", _is_count),
     "TYPES": Option(
@@ -124,6 +127,7 @@ class Settings:
         store: the content-addressed tree.
         manifest: the manifest file.
         index: the index file.
+        records: the record of uploads.
         limits: what an image may be.
         ignore: shell patterns of links that are left alone.
         keep_static: whether hosted files of STATIC_PATHS stay in the output as well.
@@ -148,6 +152,7 @@ class Settings:
     store: Path
     manifest: Path
     index: Path
+    records: Path
     limits: Limits
     ignore: tuple[str, ...]
     keep_static: bool
@@ -190,6 +195,7 @@ class Settings:
             "store": root / (own["STORE"] or _default_store(root)),
             "manifest": root / own["MANIFEST"],
             "index": root / pelican["CACHE_PATH"] / "imagehost.sqlite3",
+            "records": root / own["RECORDS"],
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "ignore": tuple(own["IGNORE"]),
             "keep_static": own["KEEP_STATIC"],

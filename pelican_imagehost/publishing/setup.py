@@ -88,8 +88,9 @@ def _publishing_settings(site: Site) -> Path:
 
 def _ignored(settings: Settings) -> list[str]:
     folders = (settings.store, settings.index.parent, settings.output)
-    names = [settings.relative(folder) for folder in folders]
-    return [f"/{name}/" for name in names if not os.path.isabs(name)]
+    names = [f"{settings.relative(folder)}/" for folder in folders]
+    names.append(f"{settings.relative(settings.records)}*")  # its journal lies beside it
+    return [f"/{name}" for name in names if not os.path.isabs(name)]
 
 
 def _add_lines(file: Path, lines: list[str]) -> list[str]:

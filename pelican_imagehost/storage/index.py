@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pelican_imagehost.storage.wal import PATIENCE, use_wal
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +24,6 @@ __all__ = ["Index", "Stamp"]
 logger = logging.getLogger(__name__)
 
 _VERSION = 1
-_PATIENCE = 30  # seconds to wait for another process
 _SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT's)
 _SCHEMA = """
 CREATE TABLE files (
@@ -188,7 +188,7 @@ def _open_immutable(file: Path) -> sqlite3.Connection:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)
+    connection = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
     try:
         return _prepare(connection)
     except sqlite3.DatabaseError:
@@ -197,7 +197,7 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
-    _use_wal(connection)
+    use_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     if _version(connection) == _VERSION:
         return connection
@@ -209,20 +209,6 @@ def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
         elif version != _VERSION:
             raise sqlite3.DatabaseError(f"it has version {version}, not {_VERSION}")
     return connection
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Change the journal's mode; of two that do it at once, SQLite lets neither wait."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.005)
-        else:
-            return
 
 
 def _create(connection: sqlite3.Connection) -> None:

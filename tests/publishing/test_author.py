@@ -145,7 +145,9 @@ def test_init_a_second_time_changes_nothing(blog: Site) -> None:
     completed = blog.cli("init", "-s", "publishconf.py")
     assert "all is in place" in completed.stderr.decode()
     assert state() == before
-    assert (blog.root / ".gitignore").read_text() == "/images/\n/cache/\n/output/\n"
+    assert (
+        blog.root / ".gitignore"
+    ).read_text() == "/images/\n/cache/\n/output/\n/imagehost-uploads.sqlite3*\n"
     assert (blog.root / ".gitattributes").read_text() == "/imagehost.jsonl merge=union\n"
 
 
@@ -155,7 +157,9 @@ def test_init_says_which_settings_are_missing(site: Site) -> None:
     said = site.cli("init").stdout.decode()
     assert "IMAGEHOST_URL = " in said
     assert "IMAGEHOST_REMOTE = " in said
-    assert (site.root / ".gitignore").read_text() == "output\n*.pyc\n/images/\n/cache/\n"
+    assert (site.root / ".gitignore").read_text() == (
+        "output\n*.pyc\n/images/\n/cache/\n/imagehost-uploads.sqlite3*\n"
+    )
 
 
 def test_a_push_of_the_site_publishes_first(blog: Site, host: Host) -> None:

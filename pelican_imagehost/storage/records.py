@@ -1,0 +1,215 @@
+"""The record of uploads: what came, under which name, when, and by whose token.
+
+SQLite, and unlike the index not disposable: an upload is answered when its record is on
+the disk (`synchronous=FULL`). One row a digest; the same bytes again are counted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pelican_imagehost.errors import RecordsError
+from pelican_imagehost.images.image import Image
+from pelican_imagehost.storage.wal import PATIENCE, use_wal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["Arrival", "Record", "Records"]
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS uploads (
+    sha256 TEXT PRIMARY KEY,
+    type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    token TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    pushed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+_WAITING = "CREATE INDEX IF NOT EXISTS waiting ON uploads (sha256) WHERE pushed = 0"
+# An upload of what only `verify --repair` had found makes it somebody's.
+_ARRIVE = """
+INSERT INTO uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?8, ?7, 1, 0)
+ON CONFLICT (sha256) DO UPDATE SET
+    updated = ?8,
+    times = times + 1,
+    name = CASE token WHEN '' THEN ?6 ELSE name END,
+    pushed = CASE token WHEN '' THEN 0 ELSE pushed END,
+    token = CASE token WHEN '' THEN ?7 ELSE token END
+"""
+_COLUMNS = "sha256, type, size, width, height, name, created, updated, token, times, pushed"
+
+
+class Arrival(NamedTuple):
+    """One upload.
+
+    Attributes:
+        image: what it is.
+        name: the file's name where it came from.
+        token: the name of the token that it came with.
+    """
+
+    image: Image
+    name: str
+    token: str
+
+
+class Record(NamedTuple):
+    """What is known of an uploaded image.
+
+    Attributes:
+        image: what it is.
+        name: the file's name when it first came.
+        created: when it first came, in seconds since 1970, UTC.
+        updated: when it last came, likewise.
+        token: the name of the token that it first came with; "" where nobody uploaded it
+            and a repair found its file.
+        times: how often it came.
+        pushed: whether nothing is left to do for its publication.
+    """
+
+    image: Image
+    name: str
+    created: int
+    updated: int
+    token: str
+    times: int
+    pushed: bool
+
+
+class Records:
+    """A connection to the records, for one thread at a time.
+
+    Args:
+        file: where they lie; made where it is not there.
+        read_only: nothing is written, not even the file; without one there are no records.
+
+    Raises:
+        RecordsError: the file cannot be opened, or a newer version wrote it.
+    """
+
+    def __init__(self, file: Path, *, read_only: bool = False) -> None:
+        self.file = file
+        with self._explained():
+            self._connection = _connect(file, read_only=read_only)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def all(self) -> list[Record]:
+        """Every record, the oldest first."""
+        return self._select("ORDER BY created, sha256")
+
+    def get(self, sha256: str) -> Record | None:
+        """The record of a digest."""
+        return next(iter(self._select("WHERE sha256 = ?", sha256)), None)
+
+    def waiting(self) -> list[Record]:
+        """The records of images that are still to be published."""
+        return self._select("WHERE pushed = 0 ORDER BY sha256")
+
+    def add(self, arrivals: Iterable[Arrival]) -> None:
+        """Write uploads down, all or none; they are durable when this returns.
+
+        Raises:
+            RecordsError: they cannot be written.
+        """
+        now = int(time.time())
+        rows = [(*image[:5], name, token, now) for image, name, token in arrivals]
+        with self._writing() as connection:
+            connection.executemany(_ARRIVE, rows)
+
+    def add_found(self, images: Iterable[Image]) -> None:
+        """Write down images whose files lay there without a record; nobody knows their address."""
+        now = int(time.time())
+        rows = [(*image[:5], "", now, now, "", 1, 1) for image in images]
+        with self._writing() as connection:
+            values = ",".join("?" * 11)
+            connection.executemany(f"INSERT OR IGNORE INTO uploads VALUES ({values})", rows)  # noqa: S608  placeholders
+
+    def mark_pushed(self, digests: Iterable[str]) -> None:
+        """Remember that nothing is left to do for their publication."""
+        with self._writing() as connection:
+            rows = [(digest,) for digest in digests]
+            connection.executemany("UPDATE uploads SET pushed = 1 WHERE sha256 = ?", rows)
+
+    def remove(self, digests: Iterable[str]) -> None:
+        """Forget images."""
+        with self._writing() as connection:
+            rows = [(digest,) for digest in digests]
+            connection.executemany("DELETE FROM uploads WHERE sha256 = ?", rows)
+
+    def _select(self, condition: str, *values: str) -> list[Record]:
+        with self._explained():
+            rows = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM uploads {condition}",  # noqa: S608  constants of this module
+                values,
+            ).fetchall()
+        return [_record(row) for row in rows]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._explained():
+            # IMMEDIATE: with a plain BEGIN a second writer is told "locked" at once.
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield self._connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise RecordsError(
+                f"the record of uploads {self.file} cannot be used: {error}; it is no cache, so "
+                "keep the file and see to its disk or its permissions"
+            ) from error
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    sha256, kind, size, width, height, *facts, pushed = row
+    return Record._make((Image(sha256, kind, size, width, height), *facts, bool(pushed)))
+
+
+def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
+    if read_only and not (file.exists() and file.stat().st_size):
+        return _prepare(sqlite3.connect(":memory:", isolation_level=None))
+    # Whoever makes it sees to it that one thread at a time uses it.
+    connection = sqlite3.connect(
+        file, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    try:
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            use_wal(connection)
+        return _prepare(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+
+
+def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.execute("PRAGMA synchronous = FULL")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > _VERSION:
+        raise sqlite3.DatabaseError(f"a newer pelican-imagehost wrote it (version {version})")
+    if version < _VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            connection.execute(_SCHEMA)
+            connection.execute(_WAITING)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+    return connection

@@ -19,6 +19,7 @@ from pelican_imagehost import __version__
 from pelican_imagehost.drafting.command import watch
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.publishing.host.commands import host
+from pelican_imagehost.server.command import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ def main() -> None:
 
 
 main.add_command(host)
+main.add_command(serve)
 main.add_command(watch)
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "RecordsError",
     "SettingsError",
     "StoreError",
+    "TokenError",
     "UnreadableImage",
     "UnsupportedImage",
 ]
@@ -79,3 +80,7 @@ class ExportRefused(ImageHostError):
 
 class PublishError(ImageHostError):
     """Images cannot be committed, pushed, or seen online."""
+
+
+class TokenError(ImageHostError):
+    """The tokens of the upload service are missing, too short, or readable by others."""

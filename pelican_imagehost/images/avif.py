@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Iterator
 
 __all__ = ["measure"]
 
 
-def measure(data: bytes) -> tuple[int, int]:
+def measure(data: bytes | mmap.mmap) -> tuple[int, int]:
     """Measure the primary item (ISO/IEC 23008-12, sections 6.5.3 `ispe` and 6.5.10 `irot`).
 
     EXIF's orientation does not count in an AVIF (AV1 Image File Format, section 2.2.2).
@@ -60,7 +61,7 @@ def _first(boxes: Iterator[tuple[bytes, bytes]], wanted: bytes) -> bytes:
     raise ValueError(f"there is no {wanted!r} box")
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _boxes(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, bytes]]:
     """Yield names and contents of boxes (ISO/IEC 14496-12, section 4.2)."""
     position = 0
     while position < len(data):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import mmap
+import os
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import filetype
 import imagesize
@@ -22,15 +24,18 @@ __all__ = ["check_size", "identify"]
 _LFS = b"version https://git-lfs.github.com/spec/"
 _MAX_SIDE = 2**31 - 1  # the PNG specification's limit (section 5.1), the widest of all types
 _TYPES = {"apng": "png"}
+_SAMPLE = 65_536  # bytes that tell the type
 _TEXT_SAMPLE = 512
 
 
-def identify(data: bytes, limits: Limits) -> Image:
+def identify(content: bytes | BinaryIO, limits: Limits, *, sha256: str | None = None) -> Image:
     """Say what an image is, from its bytes alone.
 
     Args:
-        data: the whole content of a file.
+        content: the whole content of a file, or the open file itself, which is not read
+            into memory but for an SVG.
         limits: what is allowed.
+        sha256: its digest, where it is known already.
 
     Returns:
         The image.
@@ -40,17 +45,12 @@ def identify(data: bytes, limits: Limits) -> Image:
         UnsupportedImage: no image, of a type that is not allowed, or an SVG that is unsafe.
         ImageTooLarge: too many bytes or pixels.
     """
-    check_size(len(data), limits)
-    kind = _sniff(data)
-    if kind not in limits.types:
-        allowed = ", ".join(sorted(limits.types))
-        raise UnsupportedImage(f"is {_article(kind)} image; IMAGEHOST_TYPES allows {allowed}")
-    if kind == "svg":
-        width, height = svg.inspect(data)
-    else:
-        width, height = _measure(data, kind)
-        _check_pixels(width, height, limits)
-    return Image(hashlib.sha256(data).hexdigest(), kind, len(data), width, height)
+    if isinstance(content, bytes):
+        check_size(len(content), limits)
+        return _identify(content, io.BytesIO(content), limits, sha256)
+    check_size(os.fstat(content.fileno()).st_size, limits)
+    with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return _identify(data, content, limits, sha256)
 
 
 def check_size(size: int, limits: Limits) -> None:
@@ -64,6 +64,20 @@ def check_size(size: int, limits: Limits) -> None:
         raise CorruptImage("is an empty file")
     if size > limits.max_bytes:
         raise ImageTooLarge(f"has {size:,} bytes; IMAGEHOST_MAX_BYTES allows {limits.max_bytes:,}")
+
+
+def _identify(data: bytes | mmap.mmap, file: BinaryIO, limits: Limits, sha256: str | None) -> Image:
+    kind = _sniff(data[:_SAMPLE])
+    if kind not in limits.types:
+        allowed = ", ".join(sorted(limits.types))
+        raise UnsupportedImage(f"is {_article(kind)} image; IMAGEHOST_TYPES allows {allowed}")
+    if kind == "svg":
+        width, height = svg.inspect(data[:])
+    else:
+        width, height = _measure(data, file, kind)
+        _check_pixels(width, height, limits)
+    sha256 = sha256 or hashlib.sha256(data).hexdigest()
+    return Image(sha256, kind, len(data), width, height)
 
 
 def _sniff(data: bytes) -> str:
@@ -99,14 +113,14 @@ def _article(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeio' else 'a'} {kind.upper()}"
 
 
-def _measure(data: bytes, kind: str) -> tuple[int, int]:
+def _measure(data: bytes | mmap.mmap, file: BinaryIO, kind: str) -> tuple[int, int]:
     try:
         if kind == "avif":
             width, height = avif.measure(data)
         elif kind == "gif":  # imagesize takes the sides for signed numbers
             width, height = struct.unpack("<HH", data[6:10])
         else:
-            width, height = imagesize.get(io.BytesIO(data))
+            width, height = imagesize.get(file)
     except (ValueError, struct.error, IndexError, OverflowError):
         width = height = -1
     if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):

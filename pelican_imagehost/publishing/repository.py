@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.publishing.git import Answer, Git, explain
+from pelican_imagehost.publishing.git import Git, explain
 from pelican_imagehost.storage.store import KEY, Store
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SETTINGS = {
     "gc.auto": "0",
     "core.autocrlf": "false",
 }
-_EXCLUDED = "# not part of the store\n.incoming/\n.corrupt/\n.lock\n"
+_EXCLUDED = "# not part of the store\n.incoming/\n.corrupt/\n.uploads/\n.lock\n"
 
 
 class StoreRepository:
@@ -133,15 +133,32 @@ class StoreRepository:
             PublishError: the host refused or does not answer; the message has its words.
         """
         for attempt in range(_TRIES):
-            answer = self._push()
-            if answer.code == 0:
-                self.git.run("update-ref", PUSHED, BRANCH)
+            if self.try_push():
                 return
-            if "[rejected]" not in answer.output and "cannot lock ref" not in answer.errors:
-                raise explain("push", answer)
             time.sleep(random.uniform(0, 0.2) * 2**attempt)  # noqa: S311  only to part two authors
             self.join()
         raise PublishError("other authors were faster eight times in a row; try again")
+
+    def try_push(self) -> bool:
+        """Push the branch as it is now, once; needs no lock.
+
+        Returns:
+            False where another author was first: then join with theirs.
+
+        Raises:
+            PublishError: as `push`.
+        """
+        commit = self.git.commit_of(BRANCH)
+        if not commit:
+            return True
+        refs = f"{commit}:{BRANCH}"
+        answer = self.git.run("push", "--porcelain", REMOTE, refs, check=False)
+        if answer.code == 0:
+            self.git.run("update-ref", PUSHED, commit)
+            return True
+        if "[rejected]" not in answer.output and "cannot lock ref" not in answer.errors:
+            raise explain("push", answer)
+        return False
 
     def join(self) -> None:
         """Fetch the host's branch and make ours contain it; additions never conflict."""
@@ -169,9 +186,6 @@ class StoreRepository:
     def confirm(self) -> None:
         """Remember that all that was pushed has been seen online."""
         self.git.run("update-ref", CONFIRMED, PUSHED)
-
-    def _push(self) -> Answer:
-        return self.git.run("push", "--porcelain", REMOTE, f"{BRANCH}:{BRANCH}", check=False)
 
     def _contains(self, commit: str, other: str) -> bool:
         if not commit:

@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["clone", "replace_file", "sync_directory", "sync_files"]
+__all__ = ["clone", "replace_file", "sync_directories", "sync_directory", "sync_files"]
 
 _FEW = 8  # up to here one fsync a file is cheaper than waiting for the whole file system
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copy on write
@@ -62,6 +62,18 @@ def sync_directory(path: Path) -> None:
     """Make the names in a folder durable (a rename is one), where the system can."""
     if sys.platform != "win32":  # Windows opens no folder, and journals its names
         _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_directories(paths: Sequence[Path]) -> None:
+    """Make the names in folders of one file system durable.
+
+    Raises:
+        OSError: the system could not.
+    """
+    if len(paths) > _FEW and _sync_file_system(paths[0]):
+        return
+    for path in paths:
+        sync_directory(path)
 
 
 def clone(source: Path, target: Path, *, folder: Path | None = None) -> None:

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import StoreError
-from pelican_imagehost.storage.durable import sync_directory, sync_files
+from pelican_imagehost.storage.durable import sync_directories, sync_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ TYPES = frozenset(["avif", "gif", "jpg", "png", "svg", "webp"])
 KEY = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})\.({'|'.join(sorted(TYPES))})")
 _INCOMING = ".incoming"
 _CORRUPT = ".corrupt"
+_UPLOADS = ".uploads"
 _READABLE = 0o444  # by a web server too; and a hint to people that these files never change
 
 
@@ -40,6 +41,11 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._prefix = os.path.join(root, "")
+
+    @property
+    def uploads(self) -> Path:
+        """A folder on the same file system for what is still arriving."""
+        return self.root / _UPLOADS
 
     def path(self, key: str) -> Path:
         """The file of a key, there or not."""
@@ -192,6 +198,24 @@ class Batch:
             ) from error
         return True
 
+    def adopt(self, image: Image, file: Path) -> bool:
+        """Take a written file of the store's file system, unless the tree or the batch has it.
+
+        Returns:
+            True where the bytes are new; the file is the batch's then.
+
+        Raises:
+            StoreError: it cannot be taken.
+        """
+        if self._store.has(image) or image.key in self._waiting:
+            return False
+        try:
+            file.chmod(_READABLE)
+        except OSError as error:
+            raise StoreError(f"{file} cannot be stored: {error.strerror}") from error
+        self._waiting[image.key] = file
+        return True
+
     def commit(self) -> None:
         """Make all bytes durable, then give all their names, then make the names durable."""
         if not self._waiting:
@@ -203,8 +227,7 @@ class Batch:
         for key, temporary in self._waiting.items():
             temporary.replace(self._store.path(key))
         self._waiting.clear()
-        for folder in (*folders, self._store.root):
-            sync_directory(folder)
+        sync_directories([*folders, self._store.root])
 
     def discard(self) -> None:
         """Remove what was written and not put in place."""

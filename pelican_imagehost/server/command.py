@@ -1,0 +1,65 @@
+"""The command `serve`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+__all__ = ["serve"]
+
+_KEEP_ALIVE = 2  # seconds; some clients do not end before an idle connection does
+
+
+@click.command()
+@click.option(
+    "-s",
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    default=Path("pelicanconf.py"),
+    metavar="FILE",
+    help="Pelican's settings file; pelicanconf.py here when not given.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=36677, show_default=True, help="PicGo's; 0 takes any.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
+@click.option(
+    "--tokens",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Who may upload: a name and a secret a line; made when there is none. "
+    "IMAGEHOST_TOKEN in the environment counts in its place.",
+)
+def serve(settings_file: Path, *, host: str, port: int, workers: int, tokens: Path | None) -> None:
+    """Take uploads over HTTP, and show all images in a gallery."""
+    from pelican_imagehost.errors import ImageHostError  # noqa: PLC0415  when it runs
+
+    try:
+        import uvicorn  # noqa: PLC0415  an extra
+
+        from pelican_imagehost.server.start import prepare  # noqa: PLC0415  likewise
+    except ImportError as error:
+        _say(f"error: {error.name} is missing; run: pip install 'pelican-imagehost[server]'")
+        sys.exit(1)
+    try:
+        port = prepare(settings_file, tokens, host=host, port=port, say=_say)
+    except ImageHostError as error:
+        _say(f"error: {error}")
+        sys.exit(1)
+    uvicorn.run(
+        "pelican_imagehost.server.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        timeout_keep_alive=_KEEP_ALIVE,
+        access_log=False,  # it would write down tokens of the query
+        log_config=None,
+        server_header=False,
+    )
+
+
+def _say(message: str) -> None:
+    click.echo(f"pelican-imagehost: {message}", err=True)

@@ -1,0 +1,69 @@
+"""Before the workers start: what a person must be told, once, and in a sentence."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.server import app, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["prepare"]
+
+
+def prepare(
+    settings_file: Path,
+    tokens_file: Path | None,
+    *,
+    host: str,
+    port: int,
+    say: Callable[[str], None],
+) -> int:
+    """See that a service can run here, and tell workers by the environment how.
+
+    Args:
+        settings_file: Pelican's settings file.
+        tokens_file: who may upload; the user's own file when None.
+        host: where it will listen.
+        port: likewise; 0: wherever there is room.
+        say: takes each line for the person who started it.
+
+    Returns:
+        The port.
+
+    Raises:
+        ImageHostError: it cannot run; the message says why.
+    """
+    os.environ[app.SETTINGS_FILE] = str(settings_file.absolute())
+    file = tokens_file or tokens.default_file()
+    if tokens.VARIABLE not in os.environ:
+        os.environ[app.TOKENS_FILE] = str(file.absolute())
+        tokens.make_tokens(file)
+    app.start_logging()
+    service = app.service_from_environment()
+    service.close()
+    port = _find_port(host, port)
+    if tokens.VARIABLE not in os.environ:
+        say(f"tokens: {file}; clients send one as: Authorization: Bearer <token>")
+    if service.settings.url is None:
+        say(f"IMAGEHOST_URL is not set: addresses begin with {service.settings.address_prefix}")
+    say(f"http://{host}:{port}/ takes uploads and shows the gallery; Ctrl-C ends it")
+    return port
+
+
+def _find_port(host: str, port: int) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+            found: int = trial.getsockname()[1]
+            return found
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageHostError(f"port {port} of {host} cannot be used: {reason}") from error

@@ -1,0 +1,152 @@
+"""The endpoints that take images."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.images.read import read_image
+from pelican_imagehost.server.access import is_local
+from pelican_imagehost.server.dialects import DIALECTS, PICGO, Dialect, sharex
+from pelican_imagehost.server.form import Form, body_chunks, drain, receive_form
+from pelican_imagehost.server.refusal import Refusal, explain
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from pelican_imagehost.server.service import Service
+
+__all__ = ["routes"]
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_LIST = 256 * 1024  # bytes of JSON
+
+
+def routes(service: Service) -> list[Route]:
+    """The routes of all dialects."""
+    uploads = [
+        Route(dialect.path, partial(_upload, service, dialect), methods=["POST"])
+        for dialect in DIALECTS
+    ]
+    return [
+        *uploads,
+        Route("/heartbeat", _heartbeat, methods=["POST"]),
+        Route("/pelican-imagehost.sxcu", partial(_sharex, service)),
+    ]
+
+
+async def _upload(service: Service, dialect: Dialect, request: Request) -> Response:
+    try:
+        token = service.access.check(request)
+        form = await _receive(service, dialect, request)
+        try:
+            _check_files(form, dialect)
+            hosted = await service.take(form.files, token)
+        finally:
+            form.discard()
+    except (Refusal, ImageHostError) as error:
+        refusal = error if isinstance(error, Refusal) else explain(error)
+        headers = refusal.headers if await drain(request) else _closing(refusal)
+        return JSONResponse(dialect.failure(refusal), refusal.status, headers)
+    for _, name, url in hosted:
+        logger.info("%s: %s (%s)", token, name, url)
+    return JSONResponse(dialect.success(hosted))
+
+
+def _closing(refusal: Refusal) -> dict[str, str]:
+    return {**refusal.headers, "Connection": "close"}
+
+
+async def _receive(service: Service, dialect: Dialect, request: Request) -> Form:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if dialect is PICGO and kind == "application/json":
+        return await _receive_list(service, request)
+    return await receive_form(request, service.spool, dialect.fields, files=dialect.files)
+
+
+def _check_files(form: Form, dialect: Dialect) -> None:
+    if form.files:
+        return
+    names = " or ".join(dialect.fields)
+    found = ", ".join([*form.others, *form.fields]) or "nothing"
+    raise Refusal(400, "no_file", f"the form has no file in the field {names}; found {found}")
+
+
+async def _receive_list(service: Service, request: Request) -> Form:
+    """Read the files that a program on this machine names (PicGo's server).
+
+    Raises:
+        Refusal: another machine asks, or it is no list of files.
+        ImageHostError: one of the files cannot be read.
+    """
+    if not is_local(request):
+        raise Refusal(403, "not_local", "only programs on this machine may name files of it")
+    body = b"".join([chunk async for chunk in body_chunks(request, _LONGEST_LIST)])
+    paths = _parse_list(body)
+    return await run_in_threadpool(_read_files, service, paths)
+
+
+def _parse_list(body: bytes) -> list[str]:
+    try:
+        value: Any = json.loads(body)
+        paths = value["list"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        paths = None
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise Refusal(400, "no_list", 'expected JSON like {"list": ["/home/me/cat.png"]}')
+    if not 0 < len(paths) <= PICGO.files:
+        raise Refusal(400, "no_file", f"the list names {len(paths)} files; 1 to {PICGO.files} go")
+    return [_path(path) for path in paths]
+
+
+def _path(path: str) -> str:
+    if path.lower().startswith("file:"):
+        path = unquote(urlsplit(path).path)
+    if "://" in path or path.startswith(("data:", "//")):
+        raise Refusal(400, "no_file", f"{path[:200]}: no address is fetched, send the image itself")
+    if not path.startswith("/") and path[1:3] not in {":\\", ":/"}:
+        raise Refusal(400, "no_file", f"{path[:200]}: name the file by its whole path")
+    return path
+
+
+def _read_files(service: Service, paths: list[str]) -> Form:
+    form = Form({}, [], [])
+    try:
+        for path in paths:
+            try:
+                data, _ = read_image(path, service.settings.limits)
+            except (ImageHostError, ValueError) as error:  # ValueError: a NUL in a path
+                raise Refusal(400, "unreadable", f"{path!r}: {error}") from error
+            form.files.append(service.spool.open(path))
+            with closing(form.files[-1]) as file:
+                file.write(data)
+    except BaseException:
+        form.discard()
+        raise
+    return form
+
+
+async def _heartbeat(_request: Request) -> Response:
+    return JSONResponse({"success": True, "result": "alive"})
+
+
+async def _sharex(service: Service, request: Request) -> Response:
+    try:
+        name = service.access.check(request)
+    except Refusal as refusal:
+        error = {"code": refusal.code, "message": str(refusal)}
+        return JSONResponse({"error": error}, refusal.status, refusal.headers)
+    base = str(request.base_url).rstrip("/")
+    headers = {"Content-Disposition": 'attachment; filename="pelican-imagehost.sxcu"',
+               "Cache-Control": "no-store"}  # fmt: skip
+    return JSONResponse(sharex(base, service.access.secret_of(name)), headers=headers)

@@ -32,18 +32,38 @@ _KEEP_ALIVE = 2  # seconds; some clients do not end before an idle connection do
     help="Who may upload: a name and a secret a line; made when there is none. "
     "IMAGEHOST_TOKEN in the environment counts in its place.",
 )
-def serve(settings_file: Path, *, host: str, port: int, workers: int, tokens: Path | None) -> None:
+@click.option(
+    "--sample",
+    type=click.Choice(["nginx", "systemd", "supervisor"]),
+    help="Print a configuration for a server, and serve nothing.",
+)
+@click.option(
+    "--name", default="upload.example.com", show_default=True, help="The server's name, in samples."
+)
+def serve(  # noqa: PLR0913  each is a choice of the user's
+    settings_file: Path,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    tokens: Path | None,
+    sample: str | None,
+    name: str,
+) -> None:
     """Take uploads over HTTP, and show all images in a gallery."""
     from pelican_imagehost.errors import ImageHostError  # noqa: PLC0415  when it runs
 
     try:
         import uvicorn  # noqa: PLC0415  an extra
 
-        from pelican_imagehost.server.start import prepare  # noqa: PLC0415  likewise
+        from pelican_imagehost.server.start import prepare, write_sample  # noqa: PLC0415  likewise
     except ImportError as error:
         _say(f"error: {error.name} is missing; run: pip install 'pelican-imagehost[server]'")
         sys.exit(1)
     try:
+        if sample is not None:
+            click.echo(write_sample(sample, settings_file, tokens, port=port, name=name), nl=False)
+            return
         port = prepare(settings_file, tokens, host=host, port=port, say=_say)
     except ImageHostError as error:
         _say(f"error: {error}")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import ImageHostError
-from pelican_imagehost.server import app, tokens
+from pelican_imagehost.server import app, samples, tokens
+from pelican_imagehost.server.samples import Place
+from pelican_imagehost.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "write_sample"]
 
 
 def prepare(
@@ -54,6 +56,31 @@ def prepare(
         say(f"IMAGEHOST_URL is not set: addresses begin with {service.settings.address_prefix}")
     say(f"http://{host}:{port}/ takes uploads and shows the gallery; Ctrl-C ends it")
     return port
+
+
+def write_sample(
+    kind: str, settings_file: Path, tokens_file: Path | None, *, port: int, name: str
+) -> str:
+    """Write a configuration for a server.
+
+    Args:
+        kind: one of `samples.KINDS`.
+        settings_file: Pelican's settings file.
+        tokens_file: who may upload; where services have theirs when None.
+        port: of 127.0.0.1.
+        name: what clients call the server.
+
+    Raises:
+        ImageHostError: it cannot be written; the message says why.
+    """
+    app.start_logging()
+    place = Place(
+        settings_file.absolute(),
+        (tokens_file or Path("/etc/pelican-imagehost/tokens")).absolute(),
+        port,
+        name,
+    )
+    return samples.sample(kind, Site(settings_file).settings, place)
 
 
 def _find_port(host: str, port: int) -> int:

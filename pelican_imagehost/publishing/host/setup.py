@@ -12,18 +12,17 @@ import re
 import socket
 import sys
 from pathlib import Path
-from string import Template
-from textwrap import indent
 from typing import NamedTuple
 
 from pelican_imagehost.errors import PublishError
 from pelican_imagehost.publishing.git import Git
 from pelican_imagehost.publishing.host import pre_receive
 from pelican_imagehost.publishing.host.layout import Layout
+from pelican_imagehost.publishing.host.render import inside, render, tidy
 
-__all__ = ["HostName", "Setup"]
+__all__ = ["TEMPLATES", "HostName", "Setup"]
 
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 _SAFE_PATH = re.compile(r"/[\w/.+-]+", re.ASCII)  # no quoting for nginx, sh, ssh and systemd
 _NAME = re.compile(
     r"(?:(https?)://)?((?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::([0-9]{1,5}))?/?", re.IGNORECASE
@@ -59,12 +58,6 @@ IMAGES = COMMON | {
 }
 SITE = COMMON | {"receive.maxInputSize": "1g"}
 _ASKED = ("imagehost.prefix", "imagehost.python")  # each run says anew what these are to be
-
-
-class _Template(Template):
-    """A text with `%{name}`, because `$` is nginx's and the shell's."""
-
-    delimiter = "%"
 
 
 class HostName(NamedTuple):
@@ -181,7 +174,7 @@ class Setup:
         of_site = _SITE_HOOK.format(python=sys.executable)
         return {
             images / "pre-receive": _image_hook(),
-            images / "post-receive": (_TEMPLATES / "post-receive.sh").read_text("utf-8"),
+            images / "post-receive": (TEMPLATES / "post-receive.sh").read_text("utf-8"),
             site / "pre-receive": of_site,
             site / "post-receive": of_site,
         }
@@ -225,14 +218,13 @@ class Setup:
         path = "/" if self.images else "/images/"
         images = self._render("nginx-images.conf", **values, folder=str(served), path=path)
         if self.images is None:
-            here, elsewhere = f"\n\n    {_inside(images)}", ""
+            here, elsewhere = f"\n\n    {inside(images)}", ""
         else:
-            values |= {"listen": _inside(self.images.listen), "folder": str(served)}
-            elsewhere = self._render("nginx-images-host.conf", **values, here=_inside(images))
+            values |= {"listen": inside(self.images.listen), "folder": str(served)}
+            elsewhere = self._render("nginx-images-host.conf", **values, here=inside(images))
             here = ""
-        values["listen"] = _inside(self.site.listen)
-        text = self._render("nginx.conf", **values, here=here, elsewhere=elsewhere)
-        return re.sub(r"[ ]+$", "", text.rstrip(), flags=re.MULTILINE) + "\n"
+        values["listen"] = inside(self.site.listen)
+        return tidy(self._render("nginx.conf", **values, here=here, elsewhere=elsewhere))
 
     def _values(self) -> dict[str, str]:
         names = [host.name for host in (self.site, self.images) if host]
@@ -247,7 +239,7 @@ class Setup:
         }
 
     def _render(self, template: str, **values: str) -> str:
-        return _Template((_TEMPLATES / template).read_text("utf-8")).substitute(values)
+        return render(TEMPLATES / template, **values)
 
     def _write(self, path: Path, text: str, *, mode: int) -> None:
         """Write a file that is this package's own, unless it is there already."""
@@ -277,11 +269,6 @@ def _image_hook() -> str:
     # Neither the user's packages nor site-packages are looked at: it starts in half the time.
     source = Path(pre_receive.__file__).read_text("utf-8")
     return f"#!{sys.executable} -IS\n{source}"
-
-
-def _inside(text: str) -> str:
-    """Indent all lines but the first, whose place in a template is indented already."""
-    return indent(text.strip(), "    ").lstrip()
 
 
 def _has_ipv6() -> bool:

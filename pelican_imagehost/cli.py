@@ -115,7 +115,7 @@ def check(site: Site, *, published: bool, manifest_only: bool, sources: Path | N
         lines += checking.unpublished(site, report)
     for line in lines:
         click.echo(line)
-    _say(str(report).replace(" hosted, ", ", ").replace(" new", " not hosted yet"))
+    _say(str(report))
     return 1 if lines else 0
 
 

@@ -81,7 +81,7 @@ class ImageHost:
         locations = {location.path: location for location in found}
         entries = self.catalogue.enter(locations)
         self._hosted |= {p: (locations[p], image) for p, image in entries.images.items()}
-        report = Report(images=entries.images, new=entries.new)
+        report = Report(self.catalogue.dry_run, images=entries.images, new=entries.new)
         report.problems = [*self._manifest_problems(), *entries.problems]
         addresses = {path: self.address(image) for path, image in entries.images.items()}
         for page in pages:

@@ -73,6 +73,7 @@ class Report:
     """The outcome of a build or a command; reports of parts add up.
 
     Attributes:
+        dry_run: whether nothing was written.
         documents: the documents rewritten, in the order given.
         images: manifest path → image, for all that the documents name.
         uses: document → the manifest paths that it names.
@@ -80,6 +81,7 @@ class Report:
         problems: in the order of the documents.
     """
 
+    dry_run: bool = False
     documents: list[Document] = field(default_factory=list)
     images: dict[str, Image] = field(default_factory=dict)
     uses: dict[str, set[str]] = field(default_factory=dict)
@@ -104,7 +106,8 @@ class Report:
     def __str__(self) -> str:
         """Write the closing line."""
         unique = {image.sha256 for image in self.images.values()}
-        parts = [f"{count(len(unique), 'image')} hosted", f"{len(self.new):,} new"]
+        done, new = ("", "not hosted yet") if self.dry_run else (" hosted", "new")
+        parts = [f"{count(len(unique), 'image')}{done}", f"{len(self.new):,} {new}"]
         if self.saved:
             parts.append(f"{readable_size(self.saved)} saved by storing once")
         if self.problems:

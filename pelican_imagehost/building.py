@@ -126,9 +126,11 @@ class Build:
             self.image_host.deliver(self.report.images.values())
         except ImageHostError as error:
             self.report.problems.append(Problem("", None, "", error))
+        problems = sorted(self.report.problems, key=str)
+        self.image_host.record_problems(problems)
         self.image_host.close()
         level = logging.ERROR if self.settings.strict else logging.WARNING
-        for problem in sorted(self.report.problems, key=str):
+        for problem in problems:
             logger.log(level, "%s", problem)
         if logger.isEnabledFor(logging.WARNING):
             console.print(f"pelican-imagehost: {self.report}.", highlight=False, soft_wrap=True)

@@ -109,6 +109,11 @@ class ImageHost:
         lost = {path: found for path, (found, image) in self._hosted.items() if not has(image)}
         return self.catalogue.enter(lost).problems
 
+    def record_problems(self, problems: Iterable[Problem]) -> None:
+        """Write down what went wrong in a build, for those who ask later."""
+        rows = [(document, line, url, str(error)) for document, line, url, error in problems]
+        self.catalogue.index.record_problems(rows)
+
     def add(self, files: Sequence[Path]) -> list[HostedImage]:
         """Host files by themselves, all or none of their addresses.
 

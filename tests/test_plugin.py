@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from pelican_imagehost.documents.references import find_references
+from pelican_imagehost.storage.index import Index
 from tests.comparison import compare_outputs
 
 if TYPE_CHECKING:
@@ -500,6 +502,16 @@ def test_a_problem_leaves_its_reference_as_written_and_drops_no_article(site: Si
         assert re.search(where + rf"[^:]*{reason}", said), name
     assert urls(site.output("a.html"))[1:] == list(expected)
     assert "1 image hosted, 1 new, 9 problems." in said
+    with closing(Index(site.settings().index, read_only=True)) as index:
+        recorded = index.problems()
+    assert {(document, line, url) for document, line, url, _ in recorded} == {
+        ("content/a.md", 6 + 2 * line, url) for line, url in enumerate(expected)
+    }
+    assert ("content/a.md", 8, "empty.png", "is an empty file") in recorded
+    post(site, "a.md", "![a](cat.jpg)")
+    site.build()
+    with closing(Index(site.settings().index, read_only=True)) as index:
+        assert index.problems() == []
 
 
 def test_lines_of_the_manifest_that_cannot_be_read_are_named_and_kept(site: Site) -> None:

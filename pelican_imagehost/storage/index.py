@@ -1,4 +1,4 @@
-"""The index: what each file was when it was last read, and which document uses which image.
+"""The index: what each file was when last read, who uses which image, and what went wrong.
 
 SQLite, local and disposable: deleting it costs time and nothing else. A file whose
 length, times and inode are as they were is not read again (git's rule, and its care
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Index", "Stamp"]
+__all__ = ["Index", "ProblemRow", "Stamp"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 _SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT's)
 _SCHEMA = """
 CREATE TABLE files (
@@ -42,7 +42,15 @@ CREATE TABLE uses (
     path TEXT NOT NULL,
     PRIMARY KEY (document, path)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE problems (
+    document TEXT NOT NULL,
+    line INTEGER,
+    url TEXT NOT NULL,
+    message TEXT NOT NULL
+) STRICT;
 """
+
+ProblemRow = tuple[str, int | None, str, str]  # the fields of `report.Problem`, as texts
 
 
 class Stamp(NamedTuple):
@@ -127,6 +135,18 @@ class Index:
         with self._recording() as connection:
             connection.executemany("DELETE FROM uses WHERE document = ?", outdated)
             connection.executemany("INSERT INTO uses VALUES (?, ?)", rows)
+
+    def problems(self) -> list[ProblemRow]:
+        """Load what went wrong in the last build, in its order."""
+        return self._read("SELECT document, line, url, message FROM problems ORDER BY rowid")
+
+    def record_problems(self, problems: list[ProblemRow]) -> None:
+        """Remember what went wrong, in place of all that was known."""
+        if problems == self.problems():
+            return
+        with self._recording() as connection:
+            connection.execute("DELETE FROM problems")
+            connection.executemany("INSERT INTO problems VALUES (?, ?, ?, ?)", problems)
 
     def _read(self, query: str) -> list[tuple[Any, ...]]:
         try:

@@ -20,6 +20,7 @@ from pelican_imagehost.drafting.command import watch
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.publishing.host.commands import host
 from pelican_imagehost.server.command import serve
+from pelican_imagehost.settings import IMAGE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,20 +120,34 @@ def check(site: Site, *, published: bool, manifest_only: bool, sources: Path | N
     return 1 if lines else 0
 
 
+_day = click.DateTime(["%Y-%m-%d"])
+
+
 @_command
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-def list_(site: Site, *, as_json: bool) -> None:
+@click.option("--search", "text", default="", help="Words in the name, a path or a document.")
+@click.option("--type", type=click.Choice(IMAGE_TYPES), help="Only of this type.")
+@click.option("--since", type=_day, help="Only what came on this day or later.")
+@click.option("--until", type=_day, help="Only what came on this day or earlier.")
+@click.option("--unused", is_flag=True, help="Only what no document uses.")
+@click.option("--duplicates", is_flag=True, help="Only what is stored once and came again.")
+def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401  Click's
     """List the images, their sizes, and which documents use each.
 
-    Documents are those of the last build.
+    Documents are those of the last build, and those whose text holds the image's address.
     """
     from pelican_imagehost.checking import look
-    from pelican_imagehost.hosting import ImageHost
-    from pelican_imagehost.listing import list_images, show_images
+    from pelican_imagehost.gallery.images import Facts, list_images
+    from pelican_imagehost.gallery.mentions import Mentions
+    from pelican_imagehost.gallery.query import Query, select
+    from pelican_imagehost.listing import show_images
 
-    with ImageHost(site.settings, dry_run=True) as image_host:
-        uses = image_host.catalogue.index.uses() or look(site)[0].uses
-        images = list_images(image_host, uses)
+    days = {name: wanted[name].date() for name in ("since", "until") if wanted[name]}
+    query = Query()._replace(**{name: value for name, value in wanted.items() if value} | days)
+    facts = Facts.read(site.settings, Mentions(site.settings).find())
+    if not facts.uses:
+        facts = facts._replace(uses=look(site)[0].uses)
+    images = select(list_images(site.settings, facts), query)
     if as_json:
         click.echo(json.dumps([entry._asdict() for entry in images], ensure_ascii=False, indent=2))
     else:

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ import pytest
 from click.testing import CliRunner
 
 from pelican_imagehost.cli import main
+from pelican_imagehost.images.image import Image
+from pelican_imagehost.storage.records import Arrival, Records
 from tests.test_plugin import HOST, key_of, post
 
 if TYPE_CHECKING:
@@ -108,6 +111,11 @@ def test_list_shows_images_uses_and_savings(site: Site) -> None:
             "url": f"/images/{key_of(cat)}",
             "paths": ["content/cat.jpg", "content/same.jpg"],
             "documents": ["content/a.md", "content/b.md"],
+            "name": "cat.jpg",
+            "created": int((site.root / "images" / key_of(cat)).stat().st_mtime),
+            "updated": None,
+            "token": None,
+            "times": 0,
         }
     ]
     text = site.cli("list").stdout.decode()
@@ -116,6 +124,38 @@ def test_list_shows_images_uses_and_savings(site: Site) -> None:
     assert f"1 image, {cat.stat().st_size} bytes; {cat.stat().st_size} bytes saved" in text
     shutil.rmtree(site.root / "cache")
     assert json.loads(site.cli("list", "--json").stdout) == listed
+
+
+def test_list_finds_by_word_type_day_and_use(site: Site) -> None:
+    names = {"content/cat.jpg": "red", "content/dog.png": "blue", "content/nobody.gif": "green"}
+    files = {name: site.picture(name, colour=colour) for name, colour in names.items()}
+    shutil.copy(files["content/dog.png"], site.root / "content/again.png")
+    post(site, "a.md", "![a](cat.jpg) ![a](dog.png) ![a](again.png) ![a](nobody.gif)")
+    site.build()
+    address = f"https://img.example.com/{key_of(files['content/dog.png'])}"
+    post(site, "a.md", f"![a](cat.jpg) ![a]({address})")
+    site.build()
+    with closing(Records(site.settings().records)) as records:
+        records.add(
+            [Arrival(Image("f" * 64, "webp", 9, 1, 1), "Möwe über Lissabon 🐦.webp", "phone")]
+        )
+
+    def found(*options: str) -> list[str]:
+        completed = site.cli("list", "--json", *options)
+        assert completed.returncode == 0, said(completed)
+        return [entry["name"] for entry in json.loads(completed.stdout)]
+
+    everything = ["again.png", "cat.jpg", "nobody.gif", "Möwe über Lissabon 🐦.webp"]
+    assert found() == everything
+    assert found("--search", "MÖWE liss") == everything[3:]
+    assert found("--search", "content/a.md") == everything[:2]
+    assert found("--search", key_of(files["content/cat.jpg"])[3:20]) == ["cat.jpg"]
+    assert found("--type", "gif") == found("--unused", "--until", "2999-01-01", "--type", "gif")
+    assert found("--unused") == everything[2:]
+    assert found("--duplicates") == ["again.png"]
+    assert found("--since", "2999-01-01") == found("--until", "2000-01-01") == []
+    assert site.cli("list", "--type", "pdf").returncode == 2
+    assert "Möwe über Lissabon 🐦.webp" in site.cli("list").stdout.decode()
 
 
 def test_verify_names_what_is_corrupt_or_missing_and_repairs_it(site: Site) -> None:

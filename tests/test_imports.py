@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 PACKAGE = "pelican_imagehost"
 FOREIGN = {"pelican", "click", "git", "starlette", "rich"}
-CORE = ["settings", "errors", "report", "catalogue", "hosting", "mentions", "maintenance"]
+CORE = [
+    "settings",
+    "errors",
+    "report",
+    "catalogue",
+    "hosting",
+    "mentions",
+    "maintenance",
+    "gallery",
+]
 STEPS = ["documents", "images", "storage"]
 FRONT_DOORS = ["plugin", "cli"]
 ENTRANCES = {"__init__": {"plugin"}, "__main__": {"cli"}, "namespace": {"__init__"}}

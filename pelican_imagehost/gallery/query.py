@@ -1,0 +1,120 @@
+"""What a person asks the gallery for: words, a type, days, an order, a page."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pelican_imagehost.gallery.images import ListedImage
+
+__all__ = ["SORTS", "Query", "day_of", "select", "sort"]
+
+SORTS: Final = ("newest", "largest", "name")
+_PAGE: Final = re.compile("[1-9][0-9]{0,8}")
+
+
+class Query(NamedTuple):
+    """A question to the gallery; one with nothing in it asks for all images.
+
+    Attributes:
+        text: words, each of which the name, a path, a document or the digest must contain.
+        type: an image type, or "".
+        since: the first day, or None.
+        until: the last day, or None.
+        unused: only what nothing uses.
+        duplicates: only what is stored once and came more than once.
+        sort: one of `SORTS`.
+        page: from 1.
+    """
+
+    text: str = ""
+    type: str = ""
+    since: date | None = None
+    until: date | None = None
+    unused: bool = False
+    duplicates: bool = False
+    sort: str = SORTS[0]
+    page: int = 1
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, str]) -> Query:
+        """Read the query of an address; what makes no sense in it counts as not there."""
+        page = fields.get("page", "")
+        return cls(
+            text=fields.get("text", "").strip(),
+            type=fields.get("type", ""),
+            since=_parse_day(fields.get("since", "")),
+            until=_parse_day(fields.get("until", "")),
+            unused=bool(fields.get("unused")),
+            duplicates=bool(fields.get("duplicates")),
+            sort=fields["sort"] if fields.get("sort") in SORTS else SORTS[0],
+            page=int(page) if _PAGE.fullmatch(page) else 1,
+        )
+
+    def fields(self) -> dict[str, str]:
+        """The parts that are not as a new query has them, as an address holds them."""
+        new = Query()._asdict()
+        changed = {name: value for name, value in self._asdict().items() if value != new[name]}
+        return {name: "1" if value is True else str(value) for name, value in changed.items()}
+
+    def address(self, **changes: object) -> str:
+        """Write the query of the address that asks this, with changes; `?` at least."""
+        return f"?{urlencode(self._replace(**changes).fields())}"  # type: ignore[arg-type]  # fields
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it may leave any image out."""
+        return self._replace(sort=SORTS[0], page=1) != Query()
+
+
+def select(images: Iterable[ListedImage], query: Query) -> list[ListedImage]:
+    """Choose the images that a query asks for, in the order given."""
+    words = query.text.casefold().split()
+    return [image for image in images if _fits(image, query) and _has_words(image, words)]
+
+
+def sort(images: Iterable[ListedImage], order: str) -> list[ListedImage]:
+    """Put images in one of the orders of `SORTS`."""
+    if order == "largest":
+        return sorted(images, key=attrgetter("size"), reverse=True)
+    by_name = sorted(images, key=lambda image: (image.name.casefold(), image.sha256))
+    if order == "name":
+        return by_name
+    return sorted(by_name, key=lambda image: image.created or 0, reverse=True)
+
+
+def day_of(seconds: int) -> date:
+    """The day of a moment, in this machine's time zone."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().date()
+
+
+def _fits(image: ListedImage, query: Query) -> bool:
+    if query.type and image.type != query.type:
+        return False
+    if (query.unused and image.documents) or (query.duplicates and not image.saved):
+        return False
+    if query.since is None and query.until is None:
+        return True
+    day = day_of(image.created) if image.created is not None else date.min
+    return (query.since or date.min) <= day <= (query.until or date.max)
+
+
+def _has_words(image: ListedImage, words: list[str]) -> bool:
+    if not words:
+        return True
+    texts = (image.name, image.sha256, *image.paths, *image.documents)
+    folded = "\n".join(texts).casefold()
+    return all(word in folded for word in words)
+
+
+def _parse_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -10,6 +10,7 @@ import functools
 import json
 import logging
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,37 +181,54 @@ def verify(site: Site, *, repair: bool) -> int:
 
 
 @_command
+@click.argument("images", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Show what would go; remove nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, hidden=True)
 @click.option(
     "--grace-days",
     default=30,
     show_default=True,
     help="Keep what the committed manifest named this lately.",
 )
-def gc(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
+def gc(site: Site, *, images: tuple[str, ...], as_json: bool, **options: Any) -> int:  # noqa: ANN401  Click's
     """Remove stored images that no document names any more.
 
-    Shows what would go and how many bytes, and asks first.
+    Shows what would go and how many bytes, and asks first. Uploads stay, unless they are
+    named: with IMAGE (a SHA-256, an address or a file), these go and nothing else, uploads
+    too, from the host as well; what uses one keeps it.
     """
-    from pelican_imagehost import maintenance
+    if images:
+        return _delete(site, images, as_json=as_json, **options)
+    return _collect(site, **options)
+
+
+def _collect(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
     from pelican_imagehost.checking import look
+    from pelican_imagehost.garbage import collect, find_garbage
     from pelican_imagehost.hosting import ImageHost
     from pelican_imagehost.images.image import readable_size
+    from pelican_imagehost.mentions import site_texts
     from pelican_imagehost.publishing.history import recently_named
     from pelican_imagehost.report import count
+    from pelican_imagehost.storage.records import Records
 
-    with ImageHost(site.settings, dry_run=dry_run) as image_host:
+    settings = site.settings
+    has_records = settings.records.exists()
+    with (
+        ImageHost(settings, dry_run=dry_run) as image_host,
+        closing(Records(settings.records, read_only=dry_run or not has_records)) as records,
+    ):
         catalogue = image_host.catalogue
         before = catalogue.index.uses()
         report, unread = look(site, progress=_progress())
-        used = {path for paths in report.uses.values() for path in paths}
-        garbage = maintenance.find_garbage(
+        garbage = find_garbage(
             catalogue,
-            used,
-            texts=site.sources(),
+            {path for paths in report.uses.values() for path in paths},
+            texts=(*site.sources(), *site_texts(site.pelican_settings, ())),
             unread=site.sources(only=unread),
-            recent=recently_named(site.settings.manifest, grace_days),
+            recent=recently_named(settings.manifest, grace_days),
+            records=records.all(),
         )
         names = {image.key: path for path, image in garbage.lines.items()}
         for key, size in garbage.files.items():
@@ -221,9 +239,34 @@ def gc(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
             return 0
         if not yes and not click.confirm("Remove them?", err=True):
             return 1
-        files, size = maintenance.collect(catalogue, garbage, before)
-        _say(f"removed {count(files, 'image')}, {readable_size(size)}")
+        gone = collect(catalogue, garbage, before, records if has_records else None).files
+        _say(f"removed {count(len(gone), 'image')}, {readable_size(sum(gone.values()))}")
     return 0
+
+
+def _delete(  # noqa: PLR0913  as `gc` has them
+    site: Site, images: tuple[str, ...], *, as_json: bool, dry_run: bool, yes: bool, grace_days: int
+) -> int:
+    from pelican_imagehost import deleting
+    from pelican_imagehost.images.image import readable_size
+    from pelican_imagehost.report import count
+
+    chosen = deleting.plan(site, images, grace_days=grace_days, progress=_progress())
+    if not as_json:
+        for name in chosen.kept:
+            _say(f"{name.name}: {name.message}")
+        for image in chosen.images:
+            click.echo(f"{image.image.key}  {readable_size(image.size)}  {image.name}")
+    if dry_run or not (chosen.images or as_json):
+        return 1 if chosen.kept else 0
+    if not yes and not click.confirm("Delete them?", err=True):
+        return 1
+    deletions = deleting.carry_out(site, chosen)
+    if as_json:
+        click.echo(json.dumps([deletion._asdict() for deletion in deletions]))
+    gone = [deletion for deletion in deletions if deletion.deleted]
+    _say(f"deleted {count(len(gone), 'image')}")
+    return 0 if len(gone) == len(deletions) else 1
 
 
 @_command

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from pelican_imagehost.cli import main
+from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.records import Arrival, Records
 from tests.test_plugin import HOST, key_of, post
@@ -213,6 +214,91 @@ def test_gc_removes_only_what_nothing_names_and_asks_first(site: Site) -> None:
     assert "content/gone.jpg" not in {line["path"] for line in site.manifest()}
     site.build()
     assert site.cli("verify").returncode == 0
+
+
+def upload(site: Site, name: str, *, found: bool = False, colour: str = "pink") -> Image:
+    """Store an image as the upload service does, or as `verify --repair` finds one."""
+    file = site.picture(f"elsewhere/{name}", colour=colour)
+    image = identify(file.read_bytes(), site.settings().limits)
+    stored = site.root / "images" / image.key
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    file.rename(stored)
+    with closing(Records(site.settings().records)) as records:
+        if found:
+            records.add_found([image])
+        else:
+            records.add([Arrival(image, name, "phone")])
+    return image
+
+
+def records_of(site: Site) -> list[str]:
+    with closing(Records(site.settings().records, read_only=True)) as records:
+        return [record.image.sha256 for record in records.all()]
+
+
+def test_gc_spares_uploads_but_not_what_only_a_repair_found(site: Site) -> None:
+    post(site, "a.md", "nothing")
+    site.build()
+    sent = upload(site, "sent.png")
+    found = upload(site, "found.png", found=True, colour="gold")
+    assert site.cli("gc", "--yes").returncode == 0
+    assert (site.root / "images" / sent.key).exists()
+    assert not (site.root / "images" / found.key).exists()
+    assert records_of(site) == [sent.sha256]
+
+
+def test_gc_of_chosen_images_removes_these_and_says_what_keeps_one(site: Site) -> None:
+    cat = site.picture("content/cat.jpg")
+    gone = site.picture("content/gone.jpg", colour="blue")
+    other = site.picture("content/other.jpg", colour="green")
+    post(site, "a.md", "![a](cat.jpg) ![a](gone.jpg) ![a](other.jpg)")
+    site.build()
+    used = upload(site, "used.png")
+    logo = upload(site, "logo.png", colour="gold")
+    draft = upload(site, "draft.png", colour="navy")
+    unused = upload(site, "unused.png", colour="white")
+    post(site, "a.md", f"![a](cat.jpg) ![b](https://img.example.com/{used.key})")
+    post(site, "b.md", f"![b](/images/{draft.key})", Status="skip")
+    site.configure(LOGO=f"https://img.example.com/{logo.key}")
+    completed = site.cli("gc", "content/cat.jpg", used.sha256, f"/images/{logo.key}", "f" * 64,
+                         draft.sha256, "--yes")  # fmt: skip
+    assert completed.returncode == 1
+    assert completed.stdout == b""
+    for reason in (
+        "cat.jpg: is used in content/a.md",
+        "used.png: is used in content/a.md",
+        "logo.png: the theme or the settings name it",
+        "draft.png: is used in content/b.md",
+        f"{'f' * 64}: no image of that name is known",
+    ):
+        assert reason in said(completed), said(completed)
+    chosen = ("content/gone.jpg", unused.sha256.upper())
+    before = files_of(site.root)
+    assert site.cli("gc", *chosen, "--dry-run").returncode == 0
+    assert files_of(site.root) == before
+    assert site.cli("gc", *chosen, stdin=b"n\n").returncode == 1
+    completed = site.cli("gc", *chosen, "--yes", "--json")
+    assert completed.returncode == 0, said(completed)
+    answer = json.loads(completed.stdout)
+    assert [(one["name"], one["deleted"], one["message"]) for one in answer] == [
+        ("gone.jpg", True, "deleted"),
+        ("unused.png", True, "deleted"),
+    ]
+    store = site.root / "images"
+    assert not (store / key_of(gone)).exists()
+    assert not (store / unused.key).exists()
+    kept = (key_of(cat), key_of(other), used.key, logo.key, draft.key)
+    assert all((store / key).exists() for key in kept)
+    assert "content/other.jpg" in {line["path"] for line in site.manifest()}
+    assert "content/gone.jpg" not in {line["path"] for line in site.manifest()}
+    assert unused.sha256 not in records_of(site)
+
+
+def test_gc_of_a_chosen_upload_forgets_it_when_its_file_is_gone(site: Site) -> None:
+    lost = upload(site, "lost.png")
+    (site.root / "images" / lost.key).unlink()
+    assert site.cli("gc", lost.sha256, "--yes").returncode == 0
+    assert records_of(site) == []
 
 
 def test_gc_keeps_what_an_unsettled_line_names(site: Site) -> None:

@@ -23,6 +23,7 @@ CORE = [
     "hosting",
     "mentions",
     "maintenance",
+    "garbage",
     "gallery",
 ]
 STEPS = ["documents", "images", "storage"]

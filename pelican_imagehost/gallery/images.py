@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.storage.index import ProblemRow
     from pelican_imagehost.storage.records import Record
 
-__all__ = ["Facts", "ListedImage", "list_images"]
+__all__ = ["Deletion", "Facts", "ListedImage", "list_images"]
 
 
 class Facts(NamedTuple):
@@ -57,6 +57,22 @@ class Facts(NamedTuple):
             records = opened.all()
         with closing(Index(settings.index, read_only=read_only)) as index:
             return cls(paths, records, index.uses(), mentions, index.problems())
+
+
+class Deletion(NamedTuple):
+    """What became of an image that was to be deleted.
+
+    Attributes:
+        sha256: its digest.
+        name: its name for a reader.
+        deleted: whether it is gone.
+        message: what was done, or why nothing was.
+    """
+
+    sha256: str
+    name: str
+    deleted: bool
+    message: str
 
 
 class ListedImage(NamedTuple):
@@ -117,7 +133,8 @@ def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
     paths: dict[Image, list[str]] = {}
     for path, image in sorted(facts.paths.items()):
         paths.setdefault(image, []).append(path)
-    records = {record.image: record for record in facts.records}
+    known = {image.sha256: image for image in paths}
+    records = {known.get(one.image.sha256, one.image): one for one in facts.records}
     documents = _documents(facts)
     store = os.path.join(settings.store, "")
     return [

@@ -16,13 +16,12 @@ from pelican_imagehost.images.image import readable_size
 from pelican_imagehost.report import count
 
 if TYPE_CHECKING:
+    from pelican_imagehost.gallery.images import Deletion
     from pelican_imagehost.gallery.view import View
     from pelican_imagehost.settings import Settings
 
-__all__ = ["IMAGE_POLICY", "Deletion", "Front", "headers", "render_deleted", "render_gallery",
-           "render_login"]  # fmt: skip
+__all__ = ["Front", "headers", "render_deleted", "render_gallery", "render_login"]
 
-IMAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _AROUND: Final = 2  # pages shown on each side of this one
 
 
@@ -38,22 +37,6 @@ class Front(NamedTuple):
     base: str = "/"
     home: str = "/"
     writable: bool = True
-
-
-class Deletion(NamedTuple):
-    """What became of an image that was to be deleted.
-
-    Attributes:
-        sha256: its digest.
-        name: its name for a reader.
-        deleted: whether it is gone.
-        message: why not, or what was done.
-    """
-
-    sha256: str
-    name: str
-    deleted: bool
-    message: str
 
 
 def render_gallery(view: View, settings: Settings, front: Front) -> str:

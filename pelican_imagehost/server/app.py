@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from pelican_imagehost.server import images, uploads
+from pelican_imagehost.server import gallery, images, uploads
 from pelican_imagehost.server.service import Service
 from pelican_imagehost.server.tokens import default_file, load_tokens
 from pelican_imagehost.site import Site
@@ -70,7 +70,7 @@ def create(service: Service) -> Starlette:
         service.close()
 
     return Starlette(
-        routes=[*uploads.routes(service), *images.routes(service)],
+        routes=[*uploads.routes(service), *images.routes(service), *gallery.routes(service)],
         exception_handlers={HTTPException: _answer_error},
         lifespan=lifespan,
     )

@@ -135,8 +135,8 @@ async function send(file, row) {
   } catch (error) {
     row.className = "failed";
     progress.remove();
-    state.textContent = error.message;
-    say(`${file.name}: ${error.message}`);
+    state.textContent = error.message.replace(`${file.name}: `, "");
+    say(`${file.name}: ${state.textContent}`);
   }
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from pelican_imagehost.errors import UnreadableImage
 from pelican_imagehost.images.identify import check_size
@@ -11,6 +12,7 @@ from pelican_imagehost.settings import Limits  # noqa: TC001  for one-way import
 __all__ = ["read_image"]
 
 _TRIES = 3
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # a pipe must not let its opener wait for a writer
 
 
 def read_image(file: str, limits: Limits) -> tuple[bytes, os.stat_result]:
@@ -24,7 +26,8 @@ def read_image(file: str, limits: Limits) -> tuple[bytes, os.stat_result]:
         The bytes, and what fstat(2) said both before and after they were read.
 
     Raises:
-        UnreadableImage: no permission, a failing disk, or a file that never rests.
+        UnreadableImage: no permission, a failing disk, a file that never rests, or no file
+            but a pipe or a device.
         CorruptImage: it is empty.
         ImageTooLarge: it has more bytes than allowed; it is not read then.
     """
@@ -39,11 +42,17 @@ def read_image(file: str, limits: Limits) -> tuple[bytes, os.stat_result]:
 
 
 def _read(file: str, limits: Limits) -> tuple[bytes, os.stat_result, os.stat_result]:
-    with open(file, "rb", buffering=0) as raw:
+    with open(file, "rb", buffering=0, opener=_open) as raw:
         before = os.fstat(raw.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            raise UnreadableImage("is no regular file")
         check_size(before.st_size, limits)
         data = raw.readall()
         return data, before, os.fstat(raw.fileno())
+
+
+def _open(file: str, flags: int) -> int:
+    return os.open(file, flags | _AT_ONCE)
 
 
 def _state(status: os.stat_result) -> tuple[int, int, int]:

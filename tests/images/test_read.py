@@ -128,3 +128,16 @@ def test_a_file_that_is_too_large_is_not_read(file: Path) -> None:
 def test_what_cannot_be_opened_is_named_with_the_reason(file: Path, name: str, reason: str) -> None:
     with pytest.raises(UnreadableImage, match=f"cannot be read: {reason}"):
         read_image(f"{file.parent}/{name}", LIMITS)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to a pipe"])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path, pipe = "/dev/zero", tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    if kind == "pipe":
+        path = str(pipe)
+    elif kind == "link to a pipe":
+        (tmp_path / "link.jpg").symlink_to(pipe)
+        path = str(tmp_path / "link.jpg")
+    with pytest.raises(UnreadableImage, match="is no regular file"):
+        read_image(path, LIMITS)

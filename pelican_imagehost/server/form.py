@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import ClientDisconnect
 
+from pelican_imagehost.server.body import body_chunks
 from pelican_imagehost.server.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import Collection
 
     from python_multipart.multipart import MultipartCallbacks
     from starlette.requests import Request
 
+    from pelican_imagehost.server.body import Patience
     from pelican_imagehost.server.spool import Spool, SpooledFile
 
-__all__ = ["Form", "body_chunks", "drain", "receive_form"]
+__all__ = ["Form", "receive_form"]
 
 _MAX_PARTS = 100
-MAX_FILES = 20
 _MAX_FIELD = 8192  # bytes
 _OVERHEAD = 1024**2  # bytes of a body that may be something else than files
-_SILENCE = 30.0  # seconds without a byte
-_START = 60.0  # seconds that a slow sender has in any case
-_SLOWEST = 10_000  # bytes a second after that
-_DRAINED = 64 * 1024**2  # bytes of a refused body; a sender that is cut off sees no answer
-_DRAINING = 10.0  # seconds
 
 
 class Form(NamedTuple):
@@ -53,7 +46,12 @@ class Form(NamedTuple):
 
 
 async def receive_form(
-    request: Request, spool: Spool, accepted: Collection[str], *, files: int = MAX_FILES
+    request: Request,
+    spool: Spool,
+    accepted: Collection[str],
+    *,
+    files: int,
+    patience: Patience,
 ) -> Form:
     """Receive a form of `multipart/form-data`.
 
@@ -62,6 +60,7 @@ async def receive_form(
         spool: takes the files.
         accepted: names of the fields that hold files.
         files: how many there may be.
+        patience: with its sender.
 
     Returns:
         The form, whose files are the caller's to discard.
@@ -79,7 +78,8 @@ async def receive_form(
     try:
         reader = _Reader(form, spool, accepted, files)
         parser = MultipartParser(boundary, reader.callbacks())
-        async for chunk in body_chunks(request, files * spool.limits.max_bytes + _OVERHEAD):
+        limit = files * spool.limits.max_bytes + _OVERHEAD
+        async for chunk in body_chunks(request, limit, patience):
             parser.write(chunk)
         reader.check_end()
     except FormParserError as error:
@@ -91,67 +91,9 @@ async def receive_form(
     return form
 
 
-async def body_chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield a body as it comes.
-
-    Raises:
-        Refusal: it is longer than `limit` bytes, by its own word or in truth, or too slow.
-    """
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_long(limit)
-    begun, received = time.monotonic(), 0
-    chunks = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(_SILENCE):
-                chunk = await anext(chunks, None)
-        except TimeoutError:
-            raise _too_slow() from None
-        except ClientDisconnect:
-            raise Refusal(400, "cut_off", "the connection ended before the body did") from None
-        if not chunk:
-            return
-        received += len(chunk)
-        if received > limit:
-            raise _too_long(limit)
-        if time.monotonic() - begun > _START + received / _SLOWEST:
-            raise _too_slow()
-        yield chunk
-
-
-async def drain(request: Request) -> bool:
-    """Read what is left of a body and forget it, so that its sender gets to see the answer.
-
-    Returns:
-        Whether it ended; what goes on too long is better cut off.
-    """
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > _DRAINED:
-        return False
-    received, more = 0, not request._stream_consumed  # noqa: SLF001  Starlette says it nowhere else
-    try:
-        async with asyncio.timeout(_DRAINING):
-            while more and received < _DRAINED:
-                message = await request.receive()
-                received += len(message.get("body", b""))
-                more = message["type"] == "http.request" and message.get("more_body", False)
-    except TimeoutError:
-        return False
-    return not more
-
-
 def _expected(accepted: Collection[str]) -> str:
     names = " or ".join(accepted)
     return f"send a form of multipart/form-data with the image in the field {names}"
-
-
-def _too_long(limit: int) -> Refusal:
-    return Refusal(413, "too_large", f"the request has more than {limit:,} bytes")
-
-
-def _too_slow() -> Refusal:
-    return Refusal(408, "too_slow", "the body came too slowly; send it again")
 
 
 class _Reader:

@@ -7,6 +7,7 @@ before anybody is answered. A crash between leaves a file that `verify` finds, o
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 from concurrent.futures import Future
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pelican_imagehost.storage.store import Store
 
 __all__ = ["Intake"]
+
+logger = logging.getLogger(__name__)
 
 _MOST = 64  # requests that wait for one sync
 
@@ -110,9 +113,9 @@ class Intake:
                 delivery.answer.set_exception(refusal)
         try:
             self._store_all([(deliveries[n], images) for n, images in identified.items()])
-        except ImageHostError as error:
+        except Exception as error:  # noqa: BLE001  all who wait are told, and the thread goes on
             for number in identified:
-                deliveries[number].answer.set_exception(explain(error))
+                deliveries[number].answer.set_exception(_refusal(error))
             return
         for number, images in identified.items():
             deliveries[number].answer.set_result(images)
@@ -121,10 +124,8 @@ class Intake:
     def _identify(self, file: SpooledFile) -> Image:
         try:
             image = file.identify()
-        except ImageHostError as error:
-            raise explain(error, file.name) from error
-        except OSError as error:
-            raise Refusal(500, "unreadable", f"{file.name}: {error.strerror}") from error
+        except Exception as error:
+            raise _refusal(error, file.name) from error
         if image.sha256 in self._retracted():
             raise Refusal(
                 409,
@@ -143,3 +144,10 @@ class Intake:
                         batch.adopt(image, file.path)
                         arrivals.append(Arrival(image, file.name, delivery.token))
             self._records.add(arrivals)
+
+
+def _refusal(error: Exception, name: str = "") -> Refusal:
+    if isinstance(error, ImageHostError):
+        return explain(error, name)
+    logger.error("an upload failed in an unforeseen way", exc_info=error)
+    return Refusal(500, "internal", f"{name}: {error}" if name else str(error))

@@ -9,6 +9,7 @@ from pelican_imagehost.errors import (
     ImageHostError,
     ImageTooLarge,
     MissingImage,
+    RecordsError,
     StoreError,
     UnreadableImage,
     UnsupportedImage,
@@ -26,6 +27,7 @@ _ANSWERS: dict[type[ImageHostError], tuple[int, str]] = {
     MissingImage: (400, "missing"),
     UnreadableImage: (400, "unreadable"),
     StoreError: (507, "storage"),
+    RecordsError: (507, "records"),
 }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pelican_imagehost.report import HostedImage
 from pelican_imagehost.server.access import Access
+from pelican_imagehost.server.body import PATIENCE
 from pelican_imagehost.server.intake import Intake
 from pelican_imagehost.server.outbox import Outbox
 from pelican_imagehost.server.spool import Spool
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pelican_imagehost.server.body import Patience
     from pelican_imagehost.server.spool import SpooledFile
     from pelican_imagehost.settings import Settings
 
@@ -29,10 +31,12 @@ class Service:
         settings: the site's.
         tokens: name → secret.
         settings_file: Pelican's settings file, for commands in processes of their own.
+        patience: with clients.
 
     Attributes:
         settings: the site's.
         settings_file: as given.
+        patience: likewise.
         access: who may upload.
         store: the site's.
         spool: takes what arrives.
@@ -42,9 +46,17 @@ class Service:
         ImageHostError: the store or the records cannot be written.
     """
 
-    def __init__(self, settings: Settings, tokens: Mapping[str, str], settings_file: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Mapping[str, str],
+        settings_file: Path,
+        *,
+        patience: Patience = PATIENCE,
+    ) -> None:
         self.settings = settings
         self.settings_file = settings_file
+        self.patience = patience
         self.access = Access(tokens)
         self.store = Store(settings.store)
         self.spool = Spool(self.store, settings.limits)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,7 @@ class Spool:
     def __init__(self, store: Store, limits: Limits) -> None:
         self.folder = store.uploads
         self.limits = limits
+        self._swept = -math.inf
 
     def prepare(self) -> None:
         """Make the folder, and remove what killed processes left in it.
@@ -44,9 +47,7 @@ class Spool:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for file in self.folder.glob("*.part"):
-                if file.stat().st_mtime + _ABANDONED < time.time():
-                    file.unlink(missing_ok=True)
+            self._sweep()
         except OSError as error:
             raise StoreError(f"{self.folder} cannot be written: {error.strerror}") from error
 
@@ -60,10 +61,19 @@ class Spool:
             StoreError: there is no room.
         """
         try:
+            if self._swept + _ABANDONED < time.monotonic():
+                self._sweep()
             descriptor, path = tempfile.mkstemp(".part", dir=self.folder)
         except OSError as error:
             raise StoreError(f"{self.folder} cannot be written: {error.strerror}") from error
         return SpooledFile(descriptor, Path(path), _plain(name), self.limits)
+
+    def _sweep(self) -> None:
+        self._swept = time.monotonic()
+        for file in self.folder.glob("*.part"):
+            with suppress(FileNotFoundError):  # another process sweeps, or it has ended well
+                if file.stat().st_mtime + _ABANDONED < time.time():
+                    file.unlink()
 
 
 class SpooledFile:

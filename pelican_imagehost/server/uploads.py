@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -16,8 +17,9 @@ from starlette.routing import Route
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.images.read import read_image
 from pelican_imagehost.server.access import is_local
+from pelican_imagehost.server.body import answer_refused, body_chunks
 from pelican_imagehost.server.dialects import DIALECTS, PICGO, Dialect, sharex
-from pelican_imagehost.server.form import Form, body_chunks, drain, receive_form
+from pelican_imagehost.server.form import Form, receive_form
 from pelican_imagehost.server.refusal import Refusal, explain
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = ["routes"]
 
 logger = logging.getLogger(__name__)
 
+_SHOWN = 500  # characters of what a client sent
 _LONGEST_LIST = 256 * 1024  # bytes of JSON
 
 
@@ -56,22 +59,19 @@ async def _upload(service: Service, dialect: Dialect, request: Request) -> Respo
             form.discard()
     except (Refusal, ImageHostError) as error:
         refusal = error if isinstance(error, Refusal) else explain(error)
-        headers = refusal.headers if await drain(request) else _closing(refusal)
-        return JSONResponse(dialect.failure(refusal), refusal.status, headers)
+        return answer_refused(request, dialect.failure(refusal), refusal, service.patience)
     for _, name, url in hosted:
         logger.info("%s: %s (%s)", token, name, url)
     return JSONResponse(dialect.success(hosted))
-
-
-def _closing(refusal: Refusal) -> dict[str, str]:
-    return {**refusal.headers, "Connection": "close"}
 
 
 async def _receive(service: Service, dialect: Dialect, request: Request) -> Form:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if dialect is PICGO and kind == "application/json":
         return await _receive_list(service, request)
-    return await receive_form(request, service.spool, dialect.fields, files=dialect.files)
+    return await receive_form(
+        request, service.spool, dialect.fields, files=dialect.files, patience=service.patience
+    )
 
 
 def _check_files(form: Form, dialect: Dialect) -> None:
@@ -79,7 +79,8 @@ def _check_files(form: Form, dialect: Dialect) -> None:
         return
     names = " or ".join(dialect.fields)
     found = ", ".join([*form.others, *form.fields]) or "nothing"
-    raise Refusal(400, "no_file", f"the form has no file in the field {names}; found {found}")
+    message = f"the form has no file in the field {names}; found {found[:_SHOWN]}"
+    raise Refusal(400, "no_file", message)
 
 
 async def _receive_list(service: Service, request: Request) -> Form:
@@ -91,8 +92,8 @@ async def _receive_list(service: Service, request: Request) -> Form:
     """
     if not is_local(request):
         raise Refusal(403, "not_local", "only programs on this machine may name files of it")
-    body = b"".join([chunk async for chunk in body_chunks(request, _LONGEST_LIST)])
-    paths = _parse_list(body)
+    chunks = body_chunks(request, _LONGEST_LIST, service.patience)
+    paths = _parse_list(b"".join([chunk async for chunk in chunks]))
     return await run_in_threadpool(_read_files, service, paths)
 
 
@@ -110,12 +111,13 @@ def _parse_list(body: bytes) -> list[str]:
 
 
 def _path(path: str) -> str:
+    shown = repr(path[:_SHOWN])
     if path.lower().startswith("file:"):
-        path = unquote(urlsplit(path).path)
+        path = unquote(re.sub("(?i)^file:(//[^/]*)?", "", path))
     if "://" in path or path.startswith(("data:", "//")):
-        raise Refusal(400, "no_file", f"{path[:200]}: no address is fetched, send the image itself")
+        raise Refusal(400, "no_file", f"{shown}: no address is fetched, send the image itself")
     if not path.startswith("/") and path[1:3] not in {":\\", ":/"}:
-        raise Refusal(400, "no_file", f"{path[:200]}: name the file by its whole path")
+        raise Refusal(400, "no_file", f"{shown}: name the file by its whole path")
     return path
 
 
@@ -123,10 +125,7 @@ def _read_files(service: Service, paths: list[str]) -> Form:
     form = Form({}, [], [])
     try:
         for path in paths:
-            try:
-                data, _ = read_image(path, service.settings.limits)
-            except (ImageHostError, ValueError) as error:  # ValueError: a NUL in a path
-                raise Refusal(400, "unreadable", f"{path!r}: {error}") from error
+            data = _read_file(service, path)
             form.files.append(service.spool.open(path))
             with closing(form.files[-1]) as file:
                 file.write(data)
@@ -134,6 +133,16 @@ def _read_files(service: Service, paths: list[str]) -> Form:
         form.discard()
         raise
     return form
+
+
+def _read_file(service: Service, path: str) -> bytes:
+    shown = repr(path[:_SHOWN])
+    try:
+        return read_image(path, service.settings.limits)[0]
+    except ImageHostError as error:
+        raise explain(error, shown) from error
+    except ValueError as error:  # a NUL in it, or what no name of a file can hold
+        raise Refusal(400, "unreadable", f"{shown}: {error}") from error
 
 
 async def _heartbeat(_request: Request) -> Response:

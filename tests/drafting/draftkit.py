@@ -138,13 +138,16 @@ class Desk(Show):
 
     def settle(self) -> None:
         """Wait until a whole build has seen all that was done before."""
-        start = time.monotonic()
-        self._await_beat()
-        if time.monotonic() - start < 0.3:  # what is gone is taken for gone after a moment
-            time.sleep(0.2)
-            self._await_beat()
+        self.beat()
+        watcher = self.drafting._watcher  # noqa: SLF001  what it waits for, no build can have seen
+        assert watcher is not None
+        deadline = time.monotonic() + TIMEOUT
+        while watcher._missing and time.monotonic() < deadline:  # noqa: SLF001  taken for gone soon
+            time.sleep(0.005)
+        self.beat()
 
-    def _await_beat(self) -> None:
+    def beat(self) -> None:
+        """Change a file, and wait until a whole build has seen that."""
         self._beat += 1
         beat = self.site.root / "output/extra/beat.txt"
         self.site.write("content/extra/beat.txt", str(self._beat))

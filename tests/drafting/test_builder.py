@@ -146,11 +146,12 @@ def test_unchanged_files_are_left_alone(site: Site) -> None:
     prepare(site)
     with Desk(site) as desk:
         desk.settle()
-        before = {p: p.stat().st_ino for p in (site.root / "output").rglob("*") if p.is_file()}
+        files = [path for path in (site.root / "output").rglob("*") if path.is_file()]
+        before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
         body(site)
         desk.settle()
-        after = {p: p.stat().st_ino for p in before}
-        changed = {p.name for p in before if before[p] != after[p]}
+        after = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+        changed = {path.name for path in files if before[path] != after[path]}
         assert changed == {"post-1.html", "index.html", "feed.xml", "beat.txt",
                            "notes.html", "tag-1.html"}  # fmt: skip
 

@@ -89,9 +89,10 @@ class Watcher:
     def start(self) -> None:
         """Set the watches and look at everything; from then on no change is missed."""
         logging.getLogger("watchdog.observers.inotify_c").addHandler(self._overflow)
+        self._snapshot.compare()
         if not self.polling:
             self._observe()
-        self._snapshot.compare()
+            self._snapshot.compare()
         self._thread.start()
 
     def stop(self) -> None:
@@ -119,12 +120,11 @@ class Watcher:
             kinds.append(FileModifiedEvent)  # only inotify says when a file is closed
         try:
             for path, recursive in self._folders():
+                # Links within are in `tops`, lest a circle of them is walked for ever; the
+                # slash leads along one that is itself a link.
+                slashed = os.path.join(path, "")
                 self._observer.schedule(
-                    self._handler,
-                    path,
-                    recursive=recursive,
-                    event_filter=kinds,
-                    follow_symlink=True,
+                    self._handler, slashed, recursive=recursive, event_filter=kinds
                 )
             self._observer.start()
         except OSError as error:
@@ -140,7 +140,7 @@ class Watcher:
 
     def _folders(self) -> Iterable[tuple[str, bool]]:
         folders = dict.fromkeys(self._roots.flat, False)
-        folders |= dict.fromkeys(self._roots.recursive, True)
+        folders |= dict.fromkeys(self._snapshot.tops, True)
         return [(path, deep) for path, deep in folders.items() if os.path.isdir(path)]
 
     def _identify(self) -> list[object]:
@@ -199,10 +199,12 @@ class Watcher:
 
     def _look_at_everything(self) -> set[str]:
         self._missing.clear()
+        changed = self._snapshot.compare()
         if self._observer is not None and self._identities != self._identify():
             self._unobserve()
             self._observe()
-        return self._snapshot.compare()
+            changed |= self._snapshot.compare()
+        return changed
 
 
 class _Handler(FileSystemEventHandler):
@@ -216,7 +218,8 @@ class _Handler(FileSystemEventHandler):
         """Give a hint."""
         paths = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if path]
         for path in filter(self._snapshot.concerns, paths):
-            self._hints.put(None if event.is_directory else path)
+            folder = event.is_directory or os.path.isdir(path) or path in self._snapshot.tops
+            self._hints.put(None if folder else path)
 
 
 class _OverflowHandler(logging.Handler):

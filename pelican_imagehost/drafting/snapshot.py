@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import stat
 import time
+from collections import deque
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.storage.index import Stamp
@@ -23,6 +27,7 @@ _TRANSIENT = re.compile(
     r".*(?:~|\.sw[a-px]|\.swpx|___jb_(?:tmp|old)___|\.tmp|\.part|\.crdownload)|\.#.*|#.*#|4913"
     r"|\.~lock\..*|~\$.*|\.goutputstream-.*|sed[A-Za-z0-9]{6}|\.nfs[0-9a-f]+"
 )
+_Identity = tuple[int, int]  # device and inode
 _FOLDERS = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules"})
 
 
@@ -38,9 +43,13 @@ class Snapshot:
 
     Args:
         roots: where to look.
+
+    Attributes:
+        tops: the folders that were walked from: roots, and links to folders elsewhere.
     """
 
     def __init__(self, roots: Roots) -> None:
+        self.tops: list[str] = []
         self._roots = roots
         self._states: dict[str, _State] = {}
 
@@ -86,7 +95,7 @@ class Snapshot:
             return False
         if any(_is_below(path, excluded) for excluded in self._roots.excluded):
             return False
-        if folder in self._roots.flat and is_settings(name):
+        if folder in self._roots.flat and self._is_one_of_flat(path):
             return True
         return any(_is_below(path, root) for root in self._roots.recursive)
 
@@ -96,34 +105,56 @@ class Snapshot:
         )
 
     def _files(self) -> Iterator[str]:
+        """Walk as Pelican does, along links to folders, which count too; but no folder twice."""
         for root in self._roots.flat:
-            files = self._files_in(root, deeper=False, seen=set())
-            yield from (path for path in files if is_settings(path))
-        seen: set[tuple[int, int]] = set()
-        for root in self._roots.recursive:
-            yield from self._files_in(root, deeper=True, seen=seen)
+            yield from (path for path in self._list(root)[0] if self._is_one_of_flat(path))
+        self.tops = []
+        ahead = deque(self._roots.recursive)
+        seen = self._out_of_bounds()
+        while ahead:  # links come last: what lies in the site goes by its own name
+            top = ahead.popleft()
+            if _is_new(top, seen):
+                self.tops.append(top)
+                yield from self._files_in(top, ahead, seen)
 
-    def _files_in(self, folder: str, *, deeper: bool, seen: set[tuple[int, int]]) -> Iterator[str]:
-        """Walk as Pelican does, along links to folders too, but no folder twice."""
-        try:
-            with os.scandir(folder) as entries:
-                listed = list(entries)
-        except OSError:
-            return
-        for entry in listed:
-            if self._is_ignored(entry.name):
-                continue
-            if not entry.is_dir():
-                if entry.path not in self._roots.excluded:
-                    yield entry.path
-            elif deeper and self._is_open(entry):
-                identity = _identity(entry.path)
-                if identity is not None and identity not in seen:
-                    seen.add(identity)
-                    yield from self._files_in(entry.path, deeper=True, seen=seen)
+    def _files_in(self, folder: str, links: deque[str], seen: set[_Identity]) -> Iterator[str]:
+        files, folders = self._list(folder)
+        yield from files
+        for path in folders:
+            if os.path.islink(path):
+                links.append(path)
+                yield path
+            elif _is_new(path, seen):
+                yield from self._files_in(path, links, seen)
 
-    def _is_open(self, folder: os.DirEntry[str]) -> bool:
-        return folder.name not in _FOLDERS and folder.path not in self._roots.excluded
+    def _list(self, folder: str) -> tuple[list[str], list[str]]:
+        """List the files and the folders in a folder, links as what they lead to."""
+        files: list[str] = []
+        folders: list[str] = []
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if self._is_ignored(entry.name) or entry.path in self._roots.excluded:
+                    continue
+                # `entry.is_dir` raises for a link to itself.
+                if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()):
+                    files.append(entry.path)
+                elif entry.name not in _FOLDERS:
+                    folders.append(entry.path)
+        return files, folders
+
+    def _out_of_bounds(self) -> set[_Identity]:
+        """Identify the folders that no link is followed to: excluded ones, and holders of a root.
+
+        A link to one of those leads in a circle.
+        """
+        seen: set[_Identity] = set()
+        holders = (str(holder) for root in self._roots.recursive for holder in Path(root).parents)
+        for path in (*self._roots.excluded, *holders):
+            _is_new(path, seen)
+        return seen - {_identity(root) for root in self._roots.recursive}
+
+    def _is_one_of_flat(self, path: str) -> bool:
+        return is_settings(path)
 
 
 def is_settings(name: str) -> bool:
@@ -134,6 +165,8 @@ def is_settings(name: str) -> bool:
 def _state(path: str, before: _State | None) -> _State | None:
     try:
         status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            return _State(Stamp.of(os.lstat(path)), None) if os.path.islink(path) else None
         stamp = Stamp.of(status)
         if before is not None and before.stamp == stamp and before.digest is None:
             return before
@@ -158,7 +191,16 @@ def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder + os.sep)
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _is_new(folder: str, seen: set[_Identity]) -> bool:
+    """Tell whether a folder is there and was not seen; from now on it is."""
+    identity = _identity(folder)
+    if identity is None or identity in seen:
+        return False
+    seen.add(identity)
+    return True
+
+
+def _identity(path: str) -> _Identity | None:
     try:
         status = os.stat(path)
     except OSError:

@@ -167,6 +167,28 @@ def test_a_missing_image_is_a_problem_until_it_is_there(site: Site) -> None:
         desk.check()
 
 
+def test_a_link_in_a_circle_beside_the_pictures_does_no_harm(site: Site) -> None:
+    prepare(site)
+    (site.root / "content/pictures/deep").mkdir(parents=True)
+    (site.root / "content/pictures/deep/round").symlink_to("..")
+    with Desk(site) as desk:
+        site.picture("content/pictures/new.png", text_seed=91)
+        write_post(site, "post-1", "![n](pictures/new.png)", Category="notes")
+        desk.check()
+
+
+def test_a_link_to_all_documents_is_a_problem_until_it_is_gone(site: Site) -> None:
+    # Pelican finds each document forty times over, and refuses to.
+    prepare(site, posts=2)
+    with Desk(site) as desk:
+        link = site.root / "content/loop"
+        link.symlink_to("..")
+        desk.wait(lambda: bool(desk.wrong), "problem")
+        link.unlink()
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+        desk.check()
+
+
 def test_a_broken_template_is_a_problem_until_it_is_mended(site: Site) -> None:
     prepare(site)
     with Desk(site) as desk:

@@ -154,6 +154,65 @@ def test_links_to_folders_are_followed(folder: Path, tmp_path: Path) -> None:
     assert {os.path.basename(path) for path in others} <= {"b.md"}
 
 
+def test_a_link_made_later_is_followed_until_it_is_gone(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    (target / "b.md").write_text("b")
+    with Ear(folder) as ear:
+        (folder / "linked").symlink_to(target)
+        ear.expect("linked/b.md")
+        (target / "b.md").write_text("again")
+        ear.expect("linked/b.md")
+        (folder / "linked").unlink()
+        ear.expect("linked/b.md")
+        (target / "b.md").write_text("nobody's concern")
+        (folder / "a.md").write_text("new")
+        assert ear.expect("a.md") == set()
+
+
+def link_in_circles(folder: Path) -> None:
+    for name in "xy":
+        (folder / f"sub/{name}").mkdir()
+        (folder / f"sub/{name}/up").symlink_to("../..")
+        (folder / f"sub/{name}/out").symlink_to("../../..")
+    (folder / "sub/x/y").symlink_to("../y")
+    (folder / "sub/y/x").symlink_to("../x")
+    (folder / "here").symlink_to(".")
+    (folder / "output").mkdir()
+    (folder / "sub/results").symlink_to("../output")
+    (folder / "itself").symlink_to("itself")
+    (folder / "nothing").symlink_to("nowhere")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("poll", [False, True])
+def test_links_in_circles_are_walked_once(folder: Path, *, poll: bool) -> None:
+    link_in_circles(folder)
+    with Ear(folder, poll=poll) as ear:
+        (folder / "output/page.html").write_text("no concern")
+        (folder.parent / "beside.md").write_text("nor this")
+        (folder / "sub/x/b.md").write_text("new")
+        (folder / "a.md").write_text("new")
+        assert ear.expect("a.md", "sub/x/b.md") == set()
+
+
+def test_a_folder_of_the_site_goes_by_its_own_name(folder: Path) -> None:
+    (folder / "a-link").symlink_to("sub")
+    (folder / "sub/b.md").write_text("b")
+    snapshot = Snapshot(Roots((str(folder),), (), (), (), ""))
+    assert snapshot.compare() == {str(folder / name) for name in ("a.md", "a-link", "sub/b.md")}
+    (folder / "a-link").unlink()
+    assert snapshot.compare() == {str(folder / "a-link")}
+
+
+def test_a_root_that_is_a_link(folder: Path) -> None:
+    linked = folder.with_name("linked")
+    linked.symlink_to(folder)
+    with Ear(linked) as ear:
+        (folder / "sub/b.md").write_text("b")
+        assert ear.expect("sub/b.md") == set()
+
+
 def test_without_events(folder: Path) -> None:
     with Ear(folder, poll=True) as ear:
         (folder / "a.md").write_text("new")

@@ -49,6 +49,8 @@ class Roots(NamedTuple):
         excluded: folders, and all in them.
         ignored: patterns of file names: IGNORE_FILES.
         output: OUTPUT_PATH.
+        manifest: the manifest, which lies in one of the flat folders.
+        site: the folder that its paths are relative to.
     """
 
     recursive: tuple[str, ...]
@@ -56,6 +58,8 @@ class Roots(NamedTuple):
     excluded: tuple[str, ...]
     ignored: tuple[str, ...]
     output: str
+    manifest: str = ""
+    site: str = ""
 
 
 class New(NamedTuple):

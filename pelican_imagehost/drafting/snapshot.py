@@ -154,7 +154,7 @@ class Snapshot:
         return seen - {_identity(root) for root in self._roots.recursive}
 
     def _is_one_of_flat(self, path: str) -> bool:
-        return is_settings(path)
+        return is_settings(path) or path == self._roots.manifest
 
 
 def is_settings(name: str) -> bool:

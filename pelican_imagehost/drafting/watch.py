@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.drafting.events import Watcher
+from pelican_imagehost.drafting.lines import Lines
 from pelican_imagehost.drafting.messages import Built, Drafted, Edit, GiveUp, Leave, New, Roots
 from pelican_imagehost.drafting.processes import Ended, Peer, Processes
 from pelican_imagehost.drafting.snapshot import is_settings
@@ -69,6 +70,7 @@ class Drafting:
         self._inbox: queue.SimpleQueue[tuple[Peer | None, object]] = queue.SimpleQueue()
         self.processes = Processes(self._inbox)
         self._watcher: Watcher | None = None
+        self._lines = Lines("", "")
         self._current: Peer | None = None
         self._generation = 0  # of the newest build asked for
         self._building = False
@@ -106,7 +108,7 @@ class Drafting:
 
     def _handle(self, peer: Peer | None, message: object) -> None:
         match message:
-            case set():
+            case set() if self._is_news(message):
                 self._take_changes(message)
             case Roots() if peer is not None:
                 self._take_roots(peer, message)
@@ -119,6 +121,12 @@ class Drafting:
                 self._take_build(peer, message)
             case Ended() if peer is not None:
                 self._take_end(peer)
+
+    def _is_news(self, paths: set[str]) -> bool:
+        """Leave out the manifest where a build of ours has written it; tell if anything is left."""
+        if self._lines.file in paths and not self._lines.are_news():
+            paths.discard(self._lines.file)
+        return bool(paths)
 
     def _take_changes(self, paths: set[str]) -> None:
         if not self._building:
@@ -172,6 +180,7 @@ class Drafting:
             peer.send(Leave())
             return
         peer.ready = True
+        self._lines = Lines(roots.manifest, roots.site)
         self._watch(roots)
         self._show.output(roots.output)
         peer.send(self._order(set(), self._doubtful | self._produced))

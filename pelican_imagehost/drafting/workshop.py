@@ -92,18 +92,22 @@ class Workshop:
         folders += [] if theme.startswith(builtin + os.sep) else [theme]
         absolute = dict.fromkeys(os.path.abspath(folder) for folder in folders)
         recursive = tuple(one for one in absolute if not _is_in_another(one, absolute))
-        excluded = (self.output.root, settings["CACHE_PATH"], own.store, own.manifest)
+        excluded = (self.output.root, settings["CACHE_PATH"], own.store)
         excluded_folders = tuple(os.path.abspath(folder) for folder in excluded)
-        flat = (str(own.root),)
+        manifest = os.path.abspath(own.manifest)
+        flat = tuple(dict.fromkeys((str(own.root), os.path.dirname(manifest))))
         ignored = tuple(settings["IGNORE_FILES"])
-        return Roots(recursive, flat, excluded_folders, ignored, self.output.root)
+        output = self.output.root
+        return Roots(recursive, flat, excluded_folders, ignored, output, manifest, str(own.root))
 
     def expect(self, paths: Iterable[str]) -> None:
         """Forget every text that a changed file may be a part of."""
         theme = os.path.abspath(self.settings["THEME"]) + os.sep
+        manifest = os.path.abspath(self.site.settings.manifest)
         for path in paths:
             suffix = os.path.splitext(path)[1].lower()
             known = path in WarmReaders.memory or suffix in _PASSIVE or path.startswith(theme)
+            known = known or path == manifest
             if not known and home_of(path, self.generators) is None:
                 WarmReaders.memory.clear()
                 return

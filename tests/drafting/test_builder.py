@@ -167,6 +167,34 @@ def test_a_missing_image_is_a_problem_until_it_is_there(site: Site) -> None:
         desk.check()
 
 
+def test_a_line_of_the_manifest_that_came_or_went_is_followed(site: Site) -> None:
+    prepare(site)
+    manifest = site.root / "imagehost.jsonl"
+    with Desk(site) as desk:
+        (site.root / "content/picture-3.png").unlink()
+        desk.check()  # the manifest answers
+        whole = manifest.read_bytes()
+        lines = whole.splitlines(keepends=True)
+        manifest.write_bytes(b"".join(line for line in lines if b"picture-3" not in line))
+        desk.wait(lambda: "picture-3.png: no such file" in str(desk.wrong), "problem")
+        manifest.write_bytes(whole)
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+        desk.check()
+
+
+def test_what_a_build_writes_to_the_manifest_leads_to_no_other(site: Site) -> None:
+    prepare(site)
+    site.picture("content/named-later.png", text_seed=90)
+    with Desk(site) as desk:
+        desk.settle()
+        before = desk.drafting._generation  # noqa: SLF001  how many builds were asked for
+        write_post(site, "post-1", "![n](named-later.png)", Category="notes")
+        desk.wait(lambda: bool(desk.builds), "whole build")
+        assert "content/named-later.png" in {line["path"] for line in site.manifest()}
+        desk.beat()
+        assert desk.drafting._generation == before + 2  # noqa: SLF001
+
+
 def test_a_link_in_a_circle_beside_the_pictures_does_no_harm(site: Site) -> None:
     prepare(site)
     (site.root / "content/pictures/deep").mkdir(parents=True)

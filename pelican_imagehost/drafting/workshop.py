@@ -19,6 +19,7 @@ from pelican.log import console
 from pelican_imagehost.building import Build, builds
 from pelican_imagehost.drafting.messages import Built, Drafted, Edit, Problems, Roots
 from pelican_imagehost.drafting.output import Output
+from pelican_imagehost.drafting.plugins import note_memories
 from pelican_imagehost.drafting.quick import draft, home_of
 from pelican_imagehost.drafting.warm import WarmReaders
 from pelican_imagehost.settings import IMAGE_TYPES
@@ -120,9 +121,11 @@ class Workshop:
         targets = self._targets(paths)
         if 0 < len(targets) <= _AT_ONCE:
             writer = self.pelican._get_writer()  # noqa: SLF001  a new one may write again
+            bring_back = note_memories()
             with self._build.resumed() if self._build is not None else nullcontext():
                 for path in targets:
                     self._draft_one(path, writer)
+            bring_back()
         changed = self.output.drafted()
         return Drafted(tuple(changed), self._problems(), time.monotonic() - start)
 
@@ -154,14 +157,13 @@ class Workshop:
     def _run(self) -> Problems | None:
         """Run Pelican; what it fails of, if it does."""
         self.pelican.settings["CACHE_CONTENT"] = False
+        bring_back = note_memories()
         try:
             self.pelican.run()
-        except SystemExit:  # the log says why
+        except (SystemExit, Exception) as error:  # noqa: BLE001  a reader's, a plugin's, a template's
+            bring_back()
             self.generators = []
-            return ()
-        except Exception as error:  # noqa: BLE001  a reader's, a plugin's, a template's
-            self.generators = []
-            return (_explain(error),)
+            return () if isinstance(error, SystemExit) else (_explain(error),)  # the log says why
         finally:
             # The disk's cache has served; from now on the memory's is better.
             self.settings["LOAD_CONTENT_CACHE"] = False

@@ -52,6 +52,14 @@ def hidden(site: Site) -> None:
     write_post(site, "post-1", Status="hidden", Category="notes")
 
 
+def published(site: Site) -> None:
+    write_post(site, "post-1", Category="notes")
+
+
+def translation(site: Site) -> None:
+    write_post(site, "post-1-fr", "En français.", Lang="fr", Slug="post-1", Category="notes")
+
+
 def new_post(site: Site) -> None:
     site.picture("content/deep/er/new.png", text_seed=50)
     write_post(site, "deep/er/post-77", "![n](new.png)")
@@ -61,8 +69,28 @@ def deleted_post(site: Site) -> None:
     (site.root / "content/post-1.md").unlink()
 
 
+def renamed_post(site: Site) -> None:
+    (site.root / "content/post-2.md").rename(site.root / "content/Zweiter Beitrag.md")
+
+
 def page(site: Site) -> None:
     site.write("content/pages/about.md", "Title: About us\n\nAnother page.\n")
+
+
+def new_page(site: Site) -> None:
+    site.write("content/pages/contact.rst", "Contact\n=======\n\nWrite to me.\n")
+
+
+def deleted_page(site: Site) -> None:
+    (site.root / "content/pages/contact.rst").unlink()
+
+
+def static_file(site: Site) -> None:
+    site.write("content/extra/deep/new.txt", "new")
+
+
+def static_file_gone(site: Site) -> None:
+    shutil.rmtree(site.root / "content/extra/deep")
 
 
 def image_over_itself(site: Site) -> None:
@@ -83,6 +111,11 @@ def template(site: Site) -> None:
     file.write_text(file.read_text("utf-8").replace("<body>", "<body class=new>"), "utf-8")
 
 
+def template_of_one_post(site: Site) -> None:
+    site.write("theme/templates/wide.html", "<b>{{ article.title }}</b>{{ article.content }}")
+    write_post(site, "post-1", Template="wide", Category="notes")
+
+
 def style(site: Site) -> None:
     site.write("theme/static/style.css", "body { color: blue }\n")
 
@@ -91,9 +124,10 @@ def settings(site: Site) -> None:
     site.configure(SITENAME="Renamed", ARTICLE_SAVE_AS="posts/{slug}.html")
 
 
-EDITS = [body, summary, title, slug, tags, category, date, draft, hidden, new_post, deleted_post,
-         page, image_over_itself, image_renamed, image_gone, template, style, settings]  # fmt: skip
-IDS = [edit.__name__ for edit in EDITS]
+EDITS = [body, summary, title, slug, tags, category, date, draft, hidden, published, translation,
+         new_post, deleted_post, renamed_post, page, new_page, deleted_page, static_file,
+         static_file_gone, image_over_itself, image_renamed, image_gone, template,
+         template_of_one_post, style, settings]  # fmt: skip
 
 
 @pytest.mark.parametrize("relative_urls", [False, True])

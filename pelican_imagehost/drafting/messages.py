@@ -69,10 +69,18 @@ class New(NamedTuple):
 
 
 class Drafted(NamedTuple):
-    """From a builder: the changed documents are written; what else they touch, is not."""
+    """From a builder: the changed documents are written; what else they touch, is not.
+
+    Attributes:
+        changed: files of the output.
+        problems: all that are wrong with the site now, as far as is known.
+        notes: what Pelican warns of.
+        seconds: how long it took.
+    """
 
     changed: tuple[str, ...]
     problems: Problems
+    notes: Problems
     seconds: float
 
 

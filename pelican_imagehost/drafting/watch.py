@@ -70,7 +70,9 @@ class Drafting:
         self._inbox: queue.SimpleQueue[tuple[Peer | None, object]] = queue.SimpleQueue()
         self.processes = Processes(self._inbox)
         self._watcher: Watcher | None = None
+        self._roots = Roots((), (str(self._file.parent),), (), (), "")
         self._lines = Lines("", "")
+        self._failure: Problems = ()  # of the newest whole build
         self._current: Peer | None = None
         self._generation = 0  # of the newest build asked for
         self._building = False
@@ -87,7 +89,7 @@ class Drafting:
 
     def start(self) -> None:
         """Start watching and building."""
-        self._watch(Roots((), (str(self._file.parent),), (), (), ""))
+        self._watch(self._roots)
         self._advance(set())
 
     def serve(self) -> None:
@@ -116,7 +118,7 @@ class Drafting:
                 self._doubtful.add(message.path)
             case Drafted():
                 self._show.changed(message.changed, message.seconds, whole=False)
-                self._show.problems(message.problems)
+                self._tell((*self._failure, *message.problems), message.notes)
             case Built() if peer is not None:
                 self._take_build(peer, message)
             case Ended() if peer is not None:
@@ -186,6 +188,7 @@ class Drafting:
         peer.send(self._order(set(), self._doubtful | self._produced))
 
     def _watch(self, roots: Roots) -> None:
+        self._roots = roots
         old = self._watcher
         self._watcher = Watcher(
             roots, lambda paths: self._inbox.put((None, paths)), poll=self._poll
@@ -206,13 +209,26 @@ class Drafting:
             self._doubtful.clear()
             self.processes.killed.clear()
             self._show.changed(built.changed, built.seconds, whole=True)
-        self._show.problems(built.problems)
-        for note in built.notes:
-            self._show.say(note)
+        self._failure = built.problems if built.failed else ()
+        self._tell(built.problems, built.notes)
         if peer is not self._current and (peer.ready or not built.failed):
             self._promote(peer)
+        if built.failed and not peer.ready:
+            self._await_mending()
         if self._pending:
             self._take_changes(set(self._pending))
+
+    def _tell(self, problems: Problems, notes: Problems) -> None:
+        self._show.problems(tuple(dict.fromkeys(problems)))
+        for note in notes:
+            self._show.say(note)
+
+    def _await_mending(self) -> None:
+        """Watch all of the site: anything may make its settings fit for use, a new folder too."""
+        site = str(self._file.parent)
+        if site not in self._roots.recursive:
+            self._watch(self._roots._replace(recursive=(site, *self._roots.recursive)))
+            self._advance(set())  # what changed before this was watched
 
     def _promote(self, peer: Peer) -> None:
         if self._current is not None:

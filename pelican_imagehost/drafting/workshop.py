@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
-import sys
 import time
-import traceback
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +14,7 @@ from pelican.contents import Content
 from pelican.log import console
 
 from pelican_imagehost.building import Build, builds
+from pelican_imagehost.drafting.log import Log, explain
 from pelican_imagehost.drafting.messages import Built, Drafted, Edit, Problems, Roots
 from pelican_imagehost.drafting.output import Output
 from pelican_imagehost.drafting.plugins import note_memories
@@ -66,7 +64,7 @@ class Workshop:
     def __init__(
         self, settings_file: Path, announce: Callable[[str], None], *, first: bool
     ) -> None:
-        self.log = _Log()
+        self.log = Log()
         console.quiet = True
         Build.kept = True
         overrides = OVERRIDES if first else {**OVERRIDES, "DELETE_OUTPUT_DIRECTORY": False}
@@ -77,6 +75,7 @@ class Workshop:
         WarmReaders.install()
         signals.all_generators_finalized.connect(self._take)
         self.pelican = _pelican_class(self.settings)(self.settings)
+        self._lasting = self.log.errors, self.log.notes  # as long as the settings: a plugin is lost
         self.generators: list[Any] = []
         self._build: Build | None = None
         self._errors: list[str] = []
@@ -127,7 +126,8 @@ class Workshop:
                     self._draft_one(path, writer)
             bring_back()
         changed = self.output.drafted()
-        return Drafted(tuple(changed), self._problems(), time.monotonic() - start)
+        seconds = time.monotonic() - start
+        return Drafted(tuple(changed), self._problems(), tuple(self.log.notes), seconds)
 
     def build(self, edit: Edit) -> Built:
         """Build the whole site.
@@ -148,7 +148,7 @@ class Workshop:
             edit.generation,
             tuple(changed),
             self._problems() if failure is None else (*self.log.errors, *failure),
-            tuple(self.log.notes),
+            tuple(self._lasting[1] + self.log.notes),
             frozenset(self.output.produced),
             failure is not None,
             time.monotonic() - start,
@@ -163,11 +163,15 @@ class Workshop:
         except (SystemExit, Exception) as error:  # noqa: BLE001  a reader's, a plugin's, a template's
             bring_back()
             self.generators = []
-            return () if isinstance(error, SystemExit) else (_explain(error),)  # the log says why
+            return () if isinstance(error, SystemExit) else (explain(error),)  # the log says why
         finally:
             # The disk's cache has served; from now on the memory's is better.
             self.settings["LOAD_CONTENT_CACHE"] = False
             self.settings["DELETE_OUTPUT_DIRECTORY"] = False
+        if self._build is None:
+            self.log.notes.append(
+                "PLUGINS does not name imagehost: images stay as they are written"
+            )
         self._errors = list(self.log.errors)
         self._image_problems = {}
         for problem in self._build.report.problems if self._build is not None else ():
@@ -214,11 +218,11 @@ class Workshop:
         try:
             report = draft(path, self.generators, self._build, writer)
         except Exception as error:  # noqa: BLE001  a reader's, a plugin's, a template's
-            self._errors.append(f"{name}: {_explain(error)}")
+            self._errors.append(f"{name}: {explain(error)}")
         else:
             self._note(name, report)
         self._errors += self.log.errors
-        self.log.clear()
+        self.log.errors = []
 
     def _note(self, name: str, report: Report | None) -> None:
         if report is not None and self._build is not None:
@@ -229,45 +233,7 @@ class Workshop:
 
     def _problems(self) -> Problems:
         found = [text for texts in self._image_problems.values() for text in texts]
-        return tuple(dict.fromkeys([*self._errors, *sorted(found)]))
-
-
-class _Log(logging.Handler):
-    """What Pelican says while it works, as sentences."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.errors: list[str] = []
-        self.notes: list[str] = []
-        logging.getLogger().addHandler(self)
-        logging.getLogger().setLevel(logging.WARNING)
-        # Its word on settings concerns SITEURL, which is ours here.
-        logging.getLogger("pelican.settings").setLevel(logging.ERROR)
-
-    def clear(self) -> None:
-        """Forget all that was said."""
-        self.errors = []
-        self.notes = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record; an error that is being handled is its reason."""
-        if record.name == "pelican_imagehost.building":
-            return  # its report says the same
-        message = record.getMessage()
-        reason = sys.exc_info()[1]
-        if isinstance(reason, Exception) and str(reason) not in message:
-            message = f"{message}: {_explain(reason)}"
-        (self.errors if record.levelno >= logging.ERROR else self.notes).append(message)
-
-
-def _explain(error: BaseException) -> str:
-    """Say what went wrong, and in which line of a template if it was one."""
-    message = f"{type(error).__name__}: {error}"
-    name, line = getattr(error, "filename", None), getattr(error, "lineno", None)
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename.endswith((".html", ".xml", ".txt", ".jinja", ".j2")):
-            name, line = frame.filename, frame.lineno
-    return f"{os.path.relpath(name)}:{line}: {message}" if name and line else message
+        return tuple(dict.fromkeys([*self._lasting[0], *self._errors, *sorted(found)]))
 
 
 def _is_in_another(folder: str, folders: Iterable[str]) -> bool:

@@ -95,6 +95,7 @@ class Desk(Show):
         self.drafts: list[tuple[str, ...]] = []
         self.builds: list[tuple[str, ...]] = []
         self.wrong: Problems = ()
+        self.all_wrong: list[Problems] = []
         self.said: list[str] = []
         self.drafting = Drafting(site.root / "pelicanconf.py", self, poll=poll, fork=fork)
         self._thread = threading.Thread(target=self._run)
@@ -125,6 +126,7 @@ class Desk(Show):
     def problems(self, problems: Problems) -> None:
         with self.news:
             self.wrong = problems
+            self.all_wrong.append(problems)
             self.news.notify_all()
 
     def say(self, message: str) -> None:

@@ -272,6 +272,65 @@ def test_broken_settings_are_a_problem_until_they_are_mended(site: Site) -> None
         desk.check()
 
 
+def test_what_is_broken_stays_said_while_a_document_is_saved(site: Site) -> None:
+    prepare(site)
+    good = (site.root / "pelicanconf.py").read_text("utf-8")
+    with Desk(site) as desk:
+        for name, broken in (
+            ("pelicanconf.py", "PATH = '\n"),
+            ("theme/templates/index.html", "{%"),
+        ):
+            before = (site.root / name).read_text("utf-8")
+            site.write(name, broken)
+            desk.wait(lambda: bool(desk.wrong), "problem")
+            desk.all_wrong.clear()
+            desk.drafts.clear()
+            title(site)
+            desk.wait(lambda: bool(desk.drafts) and len(desk.all_wrong) > 1, "next build")
+            assert all(desk.all_wrong)
+            site.write(name, before)
+            desk.wait(lambda: not desk.wrong, "end of the problem")
+        assert (site.root / "pelicanconf.py").read_text("utf-8") == good
+        desk.check()
+
+
+def test_settings_may_be_mended_by_what_they_name(site: Site) -> None:
+    prepare(site)
+    theme, content = site.root / "theme", site.root / "content"
+    theme.rename(site.root / "theme-away")
+    with Desk(site) as desk:
+        assert "theme" in str(desk.wrong)
+        (site.root / "theme-away").rename(theme)
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+        desk.check()
+        site.configure(PATH="texts/mine")
+        desk.wait(lambda: bool(desk.wrong), "problem")
+        shutil.copytree(content, site.root / "texts/mine")
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+
+
+def test_a_plugin_that_cannot_be_loaded_is_a_problem(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        assert desk.said == []
+        site.configure(PLUGINS=["nonsense"])
+        desk.wait(lambda: "nonsense" in str(desk.wrong), "problem")
+        desk.settle()
+        assert "nonsense" in str(desk.wrong)
+        assert "PLUGINS does not name imagehost: images stay as they are written" in desk.said
+        site.configure(PLUGINS=["pelican_imagehost"])
+        desk.wait(lambda: not desk.wrong, "end of the problem")
+        desk.check()
+
+
+def test_what_pelican_warns_of_is_said(site: Site) -> None:
+    prepare(site)
+    with Desk(site) as desk:
+        write_post(site, "post-1", "[x]({filename}nowhere.md)", Category="notes")
+        desk.settle()
+        assert any("nowhere.md" in note for note in desk.said)
+
+
 def test_a_site_that_cannot_be_built_at_first_can_be_mended(site: Site) -> None:
     prepare(site)
     good = (site.root / "theme/templates/article.html").read_text("utf-8")

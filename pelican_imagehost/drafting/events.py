@@ -104,6 +104,10 @@ class Watcher:
         self._unobserve()
         logging.getLogger("watchdog.observers.inotify_c").removeHandler(self._overflow)
 
+    def untold(self) -> set[str]:
+        """Give what changed before the end and was not told."""
+        return self._snapshot.compare()
+
     def rescan(self) -> None:
         """Look at everything, soon."""
         self._hints.put(None)

@@ -164,8 +164,9 @@ class Drafting:
         self._building_afresh = self._afresh or not self._fork or self._current is None
         if self._building_afresh:
             if self._current is not None:
-                if paths:
-                    self._current.send(Edit(frozenset(paths)))
+                documents = frozenset(path for path in paths if not self._is_program(path))
+                if documents:
+                    self._current.send(Edit(documents))
                 self._current.send(GiveUp())
             self.processes.end_started(but=self._current)
             self.processes.start(self._file, self._generation, first=self._first)
@@ -196,6 +197,7 @@ class Drafting:
         self._watcher.start()
         if old is not None:
             old.stop()
+            self._inbox.put((None, old.untold()))
 
     def _take_build(self, peer: Peer, built: Built) -> None:
         if built.generation != self._generation:

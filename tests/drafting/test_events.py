@@ -54,6 +54,15 @@ class Ear:
         return rest
 
 
+def test_what_changed_in_the_last_moment_can_be_asked_for(folder: Path) -> None:
+    with Ear(folder) as ear:
+        (folder / "a.md").write_text("told")
+        ear.expect("a.md")
+    (folder / "a.md").write_text("not told")
+    assert ear._watcher.untold() == {str(folder / "a.md")}  # noqa: SLF001
+    assert ear._watcher.untold() == set()  # noqa: SLF001
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     content = tmp_path / "content"

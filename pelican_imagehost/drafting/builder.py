@@ -198,7 +198,10 @@ def main() -> None:
     """Be a builder: ADDRESS GENERATION FIRST SETTINGS_FILE, and the key in the environment."""
     address, generation, first, settings_file = sys.argv[1:]
     key = bytes.fromhex(os.environ.pop(KEY_VARIABLE))
-    builder = Builder(address, key, int(generation))
+    try:
+        builder = Builder(address, key, int(generation))
+    except (OSError, EOFError):  # the main process is gone
+        _end()
     builder.serve(Path(settings_file), int(generation), first=first == "first")
     _end()
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
@@ -33,16 +31,11 @@ def watch(settings_file: Path, *, port: int, open_browser: bool, poll: bool) -> 
     from pelican_imagehost.drafting.session import run  # noqa: PLC0415  when it runs
     from pelican_imagehost.errors import ImageHostError  # noqa: PLC0415  likewise
 
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         run(settings_file, port, poll=poll, open_browser=open_browser, say=_say)
     except ImageHostError as error:
         _say(f"error: {error}")
         sys.exit(1)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _say(message: str) -> None:

@@ -84,6 +84,8 @@ class Processes:
             [sys.executable, "-m", _MODULE, *arguments, str(settings_file)],
             env=environment,
             stdin=subprocess.DEVNULL,
+            # A terminal's Ctrl-C is for the main process, from the builder's first moment.
+            process_group=0 if os.name == "posix" else None,
         )
         self._started[process.pid] = process
 

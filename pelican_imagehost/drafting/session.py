@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import webbrowser
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.report import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pelican_imagehost.drafting.messages import Problems
@@ -57,7 +58,7 @@ class _Person(Show):
 def run(
     settings_file: Path, port: int, *, poll: bool, open_browser: bool, say: Callable[[str], None]
 ) -> None:
-    """Draft until KeyboardInterrupt, and end cleanly.
+    """Draft until SIGINT (Ctrl-C) or SIGTERM, and end cleanly.
 
     Args:
         settings_file: Pelican's settings file.
@@ -77,18 +78,27 @@ def run(
         reason = getattr(error, "strerror", None) or error
         raise ImageHostError(f"port {port} cannot be used ({reason}); try --port 0") from error
     drafting = Drafting(settings_file, _Person(preview, say), poll=poll)
+    with _stopped_by_signals(drafting):
+        try:
+            preview.start()
+            say(f"{preview.address} follows your saves; Ctrl-C ends it")
+            drafting.start()
+            if open_browser:
+                webbrowser.open(preview.address)
+            drafting.serve()
+            say("ended")
+        finally:
+            preview.close()
+            drafting.close()
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(drafting: Drafting) -> Iterator[None]:
+    """Let signals end a session between two steps: within one, a builder could be left behind."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: drafting.stop()) for number in numbers]
     try:
-        preview.start()
-        say(f"{preview.address} follows your saves; Ctrl-C ends it")
-        drafting.start()
-        if open_browser:
-            webbrowser.open(preview.address)
-        drafting.serve()
-    except KeyboardInterrupt:
-        say("ended")
+        yield
     finally:
-        # A second Ctrl-C while builders end would leave one of them behind.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        preview.close()
-        drafting.close()
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -120,6 +120,7 @@ class Command:
             cwd=site.root,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         self.pid = self._process.pid
         self.said = ""
@@ -146,7 +147,7 @@ class Command:
         raise AssertionError(self.said)
 
     def end(self, number: signal.Signals) -> int:
-        self._process.send_signal(number)
+        os.killpg(self.pid, number)  # as a terminal does
         self.said += self._stderr.read()
         return self._process.wait(20)
 
@@ -184,6 +185,17 @@ def test_it_ends_cleanly(site: Site, number: signal.Signals) -> None:
         assert "Traceback" not in command.said
         assert [process for process in children if exists(process)] == []
     assert not list(site.root.rglob("*.tmp"))
+
+
+def test_it_ends_without_a_word_while_the_first_builder_starts(site: Site) -> None:
+    prepare(site)
+    with Command(site) as command:
+        command.await_line("follows your saves")
+        while not (children := processes_below(command.pid)):
+            pass
+        assert command.end(signal.SIGINT) == 0
+        assert command.said.splitlines()[1:] == ["pelican-imagehost: ended"]
+        assert [process for process in children if exists(process)] == []
 
 
 def processes_below(process: int) -> list[int]:

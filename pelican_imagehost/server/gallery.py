@@ -24,8 +24,8 @@ from pelican_imagehost.gallery.page import (
 from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import Gallery
 from pelican_imagehost.server.access import COOKIE, SESSION_SECONDS, check_origin
+from pelican_imagehost.server.body import PATIENCE, body_chunks
 from pelican_imagehost.server.deletion import delete
-from pelican_imagehost.server.form import body_chunks
 from pelican_imagehost.server.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ async def _read_form(request: Request) -> dict[str, list[str]]:
 
 
 async def _read_body(request: Request) -> bytes:
-    return b"".join([chunk async for chunk in body_chunks(request, _LONGEST)])
+    return b"".join([chunk async for chunk in body_chunks(request, _LONGEST, PATIENCE)])
 
 
 def _is_json(request: Request) -> bool:

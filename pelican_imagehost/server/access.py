@@ -24,6 +24,7 @@ __all__ = ["COOKIE", "SESSION_SECONDS", "Access", "check_origin", "is_local"]
 
 COOKIE = "imagehost"
 SESSION_SECONDS = 30 * 24 * 3600
+_TICKET_SECONDS = 600
 _WRONG = 20  # wrong tokens of one address
 _WINDOW = 60.0  # in so many seconds
 _MOST = 10_000  # addresses remembered
@@ -85,25 +86,40 @@ class Access:
 
     def open_session(self, name: str) -> str:
         """Make the value of a session's cookie."""
-        end = int(time.time()) + SESSION_SECONDS
-        return f"{end}.{self._sign(name, end)}"
+        return self._seal("session", name, SESSION_SECONDS)
 
     def session(self, request: Request) -> str | None:
         """The name of the token that a request's session was opened with."""
-        end, _, signature = request.cookies.get(COOKIE, "").partition(".")
-        if not (end.isascii() and end.isdecimal() and len(end) < 12 and int(end) > time.time()):  # noqa: PLR2004  seconds
-            return None
-        for name in self._tokens:
-            if hmac.compare_digest(self._sign(name, int(end)).encode(), signature.encode()):
-                return name
-        return None
+        return self._unseal("session", request.cookies.get(COOKIE, ""))
+
+    def open_ticket(self, name: str) -> str:
+        """Make what opens a session within some minutes, for an address on a terminal."""
+        return self._seal("ticket", name, _TICKET_SECONDS)
+
+    def redeem(self, ticket: str) -> str | None:
+        """The name of the token that a ticket was made for; None where it is over or wrong."""
+        return self._unseal("ticket", ticket)
 
     def secret_of(self, name: str) -> str:
         """The secret of a token, for its own owner."""
         return self._tokens[name]
 
-    def _sign(self, name: str, end: int) -> str:
-        text = f"session\n{name}\n{end}".encode()
+    def _seal(self, purpose: str, name: str, seconds: int) -> str:
+        end = int(time.time()) + seconds
+        return f"{end}.{self._sign(purpose, name, end)}"
+
+    def _unseal(self, purpose: str, sealed: str) -> str | None:
+        end, _, signature = sealed.partition(".")
+        if not (end.isascii() and end.isdecimal() and len(end) < 12 and int(end) > time.time()):  # noqa: PLR2004  seconds
+            return None
+        for name in self._tokens:
+            expected = self._sign(purpose, name, int(end))
+            if hmac.compare_digest(expected.encode(), signature.encode()):
+                return name
+        return None
+
+    def _sign(self, purpose: str, name: str, end: int) -> str:
+        text = f"{purpose}\n{name}\n{end}".encode()
         return hmac.new(self._tokens[name].encode(), text, hashlib.sha256).hexdigest()
 
     def _check_guesses(self, address: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,8 +30,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def cookie(seconds: int = 3600) -> str:
     access = Access({"environment": TOKEN})
-    end = int(time.time()) + seconds
-    return f"imagehost={end}.{access._sign('environment', end)}"  # noqa: SLF001  one that has ended too
+    return f"imagehost={access._seal('session', 'environment', seconds)}"  # noqa: SLF001  one that has ended too
 
 
 def post_from(server: Server, source: str, token: str) -> Answer:

@@ -215,7 +215,7 @@ class Drafting:
         self._tell(built.problems, built.notes)
         if peer is not self._current and (peer.ready or not built.failed):
             self._promote(peer)
-        if built.failed and not peer.ready:
+        if built.failed and self._building_afresh and not peer.ready:
             self._await_mending()
         if self._pending:
             self._take_changes(set(self._pending))

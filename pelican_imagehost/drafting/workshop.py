@@ -92,7 +92,7 @@ class Workshop:
         folders += [] if theme.startswith(builtin + os.sep) else [theme]
         absolute = dict.fromkeys(os.path.abspath(folder) for folder in folders)
         recursive = tuple(one for one in absolute if not _is_in_another(one, absolute))
-        excluded = (self.output.root, settings["CACHE_PATH"], own.store)
+        excluded = (self.output.root, settings["CACHE_PATH"], own.index.parent, own.store)
         excluded_folders = tuple(os.path.abspath(folder) for folder in excluded)
         manifest = os.path.abspath(own.manifest)
         flat = tuple(dict.fromkeys((str(own.root), os.path.dirname(manifest))))

@@ -256,6 +256,7 @@ def test_a_broken_template_is_a_problem_until_it_is_mended(site: Site) -> None:
         good = (site.root / "theme/templates/article.html").read_text("utf-8")
         site.write("theme/templates/article.html", "{% block content %}\n{{ article.title ")
         desk.wait(lambda: "article.html:2" in str(desk.wrong), "problem")
+        assert str(site.root) not in desk.drafting._roots.recursive  # noqa: SLF001  settings are well
         site.write("theme/templates/article.html", good)
         desk.wait(lambda: not desk.wrong, "end of the problem")
         desk.check()

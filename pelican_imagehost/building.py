@@ -22,7 +22,7 @@ from pelican_imagehost.settings import Settings
 from pelican_imagehost.storage.store import KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from pelican.contents import Content
@@ -40,10 +40,12 @@ class Build:
 
     Attributes:
         kept: whether more will be hosted after the build; drafting does.
+        delivering: told the files that images are about to be put into, there or not.
         failed: whether problems fail the build.
     """
 
     kept: ClassVar[bool] = False
+    delivering: ClassVar[Callable[[Iterable[str]], None]] = staticmethod(lambda _paths: None)
 
     def __init__(self, pelican_settings: dict[str, Any]) -> None:
         self.pelican_settings = pelican_settings
@@ -65,10 +67,7 @@ class Build:
     def host_again(self, contents: list[Content]) -> Report:
         """Host and rewrite contents that were read after the build; see `resumed`."""
         report = self._rewrite(contents, set())
-        try:
-            self.image_host.deliver(report.images.values())
-        except ImageHostError as error:
-            report.problems.append(Problem("", None, "", error))
+        self._deliver(report)
         return report
 
     @contextmanager
@@ -122,10 +121,7 @@ class Build:
     def conclude(self) -> None:
         """Put the images into the output before any page, and say how it went."""
         self.report.problems += self.image_host.record_uses(self.report.uses)
-        try:
-            self.image_host.deliver(self.report.images.values())
-        except ImageHostError as error:
-            self.report.problems.append(Problem("", None, "", error))
+        self._deliver(self.report)
         problems = sorted(self.report.problems, key=str)
         self.image_host.record_problems(problems)
         self.image_host.close()
@@ -138,6 +134,21 @@ class Build:
         del self.contents  # see `_rewrite`
         if not self.kept:
             del self.image_host, self.report
+
+    def delivered(self) -> Iterator[str]:
+        """The files of the output that the documents' images are put into."""
+        folder = self.settings.embedded
+        if folder is not None:
+            yield from _files(folder, self.report)
+
+    def _deliver(self, report: Report) -> None:
+        folder = self.settings.embedded
+        if folder is not None:
+            type(self).delivering(_files(folder, report))
+        try:
+            self.image_host.deliver(report.images.values())
+        except ImageHostError as error:
+            report.problems.append(Problem("", None, "", error))
 
     def make_relative(self, path: Path, site: str) -> None:
         """Make a written page's addresses relative, wherever the theme has put them.
@@ -157,6 +168,10 @@ class Build:
 
 
 builds: dict[str, Build] = {}  # by OUTPUT_PATH: a plugin may run one Pelican within another
+
+
+def _files(folder: Path, report: Report) -> Iterator[str]:
+    return (f"{folder}/{image.key}" for image in report.images.values())
 
 
 def _static_links(content: Content) -> set[str]:

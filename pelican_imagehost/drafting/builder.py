@@ -104,7 +104,10 @@ class Builder:
         self._child = None
         self._connection.close()
         assert edit.generation is not None  # noqa: S101  as `_obey` sees to
-        self._connection = self._connect(edit.generation)
+        try:
+            self._connection = self._connect(edit.generation)
+        except (OSError, EOFError):  # the main process is gone
+            _end()
         if self._build(edit).failed:
             _end()
 

@@ -110,6 +110,14 @@ class Output:
         except OSError as error:  # Pelican's own copying warns and goes on, too
             logger.warning("%s cannot be copied to %s: %s", source, destination, error)
 
+    def expect(self, paths: Iterable[str]) -> None:
+        """Own files that are about to be put here past this object."""
+        for path in paths:
+            if path not in self.produced:
+                self._announce(path)
+                if self._began is None:  # what a whole build puts here, `finish` is told
+                    self.produced.add(path)
+
     def drafted(self) -> list[str]:
         """End writing a few files out of turn.
 

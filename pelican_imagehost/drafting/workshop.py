@@ -24,7 +24,7 @@ from pelican_imagehost.settings import IMAGE_TYPES
 from pelican_imagehost.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pelican_imagehost.report import Report
@@ -72,6 +72,7 @@ class Workshop:
         self.settings = self.site.pelican_settings
         self.output = Output(os.path.abspath(self.settings["OUTPUT_PATH"]), announce)
         self.output.install()
+        Build.delivering = staticmethod(self.output.expect)
         WarmReaders.install()
         signals.all_generators_finalized.connect(self._take)
         self.pelican = _pelican_class(self.settings)(self.settings)
@@ -143,7 +144,8 @@ class Workshop:
         failure = self._run()
         changed: list[str] = []
         if failure is None:
-            changed = self.output.finish(self._delivered(), edit.doubtful)
+            delivered = self._build.delivered() if self._build is not None else ()
+            changed = self.output.finish(delivered, edit.doubtful)
         return Built(
             edit.generation,
             tuple(changed),
@@ -190,11 +192,6 @@ class Workshop:
         if generators[0].settings is self.settings:  # not those of a Pelican within a plugin
             self.generators = list(generators)
             self._build = builds.get(self.settings["OUTPUT_PATH"])
-
-    def _delivered(self) -> Iterator[str]:
-        folder = self._build.settings.embedded if self._build is not None else None
-        if self._build is not None and folder is not None:
-            yield from (f"{folder}/{image.key}" for image in self._build.report.images.values())
 
     def _targets(self, paths: frozenset[str]) -> list[str]:
         """List the documents that changed, show a changed image, or lack one."""

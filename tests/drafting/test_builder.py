@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.drafting.draftkit import Desk, clean_build, prepare, tree, write_post
+from tests.publishing.hostkit import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,6 +174,16 @@ def test_a_changed_image_changes_the_page_that_shows_it(site: Site) -> None:
         names = {os.path.basename(path) for path in desk.drafts[0]}
         assert "post-1.html" in names
         assert site.output("post-1.html") != before
+
+
+def test_images_of_saves_that_no_build_saw_leave_no_copies(site: Site) -> None:
+    prepare(site, posts=60)  # a whole build takes longer than the next save does
+    with Desk(site) as desk:
+        for seed in range(100, 108):
+            data = site.picture("content/picture-1.png", text_seed=seed).read_bytes()
+            copy = site.root / "output/images" / key_of(data)
+            desk.wait(copy.exists, "copy of the image")
+        desk.check()
 
 
 def test_unchanged_files_are_left_alone(site: Site) -> None:

@@ -29,7 +29,8 @@ class Front(NamedTuple):
     """Where a gallery's parts are, and what may be done in it.
 
     Attributes:
-        base: what stands before `assets/`, `images/`, `login` and so on; ends with a slash.
+        base: what stands before `assets/`, `images/`, `thumbnails/`, `login` and so on; ends
+            with a slash.
         home: the gallery itself.
         writable: whether images can be uploaded and deleted, and one logs in.
     """

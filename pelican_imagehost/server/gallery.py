@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 
 from pelican_imagehost.errors import ImageHostError
@@ -22,11 +28,14 @@ from pelican_imagehost.gallery.page import (
     render_login,
 )
 from pelican_imagehost.gallery.query import Query
+from pelican_imagehost.gallery.thumbnails import Thumbnails
 from pelican_imagehost.gallery.view import Gallery
 from pelican_imagehost.server.access import COOKIE, SESSION_SECONDS, check_origin
-from pelican_imagehost.server.body import PATIENCE, body_chunks
+from pelican_imagehost.server.body import body_chunks
 from pelican_imagehost.server.deletion import delete
+from pelican_imagehost.server.images import HEADERS, MEDIA_TYPES
 from pelican_imagehost.server.refusal import Refusal
+from pelican_imagehost.storage.store import KEY
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -38,6 +47,7 @@ __all__ = ["routes"]
 _LONGEST = 64 * 1024  # bytes of a form
 _MOST = 500  # images of one deletion
 _FRONT = Front()
+_PRIVATE = {"Cache-Control": "private, max-age=31536000, immutable"}
 _ASSET = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
@@ -47,6 +57,7 @@ _ASSET = {
 def routes(service: Service) -> list[Route]:
     """The routes of the gallery."""
     gallery = Gallery(service.settings)
+    thumbnails = Thumbnails(service.store, service.settings.index.with_name("imagehost-thumbnails"))
     return [
         Route("/", partial(_show, service, gallery)),
         Route("/login", partial(_show_login, service), methods=["GET"]),
@@ -54,6 +65,7 @@ def routes(service: Service) -> list[Route]:
         Route("/logout", _log_out, methods=["POST"]),
         Route("/delete", partial(_delete, service), methods=["POST"]),
         Route("/assets/{path:path}", _asset),
+        Route("/thumbnails/{key:path}", partial(_thumbnail, service, thumbnails)),
     ]
 
 
@@ -75,7 +87,7 @@ async def _show_login(service: Service, _request: Request) -> Response:
 async def _log_in(service: Service, request: Request) -> Response:
     try:
         check_origin(request)
-        secret = (await _read_form(request)).get("token", [""])[0].strip()
+        secret = (await _read_form(service, request)).get("token", [""])[0].strip()
         name = service.access.name_of(secret, request)
     except Refusal as refusal:
         page = render_login(_FRONT, str(refusal))
@@ -105,13 +117,29 @@ async def _log_out(request: Request) -> Response:
 async def _delete(service: Service, request: Request) -> Response:
     try:
         service.access.check(request)
-        digests = await _read_digests(request)
+        digests = await _read_digests(service, request)
         deletions = await delete(service, digests)
     except Refusal as refusal:
         return _refuse(refusal)
     if _is_json(request):
         return JSONResponse({"deletions": [deletion._asdict() for deletion in deletions]})
     return _page(service, render_deleted(deletions, _FRONT))
+
+
+async def _thumbnail(service: Service, thumbnails: Thumbnails, request: Request) -> Response:
+    try:
+        service.access.check(request)  # decoding costs more than sending
+        return await _send_thumbnail(service, thumbnails, request.path_params["key"])
+    except Refusal as refusal:
+        return _refuse(refusal)
+
+
+async def _send_thumbnail(service: Service, thumbnails: Thumbnails, key: str) -> Response:
+    if KEY.fullmatch(key) is None or not service.store.path(key).is_file():
+        raise Refusal(404, "not_found", "there is no such image")
+    file = await run_in_threadpool(thumbnails.find, key)
+    kind = MEDIA_TYPES[file.suffix.removeprefix(".")]
+    return FileResponse(file, headers=HEADERS | _PRIVATE, media_type=kind)
 
 
 async def _asset(request: Request) -> Response:
@@ -121,7 +149,7 @@ async def _asset(request: Request) -> Response:
     return Response(asset.data, headers=_ASSET, media_type=asset.type)
 
 
-async def _read_digests(request: Request) -> list[str]:
+async def _read_digests(service: Service, request: Request) -> list[str]:
     """Read which images a form or a piece of JSON names, each once.
 
     Raises:
@@ -129,11 +157,11 @@ async def _read_digests(request: Request) -> list[str]:
     """
     if _is_json(request):
         try:
-            named = json.loads(await _read_body(request))["sha256"]
+            named = json.loads(await _read_body(service, request))["sha256"]
         except (ValueError, TypeError, KeyError, RecursionError):
             named = None
     else:
-        named = (await _read_form(request)).get("sha256")
+        named = (await _read_form(service, request)).get("sha256")
     if not isinstance(named, list) or not 0 < len(named) <= _MOST:
         raise Refusal(400, "no_images", f"name 1 to {_MOST} images by their SHA-256")
     if not all(isinstance(name, str) and re.fullmatch("[0-9a-f]{64}", name) for name in named):
@@ -141,16 +169,16 @@ async def _read_digests(request: Request) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-async def _read_form(request: Request) -> dict[str, list[str]]:
-    body = await _read_body(request)
+async def _read_form(service: Service, request: Request) -> dict[str, list[str]]:
+    body = await _read_body(service, request)
     try:
         return parse_qs(body.decode("ascii"), max_num_fields=_MOST + 1)
     except ValueError as error:
         raise Refusal(400, "no_form", "this is no form that a browser sends") from error
 
 
-async def _read_body(request: Request) -> bytes:
-    return b"".join([chunk async for chunk in body_chunks(request, _LONGEST, PATIENCE)])
+async def _read_body(service: Service, request: Request) -> bytes:
+    return b"".join([chunk async for chunk in body_chunks(request, _LONGEST, service.patience)])
 
 
 def _is_json(request: Request) -> bool:

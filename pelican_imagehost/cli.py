@@ -156,28 +156,44 @@ def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 
 
 
 @_command
-@click.option("--repair", is_flag=True, help="Set corrupt files aside; store again what is here.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Set corrupt files aside; store again what is here or in git; record what is not.",
+)
 def verify(site: Site, *, repair: bool) -> int:
-    """Hash every stored image again; name what is corrupt or missing.
+    """Hash every stored image again; name what is corrupt, missing or, of uploads, unrecorded.
 
     The exit code is 1 if anything is, and was not repaired.
     """
     from pelican_imagehost import maintenance
     from pelican_imagehost.hosting import ImageHost
+    from pelican_imagehost.publishing.repository import StoreRepository
+    from pelican_imagehost.storage.records import Records
 
-    with ImageHost(site.settings, dry_run=not repair) as image_host:
-        catalogue = image_host.catalogue
-        found = maintenance.examine(catalogue, _progress())
-        healed = maintenance.repair(catalogue, found) if repair else {}
-    bad = dict.fromkeys(found.corrupt, "corrupt")
-    bad |= {image.key: f"missing ({path})" for path, image in found.missing.items()}
-    for key, what in bad.items():
-        click.echo(f"{site.settings.relative(catalogue.store.path(key))}: {what}"
-                   f"{', stored again' if key in healed else ''}")  # fmt: skip
-    left = len(bad) - len(healed)
-    _say(f"{found.intact:,} intact, {len(found.corrupt):,} corrupt, {len(found.missing):,} missing"
-         + (f"; {len(healed):,} repaired" if repair else ""))  # fmt: skip
-    return 1 if left else 0
+    has_records = site.settings.records.exists()
+    with (
+        ImageHost(site.settings, dry_run=not repair) as image_host,
+        closing(Records(site.settings.records, read_only=not (repair and has_records))) as opened,
+    ):
+        catalogue, records = image_host.catalogue, opened if has_records else None
+        found = maintenance.examine(catalogue, _progress(), records.all() if records else None)
+        healed = set()
+        if repair:
+            fetch = StoreRepository(catalogue.store).read
+            healed = maintenance.repair(catalogue, found, records, fetch)
+    bad = dict.fromkeys(found.corrupt, ("corrupt", "stored again"))
+    bad |= {i.key: (f"missing ({path})", "stored again") for path, i in found.missing.items()}
+    bad |= {r.image.key: (f"missing (upload {r.name})", "stored again") for r in found.lost}
+    bad |= dict.fromkeys(found.unrecorded, ("unrecorded", "recorded"))
+    for key, (what, done) in bad.items():
+        file = site.settings.relative(catalogue.store.path(key))
+        click.echo(f"{file}: {what}{f', {done}' if key in healed else ''}")
+    missing = len(found.missing) + len(found.lost)
+    parts = [f"{found.intact:,} intact", f"{len(found.corrupt):,} corrupt", f"{missing:,} missing"]
+    parts += [f"{len(found.unrecorded):,} unrecorded"] if has_records else []
+    _say(", ".join(parts) + (f"; {len(healed):,} repaired" if repair else ""))
+    return 1 if bad.keys() - healed else 0
 
 
 @_command

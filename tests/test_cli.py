@@ -19,7 +19,9 @@ from click.testing import CliRunner
 from pelican_imagehost.cli import main
 from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.image import Image
+from pelican_imagehost.publishing.repository import StoreRepository
 from pelican_imagehost.storage.records import Arrival, Records
+from pelican_imagehost.storage.store import Store
 from tests.test_plugin import HOST, key_of, post
 
 if TYPE_CHECKING:
@@ -234,6 +236,45 @@ def upload(site: Site, name: str, *, found: bool = False, colour: str = "pink") 
 def records_of(site: Site) -> list[str]:
     with closing(Records(site.settings().records, read_only=True)) as records:
         return [record.image.sha256 for record in records.all()]
+
+
+def test_verify_mends_records_without_files_and_files_without_records(site: Site) -> None:
+    cat = site.picture("content/cat.jpg")
+    post(site, "a.md", "![a](cat.jpg)")
+    site.build()
+    stray = site.picture("stray.png", colour="gold")
+    key = key_of(stray)
+    target = site.root / "images" / key
+    target.parent.mkdir(exist_ok=True)
+    stray.rename(target)
+    assert site.cli("verify").returncode == 0  # without uploads, nobody asks
+    kept, lost = upload(site, "kept.png"), upload(site, "lost.png", colour="navy")
+    repository = StoreRepository(Store(site.root / "images"))
+    repository.create()
+    repository.add([kept.key], lambda _: None)
+    bytes_of = (site.root / "images" / kept.key).read_bytes()
+    for image in (kept, lost):
+        (site.root / "images" / image.key).unlink()
+    completed = site.cli("verify")
+    assert completed.returncode == 1
+    assert sorted(completed.stdout.decode().splitlines()) == sorted(
+        [
+            f"images/{kept.key}: missing (upload kept.png)",
+            f"images/{lost.key}: missing (upload lost.png)",
+            f"images/{key}: unrecorded",
+        ]
+    )
+    completed = site.cli("verify", "--repair")
+    assert completed.returncode == 1
+    assert "0 corrupt, 2 missing, 1 unrecorded; 2 repaired" in said(completed)
+    assert (site.root / "images" / kept.key).read_bytes() == bytes_of
+    completed = site.cli("verify")
+    assert completed.stdout.decode().splitlines() == [
+        f"images/{lost.key}: missing (upload lost.png)"
+    ]
+    (found,) = json.loads(site.cli("list", "--json", "--search", key[3:67]).stdout)
+    assert (found["token"], found["times"], found["documents"]) == ("", 0, [])
+    assert cat.exists()
 
 
 def test_gc_spares_uploads_but_not_what_only_a_repair_found(site: Site) -> None:

@@ -122,6 +122,18 @@ class Git:
             raise explain(arguments[0], answer)
         return answer
 
+    def read(self, revision: str, path: str) -> bytes | None:
+        """Read a file of a commit; None where it is not there."""
+        code, output, _ = self._git.execute(
+            self._command(["cat-file", "blob", f"{revision}:{path}"]),
+            env=_QUIET,
+            with_exceptions=False,
+            with_extended_output=True,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+        )
+        return output if code == 0 else None
+
     def feed(self, *arguments: str, chunks: Iterable[bytes]) -> Answer:
         """Run a command that reads a stream.
 

@@ -103,6 +103,10 @@ class StoreRepository:
         """Every path in the branch's tip: keys and tombstones."""
         return self.git.names(BRANCH) if self.git.commit_of(BRANCH) else set()
 
+    def read(self, key: str) -> bytes | None:
+        """Give the bytes that the branch has of a key, if it has them."""
+        return self.git.read(BRANCH, key) if self.exists else None
+
     def add(self, keys: Iterable[str], advance: Callable[[int], None]) -> None:
         """Commit images; hold the store's lock.
 

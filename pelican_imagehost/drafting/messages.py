@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pelican_imagehost.settings import Settings
 
 __all__ = ["Built", "Drafted", "Edit", "GiveUp", "Hello", "Leave", "New", "Problems", "Roots"]
 
@@ -51,6 +54,7 @@ class Roots(NamedTuple):
         output: OUTPUT_PATH.
         manifest: the manifest, which lies in one of the flat folders.
         site: the folder that its paths are relative to.
+        settings: the site's.
     """
 
     recursive: tuple[str, ...]
@@ -60,6 +64,7 @@ class Roots(NamedTuple):
     output: str
     manifest: str = ""
     site: str = ""
+    settings: Settings | None = None
 
 
 class New(NamedTuple):

@@ -26,6 +26,8 @@ from pelican_imagehost.drafting.hub import Hub
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pelican_imagehost.drafting.images import Images
+
 __all__ = ["Preview"]
 
 _OWN: Final = "/.imagehost/"
@@ -49,6 +51,7 @@ class Preview:
     def __init__(self, port: int) -> None:
         self.hub = Hub()
         self.root: str | None = None
+        self.images: Images | None = None
         handler = functools.partial(_Handler, self)
         self._server = _Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="preview")
@@ -143,6 +146,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._reply(HTTPStatus.OK, _client(), "text/javascript; charset=utf-8")
         elif address == f"{_OWN}events":
             self._tell(parse_qs(parts.query))
+        elif (own := self._preview.images) and (answer := own.answer(address, parts.query)):
+            self._reply(HTTPStatus.OK, answer.body, answer.type, answer.policy)
         elif self._preview.is_folder(address):
             self._redirect(f"{parts.path}/{parts.query and '?'}{parts.query}")
         else:
@@ -189,18 +194,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         page = page[:end] + script + page[end:]
         self._reply(status, page, "text/html; charset=utf-8")
 
-    def _reply(self, status: HTTPStatus, body: bytes, kind: str = "text/plain") -> None:
-        self._head(status, kind, len(body))
+    def _reply(
+        self, status: HTTPStatus, body: bytes, kind: str = "text/plain", policy: str = ""
+    ) -> None:
+        self._head(status, kind, len(body), policy)
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _head(self, status: HTTPStatus, kind: str, length: int | None) -> None:
+    def _head(self, status: HTTPStatus, kind: str, length: int | None, policy: str = "") -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         if length is not None:
             self.send_header("Content-Length", str(length))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
+        if policy:
+            self.send_header("Content-Security-Policy", policy)
         self.end_headers()
 
     def _redirect(self, address: str) -> None:

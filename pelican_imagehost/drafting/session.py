@@ -7,6 +7,7 @@ import signal
 import webbrowser
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.drafting.images import PAGE, Images
 from pelican_imagehost.drafting.preview import Preview
 from pelican_imagehost.drafting.watch import Drafting, Show
 from pelican_imagehost.errors import ImageHostError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pelican_imagehost.drafting.messages import Problems
+    from pelican_imagehost.settings import Settings
 
 __all__ = ["run"]
 
@@ -48,6 +50,9 @@ class _Person(Show):
 
     def output(self, folder: str) -> None:
         self._preview.root = folder
+
+    def configured(self, settings: Settings) -> None:
+        self._preview.images = Images(settings)
 
     def say(self, message: str) -> None:
         if message not in self._said:  # Pelican warns of the same in every build
@@ -82,6 +87,7 @@ def run(
         try:
             preview.start()
             say(f"{preview.address} follows your saves; Ctrl-C ends it")
+            say(f"{preview.address.rstrip('/')}{PAGE} shows all images")
             drafting.start()
             if open_browser:
                 webbrowser.open(preview.address)

@@ -22,6 +22,7 @@ from pelican_imagehost.drafting.snapshot import is_settings
 
 if TYPE_CHECKING:
     from pelican_imagehost.drafting.messages import Problems
+    from pelican_imagehost.settings import Settings
 
 __all__ = ["Drafting", "Show"]
 
@@ -40,6 +41,9 @@ class Show:
 
     def output(self, folder: str) -> None:
         """The output lies here."""
+
+    def configured(self, settings: Settings) -> None:
+        """The site's settings are these."""
 
     def say(self, message: str) -> None:
         """Say something on the terminal."""
@@ -186,6 +190,8 @@ class Drafting:
         self._lines = Lines(roots.manifest, roots.site)
         self._watch(roots)
         self._show.output(roots.output)
+        if roots.settings is not None:
+            self._show.configured(roots.settings)
         peer.send(self._order(set(), self._doubtful | self._produced))
 
     def _watch(self, roots: Roots) -> None:

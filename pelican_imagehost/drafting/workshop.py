@@ -99,7 +99,8 @@ class Workshop:
         flat = tuple(dict.fromkeys((str(own.root), os.path.dirname(manifest))))
         ignored = tuple(settings["IGNORE_FILES"])
         output = self.output.root
-        return Roots(recursive, flat, excluded_folders, ignored, output, manifest, str(own.root))
+        site = str(own.root)
+        return Roots(recursive, flat, excluded_folders, ignored, output, manifest, site, own)
 
     def expect(self, paths: Iterable[str]) -> None:
         """Forget every text that a changed file may be a part of."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.catalogue import Progress, silent
 from pelican_imagehost.checking import look
+from pelican_imagehost.errors import PublishError
 from pelican_imagehost.gallery.images import Deletion, Facts, ListedImage, list_images
 from pelican_imagehost.gallery.mentions import Mentions
 from pelican_imagehost.garbage import Garbage, collect
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.mentions import mentioned_names, name_of, site_texts
 from pelican_imagehost.publishing.history import recently_named
-from pelican_imagehost.publishing.repository import StoreRepository
+from pelican_imagehost.publishing.repository import BRANCH, StoreRepository
 from pelican_imagehost.storage.manifest import Manifest
 from pelican_imagehost.storage.records import Records
 from pelican_imagehost.storage.store import KEY, Store
@@ -165,10 +166,15 @@ def _retract(settings: Settings, store: Store, keys: list[str]) -> set[str]:
         repository.use_remote(settings.remote)
         repository.join()
     held = set(keys) & repository.names()
-    for key in held:
-        repository.retract(key)
-    if held and settings.remote:
-        repository.push()
+    tip = repository.git.commit_of(BRANCH)
+    try:
+        for key in held:
+            repository.retract(key)
+        if held and settings.remote:
+            repository.push()
+    except PublishError:
+        repository.git.run("update-ref", BRANCH, tip)  # or it would go with the next push
+        raise
     return held
 
 

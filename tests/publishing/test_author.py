@@ -331,6 +331,35 @@ def test_a_retracted_image_leaves_and_stays_away_until_it_is_allowed(
     assert key_of(one) in host.names()
 
 
+def test_a_deleted_image_leaves_the_host_too(blog: Site, host: Host) -> None:
+    settings = ("-s", "publishconf.py")
+    assert blog.cli("publish", *settings, "--no-confirm").returncode == 0
+    one, two = (key_of(blog.root / f"content/{name}.png") for name in ("one", "two"))
+    post(blog, "one.md", "nothing")
+    completed = blog.cli("gc", *settings, "--yes", one[3:67], two[3:67])
+    assert completed.returncode == 1
+    assert "two.png: is used in content/two.md" in completed.stderr.decode()
+    assert host.names() == {two, f"retracted/{one[3:67]}"}
+    assert not (blog.root / "images" / one).exists()
+    post(blog, "two.md", "nothing")
+    shutil.rmtree(host.repository)
+    refused = blog.cli("gc", *settings, "--yes", two[3:67])
+    assert refused.returncode == 1
+    assert (blog.root / "images" / two).exists()
+    assert "content/two.png" in {line["path"] for line in blog.manifest()}
+    assert two in git("ls-tree", "-r", "--name-only", "main", folder=blog.root / "images")
+
+
+def test_an_image_that_was_committed_lately_is_not_deleted(blog: Site) -> None:
+    commit(blog)
+    key = key_of(blog.root / "content/one.png")
+    post(blog, "one.md", "nothing")
+    kept = blog.cli("gc", "-s", "publishconf.py", "--yes", key[3:67])
+    assert kept.returncode == 1
+    assert "one.png: the site named it in the last 30 days" in kept.stderr.decode()
+    assert (blog.root / "images" / key).exists()
+
+
 def test_check_published_finds_what_the_host_does_not_serve(blog: Site, host: Host) -> None:
     assert blog.cli("publish", "-s", "publishconf.py", "--no-confirm").returncode == 0
     host.check_out()

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import queue
 import threading
-from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from pelican_imagehost.storage.records import Records
     from pelican_imagehost.storage.store import Store
 
+    Outcome = list[Image] | Refusal
+
 __all__ = ["Intake"]
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ _MOST = 64  # requests that wait for one sync
 class _Delivery(NamedTuple):
     files: Sequence[SpooledFile]
     token: str
-    answer: Future[list[Image]]
+    answer: asyncio.Future[list[Image]]
 
 
 class Intake:
@@ -87,9 +88,9 @@ class Intake:
         Raises:
             Refusal: one is no image that may come, or there is no room.
         """
-        answer: Future[list[Image]] = Future()
+        answer: asyncio.Future[list[Image]] = asyncio.get_running_loop().create_future()
         self._queue.put(_Delivery(files, token, answer))
-        return await asyncio.shield(asyncio.wrap_future(answer))
+        return await answer
 
     def _work(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -105,21 +106,27 @@ class Intake:
                 return
 
     def _take(self, deliveries: list[_Delivery]) -> None:
-        identified = {}
-        for number, delivery in enumerate(deliveries):
-            try:
-                identified[number] = [self._identify(file) for file in delivery.files]
-            except Refusal as refusal:
-                delivery.answer.set_exception(refusal)
+        outcomes = [self._identify_all(delivery) for delivery in deliveries]
+        good = [
+            (delivery, outcome)
+            for delivery, outcome in zip(deliveries, outcomes, strict=True)
+            if not isinstance(outcome, Refusal)
+        ]
         try:
-            self._store_all([(deliveries[n], images) for n, images in identified.items()])
+            self._store_all(good)
         except Exception as error:  # noqa: BLE001  all who wait are told, and the thread goes on
-            for number in identified:
-                deliveries[number].answer.set_exception(_refusal(error))
-            return
-        for number, images in identified.items():
-            deliveries[number].answer.set_result(images)
+            refusal = _refusal(error)
+            outcomes = [one if isinstance(one, Refusal) else refusal for one in outcomes]
+        # All at once: each call to the loop from here wakes it up.
+        loop = deliveries[0].answer.get_loop()
+        loop.call_soon_threadsafe(_answer, deliveries, outcomes)
         self._taken()
+
+    def _identify_all(self, delivery: _Delivery) -> Outcome:
+        try:
+            return [self._identify(file) for file in delivery.files]
+        except Refusal as refusal:
+            return refusal
 
     def _identify(self, file: SpooledFile) -> Image:
         try:
@@ -144,6 +151,16 @@ class Intake:
                         batch.adopt(image, file.path)
                         arrivals.append(Arrival(image, file.name, delivery.token))
             self._records.add(arrivals)
+
+
+def _answer(deliveries: list[_Delivery], outcomes: list[Outcome]) -> None:
+    for delivery, outcome in zip(deliveries, outcomes, strict=True):
+        if delivery.answer.done():  # who asked has been cancelled
+            continue
+        if isinstance(outcome, Refusal):
+            delivery.answer.set_exception(outcome)
+        else:
+            delivery.answer.set_result(outcome)
 
 
 def _refusal(error: Exception, name: str = "") -> Refusal:

@@ -1,21 +1,22 @@
-"""Uploads on their way: written and hashed as they arrive, beside the tree that will take them."""
+"""Uploads on their way: written as they arrive, beside the tree that will take them."""
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import math
 import os
 import re
-import tempfile
+import secrets
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import StoreError
 from pelican_imagehost.images.identify import check_size, identify
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Limits
     from pelican_imagehost.storage.store import Store
@@ -24,6 +25,7 @@ __all__ = ["Spool", "SpooledFile"]
 
 _ABANDONED = 3600  # seconds without a byte; no upload may take that long
 _LONGEST_NAME = 255
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class Spool:
@@ -38,6 +40,8 @@ class Spool:
         self.folder = store.uploads
         self.limits = limits
         self._swept = -math.inf
+        self._mine = secrets.token_hex(8)  # one folder serves several processes
+        self._numbers = itertools.count()
 
     def prepare(self) -> None:
         """Make the folder, and remove what killed processes left in it.
@@ -63,10 +67,11 @@ class Spool:
         try:
             if self._swept + _ABANDONED < time.monotonic():
                 self._sweep()
-            descriptor, path = tempfile.mkstemp(".part", dir=self.folder)
+            path = self.folder / f"{self._mine}-{next(self._numbers)}.part"
+            descriptor = os.open(path, _NEW, 0o600)
         except OSError as error:
             raise StoreError(f"{self.folder} cannot be written: {error.strerror}") from error
-        return SpooledFile(descriptor, Path(path), _plain(name), self.limits)
+        return SpooledFile(descriptor, path, _plain(name), self.limits)
 
     def _sweep(self) -> None:
         self._swept = time.monotonic()
@@ -90,7 +95,6 @@ class SpooledFile:
         self.name = name
         self.size = 0
         self._file = os.fdopen(descriptor, "wb", buffering=0)
-        self._digest = hashlib.sha256()
         self._limits = limits
 
     def write(self, data: bytes | memoryview) -> None:
@@ -103,7 +107,6 @@ class SpooledFile:
         self.size += len(data)
         if self.size > self._limits.max_bytes:
             check_size(self.size, self._limits)
-        self._digest.update(data)
         try:
             rest = memoryview(data)
             while rest:
@@ -118,7 +121,7 @@ class SpooledFile:
             ImageHostError: as `identify` does.
         """
         with self.path.open("rb") as file:
-            return identify(file, self._limits, sha256=self._digest.hexdigest())
+            return identify(file, self._limits)
 
     def close(self) -> None:
         """End writing."""

@@ -153,7 +153,7 @@ def check_swept(server: Server) -> None:
     folder = server.site.root / "images/.uploads"
     young = folder / "young.part"
     young.write_bytes(b"still arriving")
-    old = [*folder.glob("tmp*.part"), folder / "old.part"]
+    old = [*folder.glob("*-*.part"), folder / "old.part"]
     for file in old:
         file.touch()
         os.utime(file, times=(time.time() - 7200,) * 2)

@@ -86,8 +86,8 @@ def run(
     with _stopped_by_signals(drafting):
         try:
             preview.start()
-            say(f"{preview.address} follows your saves; Ctrl-C ends it")
             say(f"{preview.address.rstrip('/')}{PAGE} shows all images")
+            say(f"{preview.address} follows your saves; Ctrl-C ends it")
             drafting.start()
             if open_browser:
                 webbrowser.open(preview.address)

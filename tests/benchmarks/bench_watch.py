@@ -55,7 +55,7 @@ def _measure_watch(root: Path, options: argparse.Namespace) -> float:
     name = configure(root, "watched", plugins=["pelican_imagehost"], layout="beside")
     command = [sys.executable, "-c", _WATCH, "-s", name, "--port", "0"]
     with _running(command, root) as (process, stderr):
-        address = _await(stderr, r"(http://\S+)")
+        address = _await(stderr, r"(http://\S+) follows")
         _await(stderr, "(the site)")
         saves = [_save(root, "output-watched", number) for number in range(options.saves)]
         _await(stderr, "(the site)")

@@ -194,7 +194,9 @@ def test_it_ends_without_a_word_while_the_first_builder_starts(site: Site) -> No
         while not (children := processes_below(command.pid)):
             pass
         assert command.end(signal.SIGINT) == 0
-        assert command.said.splitlines()[1:] == ["pelican-imagehost: ended"]
+        said = command.said.splitlines()
+        assert said[0].endswith("/.imagehost/images shows all images")
+        assert said[2:] == ["pelican-imagehost: ended"]
         assert [process for process in children if exists(process)] == []
 
 

@@ -92,9 +92,9 @@ class Access:
         """The name of the token that a request's session was opened with."""
         return self._unseal("session", request.cookies.get(COOKIE, ""))
 
-    def open_ticket(self, name: str) -> str:
-        """Make what opens a session within some minutes, for an address on a terminal."""
-        return self._seal("ticket", name, _TICKET_SECONDS)
+    def open_ticket(self) -> str:
+        """Make what opens a session within some minutes: the first token's, whose owner starts."""
+        return self._seal("ticket", next(iter(self._tokens)), _TICKET_SECONDS)
 
     def redeem(self, ticket: str) -> str | None:
         """The name of the token that a ticket was made for; None where it is over or wrong."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
+import webbrowser
 from pathlib import Path
 
 import click
 
 __all__ = ["serve"]
 
+_UNTIL_UP = 1.5  # seconds
 _KEEP_ALIVE = 2  # seconds; some clients do not end before an idle connection does
 
 
@@ -32,6 +35,7 @@ _KEEP_ALIVE = 2  # seconds; some clients do not end before an idle connection do
     help="Who may upload: a name and a secret a line; made when there is none. "
     "IMAGEHOST_TOKEN in the environment counts in its place.",
 )
+@click.option("--open", "open_browser", is_flag=True, help="Show the gallery in the browser.")
 @click.option(
     "--sample",
     type=click.Choice(["nginx", "systemd", "supervisor"]),
@@ -47,6 +51,7 @@ def serve(  # noqa: PLR0913  each is a choice of the user's
     port: int,
     workers: int,
     tokens: Path | None,
+    open_browser: bool,
     sample: str | None,
     name: str,
 ) -> None:
@@ -64,15 +69,19 @@ def serve(  # noqa: PLR0913  each is a choice of the user's
         if sample is not None:
             click.echo(write_sample(sample, settings_file, tokens, port=port, name=name), nl=False)
             return
-        port = prepare(settings_file, tokens, host=host, port=port, say=_say)
+        start = prepare(settings_file, tokens, host=host, port=port, say=_say)
     except ImageHostError as error:
         _say(f"error: {error}")
         sys.exit(1)
+    if sys.stderr.isatty():  # not into a log, which others may read
+        _say(f"the gallery, for the next ten minutes without a token: {start.gallery}")
+    if open_browser:
+        threading.Timer(_UNTIL_UP, webbrowser.open, [start.gallery]).start()
     uvicorn.run(
         "pelican_imagehost.server.app:from_environment",
         factory=True,
         host=host,
-        port=port,
+        port=start.port,
         workers=workers,
         timeout_keep_alive=_KEEP_ALIVE,
         access_log=False,  # it would write down tokens of the query

@@ -80,8 +80,15 @@ async def _show(service: Service, gallery: Gallery, request: Request) -> Respons
     return _page(service, render_gallery(view, service.settings, _FRONT))
 
 
-async def _show_login(service: Service, _request: Request) -> Response:
-    return _page(service, render_login(_FRONT))
+async def _show_login(service: Service, request: Request) -> Response:
+    ticket = request.query_params.get("ticket")
+    if ticket is None:
+        return _page(service, render_login(_FRONT))
+    name = service.access.redeem(ticket)
+    if name is None:
+        error = "This link is over; start the service again for another, or give a token."
+        return _page(service, render_login(_FRONT, error), 401)
+    return _let_in(service, request, name)
 
 
 async def _log_in(service: Service, request: Request) -> Response:
@@ -92,6 +99,10 @@ async def _log_in(service: Service, request: Request) -> Response:
     except Refusal as refusal:
         page = render_login(_FRONT, str(refusal))
         return _page(service, page, refusal.status, refusal.headers)
+    return _let_in(service, request, name)
+
+
+def _let_in(service: Service, request: Request, name: str) -> Response:
     response = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
     response.set_cookie(
         COOKIE,

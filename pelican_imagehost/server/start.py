@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.server import app, samples, tokens
@@ -15,7 +15,19 @@ from pelican_imagehost.site import Site
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["prepare", "write_sample"]
+__all__ = ["Start", "prepare", "write_sample"]
+
+
+class Start(NamedTuple):
+    """What was found out before the start.
+
+    Attributes:
+        port: where it will listen.
+        gallery: the gallery's address, which lets its reader in for some minutes.
+    """
+
+    port: int
+    gallery: str
 
 
 def prepare(
@@ -25,7 +37,7 @@ def prepare(
     host: str,
     port: int,
     say: Callable[[str], None],
-) -> int:
+) -> Start:
     """See that a service can run here, and tell workers by the environment how.
 
     Args:
@@ -36,7 +48,7 @@ def prepare(
         say: takes each line for the person who started it.
 
     Returns:
-        The port.
+        What the start needs to know.
 
     Raises:
         ImageHostError: it cannot run; the message says why.
@@ -55,7 +67,7 @@ def prepare(
     if service.settings.url is None:
         say(f"IMAGEHOST_URL is not set: addresses begin with {service.settings.address_prefix}")
     say(f"http://{host}:{port}/ takes uploads and shows the gallery; Ctrl-C ends it")
-    return port
+    return Start(port, f"http://{host}:{port}/login?ticket={service.access.open_ticket()}")
 
 
 def write_sample(

@@ -5,13 +5,19 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import os
+import pty
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
 
+from pelican_imagehost.server.access import Access
 from tests.server.serverkit import TOKEN, Server, server, upload_site
 from tests.test_plugin import HOST, key_of, post
 
@@ -115,6 +121,41 @@ def test_a_page_asks_for_a_token_and_lets_no_wrong_one_in(page: Page, server: Se
     page.get_by_text("No images yet.").wait_for()
     cookie = page.context.cookies()[0]
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+
+
+def test_a_ticket_lets_in_for_a_while_and_a_wrong_one_does_not(server: Server) -> None:
+    access = Access({"environment": TOKEN})
+    over = access._seal("ticket", "environment", -1)  # noqa: SLF001  ten minutes are long to wait
+    session = access.open_session("environment")
+    for wrong in (over, session, f"9999999999.{'0' * 64}", "", "猫"):
+        answer = server.request("GET", f"/login?{urlencode({'ticket': wrong})}")
+        assert (answer.status, answer.headers["Set-Cookie"]) == (401, None)
+        assert b"This link is over" in answer.body
+    answer = server.request("GET", f"/login?ticket={access.open_ticket()}")
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    assert server.request("GET", "/", Cookie=cookie).status == 200
+
+
+def test_a_ticket_is_shown_on_a_terminal_alone(server: Server) -> None:
+    assert "ticket" not in server.stop()  # it went into a file
+    terminal, other = pty.openpty()
+    command = [sys.executable, "-m", "pelican_imagehost", "serve", "--port", "0"]
+    process = subprocess.Popen(
+        command,
+        cwd=server.site.root,
+        env={**os.environ, "IMAGEHOST_TOKEN": TOKEN},
+        stderr=other,
+    )
+    os.close(other)
+    said = ""
+    while (match := re.search(r"(/login\?ticket=\S+)\s", said)) is None:
+        said += os.read(terminal, 1000).decode()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    os.close(terminal)
+    ticket = match[1].partition("=")[2]
+    assert Access({"environment": TOKEN}).redeem(ticket) == "environment"
 
 
 def test_what_there_is_is_shown_and_found(page: Page, server: Server) -> None:

@@ -1,0 +1,259 @@
+"""What a durable upload costs, against an endpoint that only writes the body to a file.
+
+    python -m tests.benchmarks.bench_upload [--uploads 500] [--size 300000] [--rounds 5]
+
+Both run under the same uvicorn with the same settings and get the same forms from the same
+client, a process of its own, in alternating rounds. The plain endpoint reads no form, hashes
+nothing, records nothing and syncs nothing; what it leaves unwritten is synced between rounds,
+when no clock runs. Nothing is removed before the end, because ext4 goes a long way round
+inodes that were freed within seconds. The folder must lie on a disk: on a tmpfs syncing costs
+nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import itertools
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from tests.benchmarks.sites import configure, make_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_TOKEN = "a-token-for-the-benchmark-alone"  # noqa: S105  as it says
+_TICK = os.sysconf("SC_CLK_TCK")
+_NUMBER = 16  # bytes at a picture's end that make it another
+
+
+class Server(NamedTuple):
+    """A running server."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def cpu(self) -> float:
+        """Seconds that it has taken."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICK
+
+    def memory(self) -> float:
+        """MB that it holds."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1000
+
+
+class Round(NamedTuple):
+    """What a number of uploads took."""
+
+    rate: float  # uploads a second
+    cpu: float  # seconds of the server an upload
+
+
+def main() -> None:
+    """Measure and print, or be the server or the client that is measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--uploads", type=int, default=500, help="of a round")
+    parser.add_argument("--size", type=int, default=300_000, help="bytes of an image")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--in-all", type=int, default=10_000, help="uploads, to look at memory")
+    parser.add_argument("--folder", type=Path, help="where to work; a temporary folder else")
+    parser.add_argument("--plain", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--client", nargs=2, type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.plain is not None:
+        _serve_plain(options.plain)
+    elif options.client:
+        print(json.dumps(_send(options.client[0], options.client[1], options)))
+    else:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            _measure(Path(folder), options)
+
+
+def _measure(root: Path, options: argparse.Namespace) -> None:
+    configure(root, "pelicanconf", plugins=[], layout="beside")
+    ours = [sys.executable, "-m", "pelican_imagehost", "serve", "--port"]
+    plain = [sys.executable, __file__, "--plain"]
+    for folder in ("content", "written"):
+        (root / folder).mkdir()
+    with _running(ours, root) as service, _running(plain, root / "written") as endpoint:
+        numbers = itertools.count(0, options.uploads)
+        rounds: dict[Server, list[Round]] = {service: [], endpoint: []}
+        for number in range(options.rounds + 1):
+            for server, results in rounds.items():
+                result = _round(server, next(numbers), root, options)
+                if number:  # the first warms up
+                    results.append(result)
+        _print(rounds[service], rounds[endpoint], options)
+        _watch_memory(service, numbers, root, options)
+
+
+def _print(ours: list[Round], plain: list[Round], options: argparse.Namespace) -> None:
+    print(f"{options.size:,} bytes, {options.concurrency} at once, {options.rounds} rounds:")
+    for name, rounds in {"ours": ours, "plain": plain}.items():
+        rate = statistics.median(one.rate for one in rounds)
+        cpu = statistics.median(one.cpu for one in rounds) * 1000
+        print(f"  {name:5} {rate:6.0f} uploads/s, {cpu:.2f} ms of the server's CPU each")
+    rates = [a.rate / b.rate for a, b in zip(ours, plain, strict=True)]
+    cpus = [a.cpu / b.cpu for a, b in zip(ours, plain, strict=True)]
+    print(
+        f"  {statistics.median(rates):.2f} of its rate ({min(rates):.2f} to {max(rates):.2f})",
+        end="",
+    )
+    print(f", {statistics.median(cpus):.2f} of its CPU")
+
+
+def _watch_memory(
+    server: Server, numbers: Iterator[int], root: Path, options: argparse.Namespace
+) -> None:
+    done = options.uploads * (options.rounds + 1)
+    print(f"  {server.memory():.0f} MB after {done:,} uploads", end="")
+    while done < options.in_all:
+        _round(server, next(numbers), root, options)
+        done += options.uploads
+    print(f", {server.memory():.0f} MB after {done:,}")
+
+
+def _round(server: Server, first: int, root: Path, options: argparse.Namespace) -> Round:
+    subprocess.run(["sync", "--file-system", root], check=True)  # nobody pays for another's bytes
+    command = [sys.executable, __file__, "--client", str(server.port), str(first)]
+    for name in ("uploads", "size", "concurrency"):
+        command += [f"--{name}", str(getattr(options, name))]
+    before = server.cpu()
+    done = subprocess.run(command, check=True, capture_output=True)
+    return Round(json.loads(done.stdout), (server.cpu() - before) / options.uploads)
+
+
+@contextmanager
+def _running(command: list[str], folder: Path) -> Iterator[Server]:
+    with socket.create_server(("127.0.0.1", 0)) as trial:
+        port = trial.getsockname()[1]
+    environment = {**os.environ, "IMAGEHOST_TOKEN": _TOKEN, "PYTHONPATH": os.getcwd()}
+    process = subprocess.Popen(
+        [*command, str(port)], cwd=folder, env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        while not _answers(port):
+            if process.poll() is not None:
+                sys.exit(f"{' '.join(command)} has ended")
+            time.sleep(0.05)
+        yield Server(process, port)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return bool(connection.getresponse().status)
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _send(port: int, first: int, options: argparse.Namespace) -> float:
+    """Upload from several threads, each over a connection that it keeps; uploads a second."""
+    head, picture, tail = _form(options.size, port)
+    numbers = iter(range(first, first + options.uploads))
+    lock = threading.Lock()
+
+    def work() -> None:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            answers = connection.makefile("rb")
+            while True:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                _send_all(connection, [head, picture, b"%0*d" % (_NUMBER, number), tail])
+                _read_answer(answers)
+
+    threads = [threading.Thread(target=work) for _ in range(options.concurrency)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return float(options.uploads / (time.perf_counter() - start))
+
+
+def _form(size: int, port: int) -> tuple[bytes, bytes, bytes]:
+    """The beginning of a request, of its image, and its end."""
+    picture = make_picture(0, size)[:-_NUMBER]
+    boundary = "-" * 24 + "b" * 22  # as curl's
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="img"; filename="a.png"\r\n\r\n'
+    tail = f"\r\n--{boundary}--\r\n"
+    lines = [
+        "POST /upload/image HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        f"Authorization: Bearer {_TOKEN}",
+        f"Content-Type: multipart/form-data; boundary={boundary}",
+        f"Content-Length: {len(head) + size + len(tail)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + head.encode(), picture, tail.encode()
+
+
+def _send_all(connection: socket.socket, parts: list[bytes]) -> None:
+    sent = connection.sendmsg(parts)
+    if sent < sum(map(len, parts)):
+        connection.sendall(memoryview(b"".join(parts))[sent:])
+
+
+def _read_answer(answers: BinaryIO) -> None:
+    status = answers.readline()
+    length = 0
+    while (line := answers.readline()) != b"\r\n":
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.partition(b":")[2])
+    body = answers.read(length)
+    if b" 200 " not in status:
+        sys.exit(f"{status!r} {body!r}")
+
+
+def _serve_plain(port: int) -> None:
+    import uvicorn  # noqa: PLC0415  for this process alone
+    from starlette.applications import Starlette  # noqa: PLC0415
+    from starlette.responses import JSONResponse  # noqa: PLC0415
+    from starlette.routing import Route  # noqa: PLC0415
+
+    numbers = itertools.count()
+
+    async def write(request: Request) -> Response:
+        name = f"{next(numbers)}.body"
+        with open(name, "wb", buffering=0) as file:  # noqa: ASYNC230  as plain as can be
+            async for chunk in request.stream():
+                file.write(chunk)
+        return JSONResponse({"url": f"/{name}"})
+
+    uvicorn.run(
+        Starlette(routes=[Route("/upload/image", write, methods=["POST"])]),
+        port=port,
+        timeout_keep_alive=2,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.requests import ClientDisconnect
@@ -12,12 +11,12 @@ from starlette.responses import JSONResponse
 from pelican_imagehost.server.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["PATIENCE", "Patience", "answer_refused", "body_chunks"]
+__all__ = ["PATIENCE", "Patience", "answer_refused", "read_body", "receive_body"]
 
 _LINGERING = 64 * 1024**2  # bytes
 
@@ -41,33 +40,47 @@ class Patience(NamedTuple):
 PATIENCE = Patience()
 
 
-async def body_chunks(request: Request, limit: int, patience: Patience) -> AsyncIterator[bytes]:
-    """Yield a body as it comes.
+async def receive_body(
+    request: Request, limit: int, patience: Patience, take: Callable[[bytes], object]
+) -> None:
+    """Receive a body, chunk by chunk.
+
+    Args:
+        request: whose body nobody has read.
+        limit: bytes.
+        patience: with its sender.
+        take: called with each chunk.
 
     Raises:
-        Refusal: it is longer than `limit` bytes, by its own word or in truth, or too slow.
+        Refusal: it is longer than the limit, by its own word or in truth, or too slow.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_long(limit)
-    begun, received = time.monotonic(), 0
-    chunks = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(patience.silence):
-                chunk = await anext(chunks, None)
-        except TimeoutError:
-            raise _too_slow() from None
-        except ClientDisconnect:
-            raise Refusal(400, "cut_off", "the connection ended before the body did") from None
-        if not chunk:
-            return
-        received += len(chunk)
-        if received > limit:
-            raise _too_long(limit)
-        if time.monotonic() - begun > patience.start + received / patience.slowest:
-            raise _too_slow()
-        yield chunk
+    clock = asyncio.get_running_loop().time
+    begun, received = clock(), 0
+    try:
+        async with asyncio.timeout(patience.silence) as silence:
+            async for chunk in request.stream():
+                received += len(chunk)
+                if received > limit:
+                    raise _too_long(limit)
+                now = clock()
+                if now - begun > patience.start + received / patience.slowest:
+                    raise _too_slow()
+                silence.reschedule(now + patience.silence)
+                take(chunk)
+    except TimeoutError:
+        raise _too_slow() from None
+    except ClientDisconnect:
+        raise Refusal(400, "cut_off", "the connection ended before the body did") from None
+
+
+async def read_body(request: Request, limit: int, patience: Patience) -> bytes:
+    """Receive a small body whole; as `receive_body`."""
+    chunks: list[bytes] = []
+    await receive_body(request, limit, patience, chunks.append)
+    return b"".join(chunks)
 
 
 def answer_refused(

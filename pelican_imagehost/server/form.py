@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from pelican_imagehost.server.body import body_chunks
+from pelican_imagehost.server.body import receive_body
 from pelican_imagehost.server.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ async def receive_form(
         reader = _Reader(form, spool, accepted, files)
         parser = MultipartParser(boundary, reader.callbacks())
         limit = files * spool.limits.max_bytes + _OVERHEAD
-        async for chunk in body_chunks(request, limit, patience):
-            parser.write(chunk)
+        await receive_body(request, limit, patience, parser.write)
         reader.check_end()
     except FormParserError as error:
         form.discard()
@@ -171,9 +170,7 @@ class _Reader:
                 raise Refusal(400, "field_too_long", f"the field {self._name} is too long")
 
     def _end(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        elif self._text is not None:
+        if self._text is not None:
             self._form.fields[self._name] = _decode(bytes(self._text))
 
     def _complete(self) -> None:

@@ -31,7 +31,7 @@ from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.thumbnails import Thumbnails
 from pelican_imagehost.gallery.view import Gallery
 from pelican_imagehost.server.access import COOKIE, SESSION_SECONDS, check_origin
-from pelican_imagehost.server.body import body_chunks
+from pelican_imagehost.server.body import read_body
 from pelican_imagehost.server.deletion import delete
 from pelican_imagehost.server.images import HEADERS, MEDIA_TYPES
 from pelican_imagehost.server.refusal import Refusal
@@ -168,7 +168,7 @@ async def _read_digests(service: Service, request: Request) -> list[str]:
     """
     if _is_json(request):
         try:
-            named = json.loads(await _read_body(service, request))["sha256"]
+            named = json.loads(await read_body(request, _LONGEST, service.patience))["sha256"]
         except (ValueError, TypeError, KeyError, RecursionError):
             named = None
     else:
@@ -181,15 +181,11 @@ async def _read_digests(service: Service, request: Request) -> list[str]:
 
 
 async def _read_form(service: Service, request: Request) -> dict[str, list[str]]:
-    body = await _read_body(service, request)
+    body = await read_body(request, _LONGEST, service.patience)
     try:
         return parse_qs(body.decode("ascii"), max_num_fields=_MOST + 1)
     except ValueError as error:
         raise Refusal(400, "no_form", "this is no form that a browser sends") from error
-
-
-async def _read_body(service: Service, request: Request) -> bytes:
-    return b"".join([chunk async for chunk in body_chunks(request, _LONGEST, service.patience)])
 
 
 def _is_json(request: Request) -> bool:

@@ -25,7 +25,7 @@ __all__ = ["Spool", "SpooledFile"]
 
 _ABANDONED = 3600  # seconds without a byte; no upload may take that long
 _LONGEST_NAME = 255
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class Spool:
@@ -94,7 +94,7 @@ class SpooledFile:
         self.path = path
         self.name = name
         self.size = 0
-        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._file = os.fdopen(descriptor, "r+b", buffering=0)
         self._limits = limits
 
     def write(self, data: bytes | memoryview) -> None:
@@ -115,17 +115,14 @@ class SpooledFile:
             raise StoreError(f"{self.path.parent} cannot be written: {error.strerror}") from error
 
     def identify(self) -> Image:
-        """Say what it is.
+        """Say what it is, when all of it has come.
 
         Raises:
             ImageHostError: as `identify` does.
         """
-        with self.path.open("rb") as file:
-            return identify(file, self._limits)
-
-    def close(self) -> None:
-        """End writing."""
-        self._file.close()
+        with self._file:
+            self._file.seek(0)
+            return identify(self._file, self._limits)
 
     def discard(self) -> None:
         """Remove it, unless the store has taken it."""

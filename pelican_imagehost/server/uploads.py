@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -17,7 +16,7 @@ from starlette.routing import Route
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.images.read import read_image
 from pelican_imagehost.server.access import is_local
-from pelican_imagehost.server.body import answer_refused, body_chunks
+from pelican_imagehost.server.body import answer_refused, read_body
 from pelican_imagehost.server.dialects import DIALECTS, PICGO, Dialect, sharex
 from pelican_imagehost.server.form import Form, receive_form
 from pelican_imagehost.server.refusal import Refusal, explain
@@ -92,8 +91,7 @@ async def _receive_list(service: Service, request: Request) -> Form:
     """
     if not is_local(request):
         raise Refusal(403, "not_local", "only programs on this machine may name files of it")
-    chunks = body_chunks(request, _LONGEST_LIST, service.patience)
-    paths = _parse_list(b"".join([chunk async for chunk in chunks]))
+    paths = _parse_list(await read_body(request, _LONGEST_LIST, service.patience))
     return await run_in_threadpool(_read_files, service, paths)
 
 
@@ -127,8 +125,7 @@ def _read_files(service: Service, paths: list[str]) -> Form:
         for path in paths:
             data = _read_file(service, path)
             form.files.append(service.spool.open(path))
-            with closing(form.files[-1]) as file:
-                file.write(data)
+            form.files[-1].write(data)
     except BaseException:
         form.discard()
         raise

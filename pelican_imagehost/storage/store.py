@@ -171,6 +171,9 @@ class Batch:
         self._store = store
         self._incoming = incoming
         self._waiting: dict[str, Path] = {}
+        # Folders of files that were there: who put them there may have been killed since, and
+        # their names not be durable yet.
+        self._named: set[str] = set()
 
     def add(self, image: Image, data: bytes) -> bool:
         """Write an image's bytes beside the tree, unless the tree or the batch has them.
@@ -207,10 +210,13 @@ class Batch:
         Raises:
             StoreError: it cannot be taken.
         """
-        if self._store.has(image) or image.key in self._waiting:
+        if self._store.has(image):
+            self._named.add(image.key[:2])
+            return False
+        if image.key in self._waiting:
             return False
         try:
-            file.chmod(_READABLE)
+            os.chmod(file, _READABLE)
         except OSError as error:
             raise StoreError(f"{file} cannot be stored: {error.strerror}") from error
         self._waiting[image.key] = file
@@ -218,16 +224,18 @@ class Batch:
 
     def commit(self) -> None:
         """Make all bytes durable, then give all their names, then make the names durable."""
-        if not self._waiting:
+        if not self._waiting and not self._named:
             return
         sync_files(self._waiting.values())
-        folders = {self._store.path(key).parent for key in self._waiting}
+        folders = {key[:2] for key in self._waiting}
         for folder in folders:
-            folder.mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self._store.root / folder)
         for key, temporary in self._waiting.items():
-            temporary.replace(self._store.path(key))
+            os.replace(temporary, self._store.root / key)
         self._waiting.clear()
-        sync_directories([*folders, self._store.root])
+        named = [self._store.root / folder for folder in folders | self._named]
+        sync_directories([*named, self._store.root])
 
     def discard(self) -> None:
         """Remove what was written and not put in place."""

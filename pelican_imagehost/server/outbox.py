@@ -139,6 +139,7 @@ class Outbox:
             self._news.set()
             return False
         if sent:
-            logger.info("published %s", count(sent, "image"))
+            done = "published" if self._settings.remote else "committed"
+            logger.info("%s %s", done, count(sent, "image"))
         self.trouble = ""
         return True

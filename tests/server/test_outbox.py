@@ -147,7 +147,7 @@ def test_without_a_remote_uploads_are_committed(site: Site, pictures: list[bytes
     running.upload(pictures[0])
     wait_for(lambda: not waiting(site), running)
     assert subjects(site.root / "images") == ["Add 1 image"]
-    running.stop()
+    assert "committed 1 image" in running.stop()
 
 
 def test_uploads_and_publish_get_along(server: Server, host: Host, pictures: list[bytes]) -> None:

@@ -10,7 +10,6 @@ import functools
 import json
 import logging
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,34 +165,13 @@ def verify(site: Site, *, repair: bool) -> int:
 
     The exit code is 1 if anything is, and was not repaired.
     """
-    from pelican_imagehost import maintenance
-    from pelican_imagehost.hosting import ImageHost
-    from pelican_imagehost.publishing.repository import StoreRepository
-    from pelican_imagehost.storage.records import Records
+    from pelican_imagehost import verifying
 
-    has_records = site.settings.records.exists()
-    with (
-        ImageHost(site.settings, dry_run=not repair) as image_host,
-        closing(Records(site.settings.records, read_only=not (repair and has_records))) as opened,
-    ):
-        catalogue, records = image_host.catalogue, opened if has_records else None
-        found = maintenance.examine(catalogue, _progress(), records.all() if records else None)
-        healed = set()
-        if repair:
-            fetch = StoreRepository(catalogue.store).read
-            healed = maintenance.repair(catalogue, found, records, fetch)
-    bad = dict.fromkeys(found.corrupt, ("corrupt", "stored again"))
-    bad |= {i.key: (f"missing ({path})", "stored again") for path, i in found.missing.items()}
-    bad |= {r.image.key: (f"missing (upload {r.name})", "stored again") for r in found.lost}
-    bad |= dict.fromkeys(found.unrecorded, ("unrecorded", "recorded"))
-    for key, (what, done) in bad.items():
-        file = site.settings.relative(catalogue.store.path(key))
-        click.echo(f"{file}: {what}{f', {done}' if key in healed else ''}")
-    missing = len(found.missing) + len(found.lost)
-    parts = [f"{found.intact:,} intact", f"{len(found.corrupt):,} corrupt", f"{missing:,} missing"]
-    parts += [f"{len(found.unrecorded):,} unrecorded"] if has_records else []
-    _say(", ".join(parts) + (f"; {len(healed):,} repaired" if repair else ""))
-    return 1 if bad.keys() - healed else 0
+    verdict = verifying.verify(site.settings, repair=repair, progress=_progress())
+    for line in verdict.lines:
+        click.echo(line)
+    _say(verdict.summary)
+    return 0 if verdict.well else 1
 
 
 @_command
@@ -220,43 +198,22 @@ def gc(site: Site, *, images: tuple[str, ...], as_json: bool, **options: Any) ->
 
 
 def _collect(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
-    from pelican_imagehost.checking import look
-    from pelican_imagehost.garbage import collect, find_garbage
-    from pelican_imagehost.hosting import ImageHost
+    from pelican_imagehost import collecting
     from pelican_imagehost.images.image import readable_size
-    from pelican_imagehost.mentions import site_texts
-    from pelican_imagehost.publishing.history import recently_named
     from pelican_imagehost.report import count
-    from pelican_imagehost.storage.records import Records
 
-    settings = site.settings
-    has_records = settings.records.exists()
-    with (
-        ImageHost(settings, dry_run=dry_run) as image_host,
-        closing(Records(settings.records, read_only=dry_run or not has_records)) as records,
-    ):
-        catalogue = image_host.catalogue
-        before = catalogue.index.uses()
-        report, unread = look(site, progress=_progress())
-        garbage = find_garbage(
-            catalogue,
-            {path for paths in report.uses.values() for path in paths},
-            texts=(*site.sources(), *site_texts(site.pelican_settings, ())),
-            unread=site.sources(only=unread),
-            recent=recently_named(settings.manifest, grace_days),
-            records=records.all(),
-        )
-        names = {image.key: path for path, image in garbage.lines.items()}
-        for key, size in garbage.files.items():
-            click.echo(f"{key}  {readable_size(size)}  {names.get(key, '')}".rstrip())
-        total = readable_size(sum(garbage.files.values()))
-        _say(f"{count(len(garbage.files), 'image')}, {total}, named by nothing")
-        if dry_run or not (garbage.files or garbage.lines):
-            return 0
-        if not yes and not click.confirm("Remove them?", err=True):
-            return 1
-        gone = collect(catalogue, garbage, before, records if has_records else None).files
-        _say(f"removed {count(len(gone), 'image')}, {readable_size(sum(gone.values()))}")
+    found = collecting.plan(site, grace_days=grace_days, progress=_progress())
+    lines, files, _ = found.garbage
+    names = {image.key: path for path, image in lines.items()}
+    for key, size in files.items():
+        click.echo(f"{key}  {readable_size(size)}  {names.get(key, '')}".rstrip())
+    _say(f"{count(len(files), 'image')}, {readable_size(sum(files.values()))}, named by nothing")
+    if dry_run or not (files or lines):
+        return 0
+    if not yes and not click.confirm("Remove them?", err=True):
+        return 1
+    gone = collecting.carry_out(site.settings, found).files
+    _say(f"removed {count(len(gone), 'image')}, {readable_size(sum(gone.values()))}")
     return 0
 
 

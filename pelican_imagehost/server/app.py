@@ -71,7 +71,7 @@ def create(service: Service) -> Starlette:
 
     return Starlette(
         routes=[*uploads.routes(service), *images.routes(service), *gallery.routes(service)],
-        exception_handlers={HTTPException: _answer_error},
+        exception_handlers={HTTPException: _answer_error, Exception: _answer_failure},
         lifespan=lifespan,
     )
 
@@ -90,3 +90,9 @@ async def _answer_error(_request: Request, error: Exception) -> Response:
     code = error.detail.lower().replace(" ", "_")
     answer = {"error": {"code": code, "message": error.detail}}
     return JSONResponse(answer, error.status_code, error.headers)
+
+
+async def _answer_failure(_request: Request, _error: Exception) -> Response:
+    """Say that we are wrong, not the client; the server logs the rest."""
+    error = {"code": "internal", "message": "the service has failed; its log says how"}
+    return JSONResponse({"error": error}, 500)

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.routing import Route
 
+from pelican_imagehost.server.app import create
+from pelican_imagehost.server.service import Service
 from pelican_imagehost.storage.records import Records
 from tests.server.serverkit import TOKEN, Server, server, upload_site
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.requests import Request
+    from starlette.responses import Response
 
     from tests.conftest import PictureMaker, Site
 
@@ -141,3 +148,37 @@ def test_without_an_address_of_a_host_uploads_are_below_the_sites_own(
     site.write("content/a.md", f"Title: A\nDate: 2024-01-01\n\n![a](/images/{key_of(cat)})\n")
     site.build()
     assert (site.root / "output/images" / key_of(cat)).read_bytes() == cat
+
+
+def test_a_manifest_that_cannot_be_read_is_said_in_json(server: Server) -> None:
+    (server.site.root / "imagehost.jsonl").mkdir()
+    entered = server.request("POST", "/login", f"token={TOKEN}".encode())
+    session = entered.headers["Set-Cookie"].partition(";")[0]
+    answer = server.request("GET", "/", Cookie=session)
+    assert (answer.status, answer.json["error"]["code"]) == (500, "unreadable")
+
+
+def test_a_fault_of_our_own_is_said_in_json_and_raised_for_the_log(upload_site: Site) -> None:
+    async def fail(_request: Request) -> Response:
+        raise ZeroDivisionError
+
+    service = Service(upload_site.settings(), {"t": TOKEN}, upload_site.root / "pelicanconf.py")
+    app = create(service)
+    app.router.routes.append(Route("/broken", fail))
+    sent: list[dict[str, Any]] = []
+
+    async def ask() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:  # noqa: ANN401  ASGI's
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/broken", "headers": []}
+        with pytest.raises(ZeroDivisionError):
+            await app({**scope, "query_string": b"", "root_path": ""}, receive, send)
+
+    asyncio.run(ask())
+    service.close()
+    assert sent[0]["status"] == 500
+    assert json.loads(sent[1]["body"])["error"]["code"] == "internal"

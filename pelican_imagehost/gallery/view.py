@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pelican_imagehost.gallery.images import Facts, ListedImage, list_images
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PAGE_SIZE", "Gallery", "Totals", "View"]
 
+_HEAD: Final = 48  # bytes, before their copy
 PAGE_SIZE: Final = 48  # images; full rows of two, three, four, six and eight
 
 
@@ -149,13 +151,16 @@ def _total(images: list[ListedImage]) -> Totals:
     )
 
 
-def _stamp(file: Path) -> list[tuple[int, int, int] | None]:
-    """Tell the state of a file and of its write-ahead log, if it has one."""
-    stamps: list[tuple[int, int, int] | None] = []
-    for path in (str(file), f"{file}-wal"):
-        try:
-            status = os.stat(path)
-            stamps.append((status.st_mtime_ns, status.st_size, status.st_ino))
-        except OSError:
-            stamps.append(None)
-    return stamps
+def _stamp(file: Path) -> tuple[object, ...]:
+    """Tell the state of a file; of a database with a write-ahead log, the last commit's.
+
+    The log itself grows before its commit can be seen, so it tells too early. What SQLite's
+    readers go by is the head of the log's index (sqlite.org/walformat.html, section 2.1).
+    """
+    head, status = b"", None
+    with suppress(OSError), open(f"{file}-shm", "rb") as log_index:
+        head = log_index.read(_HEAD)
+    with suppress(OSError):
+        found = os.stat(file)
+        status = found.st_mtime_ns, found.st_size, found.st_ino
+    return head, status

@@ -28,14 +28,13 @@ _SAMPLE = 65_536  # bytes that tell the type
 _TEXT_SAMPLE = 512
 
 
-def identify(content: bytes | BinaryIO, limits: Limits, *, sha256: str | None = None) -> Image:
+def identify(content: bytes | BinaryIO, limits: Limits) -> Image:
     """Say what an image is, from its bytes alone.
 
     Args:
         content: the whole content of a file, or the open file itself, which is not read
             into memory but for an SVG.
         limits: what is allowed.
-        sha256: its digest, where it is known already.
 
     Returns:
         The image.
@@ -47,10 +46,10 @@ def identify(content: bytes | BinaryIO, limits: Limits, *, sha256: str | None = 
     """
     if isinstance(content, bytes):
         check_size(len(content), limits)
-        return _identify(content, io.BytesIO(content), limits, sha256)
+        return _identify(content, io.BytesIO(content), limits)
     check_size(os.fstat(content.fileno()).st_size, limits)
     with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return _identify(data, content, limits, sha256)
+        return _identify(data, content, limits)
 
 
 def check_size(size: int, limits: Limits) -> None:
@@ -66,7 +65,7 @@ def check_size(size: int, limits: Limits) -> None:
         raise ImageTooLarge(f"has {size:,} bytes; IMAGEHOST_MAX_BYTES allows {limits.max_bytes:,}")
 
 
-def _identify(data: bytes | mmap.mmap, file: BinaryIO, limits: Limits, sha256: str | None) -> Image:
+def _identify(data: bytes | mmap.mmap, file: BinaryIO, limits: Limits) -> Image:
     kind = _sniff(data[:_SAMPLE])
     if kind not in limits.types:
         allowed = ", ".join(sorted(limits.types))
@@ -76,8 +75,7 @@ def _identify(data: bytes | mmap.mmap, file: BinaryIO, limits: Limits, sha256: s
     else:
         width, height = _measure(data, file, kind)
         _check_pixels(width, height, limits)
-    sha256 = sha256 or hashlib.sha256(data).hexdigest()
-    return Image(sha256, kind, len(data), width, height)
+    return Image(hashlib.sha256(data).hexdigest(), kind, len(data), width, height)
 
 
 def _sniff(data: bytes) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pelican_imagehost.storage.records import Records
 from tests.conftest import Site
 from tests.server.serverkit import Server
@@ -53,3 +55,17 @@ def check_unharmed(server: Server, before: tuple[set[str], set[str]]) -> None:
     assert kept(server) == before
     answer = server.upload(GIF, "good.gif")
     assert (answer.status, answer.json["url"].startswith(URL)) == (200, True)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from serve(tmp_path_factory.mktemp("abuse") / "site")
+
+
+@pytest.fixture
+def unharmed(server: Server) -> Iterator[Server]:
+    """The service; in the end it must hold what it held and take what is good."""
+    server.upload(GIF, "good.gif")
+    before = kept(server)
+    yield server
+    check_unharmed(server, before)

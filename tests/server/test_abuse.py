@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pelican_imagehost.storage.records import Records
-from tests.server.abuse import GIF, check_refused, check_unharmed, kept, serve
+from tests.server.abuse import GIF, check_refused, server, unharmed
 from tests.server.serverkit import TOKEN, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.server.serverkit import Part, Server
+
+__all__ = ["server", "unharmed"]  # fixtures
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">%s</svg>'
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -49,20 +51,6 @@ def archive() -> bytes:
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("a.txt", "hidden")
     return buffer.getvalue()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from serve(tmp_path_factory.mktemp("abuse") / "site")
-
-
-@pytest.fixture
-def unharmed(server: Server) -> Iterator[Server]:
-    """The service; in the end it must hold what it held and take what is good."""
-    server.upload(GIF, "good.gif")
-    before = kept(server)
-    yield server
-    check_unharmed(server, before)
 
 
 CONTENTS: dict[str, tuple[Callable[[], bytes], int, str]] = {

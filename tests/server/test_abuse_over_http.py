@@ -17,7 +17,7 @@ import uvicorn
 from pelican_imagehost.server.app import create
 from pelican_imagehost.server.body import Patience
 from pelican_imagehost.server.service import Service
-from tests.server.abuse import GIF, check_refused, check_unharmed, kept, serve
+from tests.server.abuse import GIF, check_refused, server, unharmed
 from tests.server.serverkit import TOKEN, Answer, encode, upload_site
 
 if TYPE_CHECKING:
@@ -27,23 +27,9 @@ if TYPE_CHECKING:
     from tests.conftest import Site
     from tests.server.serverkit import Server
 
-__all__ = ["upload_site"]  # a fixture
+__all__ = ["server", "unharmed", "upload_site"]  # fixtures
 
 PATIENCE = Patience(silence=1.0, start=2.0, slowest=10_000, lingering=1.0)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from serve(tmp_path_factory.mktemp("abuse") / "site")
-
-
-@pytest.fixture
-def unharmed(server: Server) -> Iterator[Server]:
-    """The service; in the end it must hold what it held and take what is good."""
-    server.upload(GIF, "good.gif")
-    before = kept(server)
-    yield server
-    check_unharmed(server, before)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.gallery.assets import find_asset
 from pelican_imagehost.gallery.page import Front, headers, render_gallery
 from pelican_imagehost.gallery.query import Query
-from pelican_imagehost.gallery.thumbnails import Thumbnails
 from pelican_imagehost.gallery.view import Gallery
+from pelican_imagehost.images.image import MEDIA_TYPES
 from pelican_imagehost.storage.store import KEY
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "Answer", "Images"]
 
 PAGE: Final = "/.imagehost/images"
-_TYPES: Final = {"jpg": "image/jpeg", "svg": "image/svg+xml"}  # the others are called as they are
 # An SVG opened by itself runs nothing and loads nothing.
 _IMAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
@@ -48,8 +47,6 @@ class Images:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._gallery = Gallery(settings)
-        cache = settings.index.with_name("imagehost-thumbnails")
-        self._thumbnails = Thumbnails(self._gallery.store, cache)
         self._front = Front("/.imagehost/", PAGE, writable=False)
         self._policy = headers(settings)["Content-Security-Policy"]
 
@@ -83,8 +80,8 @@ class Images:
 
     def _image(self, key: str, *, small: bool) -> Answer | None:
         try:
-            file = self._thumbnails.find(key) if small else self._gallery.store.path(key)
+            file = self._gallery.thumbnails.find(key) if small else self._gallery.store.path(key)
             kind = file.suffix.removeprefix(".")
-            return Answer(_TYPES.get(kind, f"image/{kind}"), file.read_bytes(), _IMAGE_POLICY)
+            return Answer(MEDIA_TYPES[kind], file.read_bytes(), _IMAGE_POLICY)
         except OSError:
             return None

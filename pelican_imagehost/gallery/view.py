@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pelican_imagehost.gallery.images import Facts, ListedImage, list_images
 from pelican_imagehost.gallery.mentions import Mentions
 from pelican_imagehost.gallery.query import Query, select, sort
+from pelican_imagehost.gallery.thumbnails import Thumbnails
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
@@ -80,11 +81,17 @@ class Gallery:
 
     Args:
         settings: the site's.
+
+    Attributes:
+        settings: the site's.
+        store: likewise.
+        thumbnails: small pictures of what the store has.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings.store)
+        self.thumbnails = Thumbnails(self.store, settings.index.with_name("imagehost-thumbnails"))
         self._mentions = Mentions(settings)
         self._lock = threading.Lock()
         self._stamp: object = None

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
 
 from pelican_imagehost.server import gallery, images, uploads
+from pelican_imagehost.server.refusal import Refusal
 from pelican_imagehost.server.service import Service
 from pelican_imagehost.server.tokens import default_file, load_tokens
 from pelican_imagehost.site import Site
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
 __all__ = [
     "SETTINGS_FILE",
@@ -88,11 +89,9 @@ async def _answer_error(_request: Request, error: Exception) -> Response:
     """Say in JSON what Starlette would say in text: no such page, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101  as it is registered
     code = error.detail.lower().replace(" ", "_")
-    answer = {"error": {"code": code, "message": error.detail}}
-    return JSONResponse(answer, error.status_code, error.headers)
+    return Refusal(error.status_code, code, error.detail, error.headers).answer()
 
 
 async def _answer_failure(_request: Request, _error: Exception) -> Response:
     """Say that we are wrong, not the client; the server logs the rest."""
-    error = {"code": "internal", "message": "the service has failed; its log says how"}
-    return JSONResponse({"error": error}, 500)
+    return Refusal(500, "internal", "the service has failed; its log says how").answer()

@@ -43,7 +43,7 @@ def _plain(images: Sequence[HostedImage]) -> Answer:
 
 
 def _plain_failure(refusal: Refusal) -> Answer:
-    return {"error": {"code": refusal.code, "message": str(refusal)}}
+    return refusal.content
 
 
 def _picgo(images: Sequence[HostedImage]) -> Answer:

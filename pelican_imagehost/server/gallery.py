@@ -28,12 +28,12 @@ from pelican_imagehost.gallery.page import (
     render_login,
 )
 from pelican_imagehost.gallery.query import Query
-from pelican_imagehost.gallery.thumbnails import Thumbnails
 from pelican_imagehost.gallery.view import Gallery
+from pelican_imagehost.images.image import MEDIA_TYPES
 from pelican_imagehost.server.access import COOKIE, SESSION_SECONDS, check_origin
 from pelican_imagehost.server.body import read_body
 from pelican_imagehost.server.deletion import delete
-from pelican_imagehost.server.images import HEADERS, MEDIA_TYPES
+from pelican_imagehost.server.images import HEADERS
 from pelican_imagehost.server.refusal import Refusal
 from pelican_imagehost.storage.store import KEY
 
@@ -57,7 +57,6 @@ _ASSET = {
 def routes(service: Service) -> list[Route]:
     """The routes of the gallery."""
     gallery = Gallery(service.settings)
-    thumbnails = Thumbnails(service.store, service.settings.index.with_name("imagehost-thumbnails"))
     return [
         Route("/", partial(_show, service, gallery)),
         Route("/login", partial(_show_login, service), methods=["GET"]),
@@ -65,7 +64,7 @@ def routes(service: Service) -> list[Route]:
         Route("/logout", _log_out, methods=["POST"]),
         Route("/delete", partial(_delete, service), methods=["POST"]),
         Route("/assets/{path:path}", _asset),
-        Route("/thumbnails/{key:path}", partial(_thumbnail, service, thumbnails)),
+        Route("/thumbnails/{key:path}", partial(_thumbnail, service, gallery)),
     ]
 
 
@@ -76,7 +75,7 @@ async def _show(service: Service, gallery: Gallery, request: Request) -> Respons
     try:
         view = await run_in_threadpool(gallery.view, query)
     except ImageHostError as error:  # the manifest or the records cannot be read
-        return JSONResponse({"error": {"code": "unreadable", "message": str(error)}}, 500)
+        return Refusal(500, "unreadable", str(error)).answer()
     return _page(service, render_gallery(view, service.settings, _FRONT))
 
 
@@ -119,7 +118,7 @@ async def _log_out(request: Request) -> Response:
     try:
         check_origin(request)
     except Refusal as refusal:
-        return _refuse(refusal)
+        return refusal.answer()
     response = RedirectResponse("/login", 303, {"Cache-Control": "no-store"})
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
@@ -131,24 +130,24 @@ async def _delete(service: Service, request: Request) -> Response:
         digests = await _read_digests(service, request)
         deletions = await delete(service, digests)
     except Refusal as refusal:
-        return _refuse(refusal)
+        return refusal.answer()
     if _is_json(request):
         return JSONResponse({"deletions": [deletion._asdict() for deletion in deletions]})
     return _page(service, render_deleted(deletions, _FRONT))
 
 
-async def _thumbnail(service: Service, thumbnails: Thumbnails, request: Request) -> Response:
+async def _thumbnail(service: Service, gallery: Gallery, request: Request) -> Response:
     try:
         service.access.check(request)  # decoding costs more than sending
-        return await _send_thumbnail(service, thumbnails, request.path_params["key"])
+        return await _send_thumbnail(gallery, request.path_params["key"])
     except Refusal as refusal:
-        return _refuse(refusal)
+        return refusal.answer()
 
 
-async def _send_thumbnail(service: Service, thumbnails: Thumbnails, key: str) -> Response:
-    if KEY.fullmatch(key) is None or not service.store.path(key).is_file():
+async def _send_thumbnail(gallery: Gallery, key: str) -> Response:
+    if KEY.fullmatch(key) is None or not gallery.store.path(key).is_file():
         raise Refusal(404, "not_found", "there is no such image")
-    file = await run_in_threadpool(thumbnails.find, key)
+    file = await run_in_threadpool(gallery.thumbnails.find, key)
     kind = MEDIA_TYPES[file.suffix.removeprefix(".")]
     return FileResponse(file, headers=HEADERS | _PRIVATE, media_type=kind)
 
@@ -156,7 +155,7 @@ async def _send_thumbnail(service: Service, thumbnails: Thumbnails, key: str) ->
 async def _asset(request: Request) -> Response:
     asset = find_asset(request.path_params["path"])
     if asset is None:
-        return _refuse(Refusal(404, "not_found", "there is no such file"))
+        return Refusal(404, "not_found", "there is no such file").answer()
     return Response(asset.data, headers=_ASSET, media_type=asset.type)
 
 
@@ -196,8 +195,3 @@ def _page(
     service: Service, page: str, status: int = 200, more: dict[str, str] | None = None
 ) -> Response:
     return HTMLResponse(page, status, {**headers(service.settings), **(more or {})})
-
-
-def _refuse(refusal: Refusal) -> Response:
-    error = {"code": refusal.code, "message": str(refusal)}
-    return JSONResponse({"error": error}, refusal.status, refusal.headers)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from pelican_imagehost.images.image import MEDIA_TYPES
+from pelican_imagehost.server.refusal import Refusal
 from pelican_imagehost.storage.store import KEY
 
 if TYPE_CHECKING:
@@ -15,16 +17,8 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.server.service import Service
 
-__all__ = ["HEADERS", "MEDIA_TYPES", "routes"]
+__all__ = ["HEADERS", "routes"]
 
-MEDIA_TYPES = {
-    "avif": "image/avif",
-    "gif": "image/gif",
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "webp": "image/webp",
-}
 # As the host's nginx says: an image opened by itself runs nothing and loads nothing.
 HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -45,6 +39,6 @@ async def _image(service: Service, request: Request) -> Response:
     match = KEY.fullmatch(request.path_params["key"])
     file = service.store.path(match[0]) if match else None
     if match is None or file is None or not file.is_file():
-        error = {"code": "not_found", "message": "there is no such image"}
-        return JSONResponse({"error": error}, 404, {"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store"}
+        return Refusal(404, "not_found", "there is no such image", headers).answer()
     return FileResponse(file, headers=HEADERS, media_type=MEDIA_TYPES[match[3]])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse
 
 from pelican_imagehost.errors import (
     CorruptImage,
@@ -48,6 +50,15 @@ class Refusal(Exception):
         self.status = status
         self.code = code
         self.headers = dict(headers or {})
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The JSON of an answer, in our own dialect."""
+        return {"error": {"code": self.code, "message": str(self)}}
+
+    def answer(self) -> JSONResponse:
+        """Answer with it."""
+        return JSONResponse(self.content, self.status, self.headers)
 
 
 def explain(error: ImageHostError, name: str = "") -> Refusal:

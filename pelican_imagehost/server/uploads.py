@@ -150,8 +150,7 @@ async def _sharex(service: Service, request: Request) -> Response:
     try:
         name = service.access.check(request)
     except Refusal as refusal:
-        error = {"code": refusal.code, "message": str(refusal)}
-        return JSONResponse({"error": error}, refusal.status, refusal.headers)
+        return refusal.answer()
     base = str(request.base_url).rstrip("/")
     headers = {"Content-Disposition": 'attachment; filename="pelican-imagehost.sxcu"',
                "Cache-Control": "no-store"}  # fmt: skip

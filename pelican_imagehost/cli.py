@@ -18,6 +18,7 @@ import click
 from pelican_imagehost import __version__
 from pelican_imagehost.drafting.command import watch
 from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.options import settings_option
 from pelican_imagehost.publishing.host.commands import host
 from pelican_imagehost.server.command import serve
 from pelican_imagehost.settings import IMAGE_TYPES
@@ -29,15 +30,6 @@ if TYPE_CHECKING:
     from pelican_imagehost.site import Site
 
 __all__ = ["main"]
-
-_settings_option = click.option(
-    "-s",
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Pelican's settings file; pelicanconf.py here when not given.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,7 +47,7 @@ def _command(function: Callable[..., int | None]) -> click.Command:
     """Make a command that knows its site and turns errors into messages and exit codes."""
 
     @functools.wraps(function)
-    def run(settings_file: Path | None, **options: Any) -> None:  # noqa: ANN401  Click's
+    def run(settings_file: Path, **options: Any) -> None:  # noqa: ANN401  Click's
         _start_logging()
         theme = options.pop("theme", None)
         try:
@@ -68,7 +60,7 @@ def _command(function: Callable[..., int | None]) -> click.Command:
             sys.exit(1)
 
     name = function.__name__.rstrip("_").replace("_", "-")
-    return main.command(name)(_settings_option(run))
+    return main.command(name)(settings_option(run))
 
 
 def _hidden_command(function: Callable[..., int | None]) -> click.Command:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from pelican_imagehost.options import settings_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["watch"]
 
 
 @click.command()
-@click.option(
-    "-s",
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path),
-    default=Path("pelicanconf.py"),
-    metavar="FILE",
-    help="Pelican's settings file; pelicanconf.py here when not given.",
-)
+@settings_option
 @click.option("--port", default=8000, show_default=True, help="0 takes any that is free.")
 @click.option("--open", "open_browser", is_flag=True, help="Show the site in the browser.")
 @click.option("--poll", is_flag=True, help="Look at every file each second; no file events.")

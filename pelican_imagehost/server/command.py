@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from pelican_imagehost.options import settings_option
+
 __all__ = ["serve"]
 
 _UNTIL_UP = 1.5  # seconds
@@ -16,15 +18,7 @@ _KEEP_ALIVE = 2  # seconds; some clients do not end before an idle connection do
 
 
 @click.command()
-@click.option(
-    "-s",
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path),
-    default=Path("pelicanconf.py"),
-    metavar="FILE",
-    help="Pelican's settings file; pelicanconf.py here when not given.",
-)
+@settings_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=36677, show_default=True, help="PicGo's; 0 takes any.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")

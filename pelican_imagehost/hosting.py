@@ -11,11 +11,11 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Self
 
-from pelican_imagehost.catalogue import Catalogue, Progress, silent
-from pelican_imagehost.documents.page import Page
 from pelican_imagehost.documents.resolve import Location, Resolver
+from pelican_imagehost.documents.rewrite import Page
 from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError
 from pelican_imagehost.report import Document, HostedImage, Problem, Report
+from pelican_imagehost.storage.catalogue import Catalogue, Progress, silent
 from pelican_imagehost.storage.durable import clone
 from pelican_imagehost.storage.index import Index
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pelican import signals
 
-from pelican_imagehost.building import Build, builds
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.settings import Settings
+from pelican_imagehost.site.build import Build, builds
 
 if TYPE_CHECKING:
     from pelican import Pelican

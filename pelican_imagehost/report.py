@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.images.image import readable_size
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pelican_imagehost.errors import ImageHostError
     from pelican_imagehost.images.image import Image
 
-__all__ = ["Document", "HostedImage", "Problem", "Report"]
+__all__ = ["Document", "HostedImage", "Problem", "Report", "count", "readable_size"]
 
 
 class Document(NamedTuple):
@@ -118,3 +116,13 @@ class Report:
 def count(number: int, noun: str) -> str:
     """Write a number of things: `1 image`, `2,500 images`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def readable_size(size: int) -> str:
+    """Write a number of bytes for people, in decimal units: `1.2 MB`."""
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < 1000:  # noqa: PLR2004  decimal units
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"

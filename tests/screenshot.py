@@ -14,7 +14,7 @@ import PIL.Image
 from playwright.sync_api import Page, sync_playwright
 
 from tests.conftest import Site
-from tests.server.serverkit import TOKEN, Server
+from tests.serve.serverkit import TOKEN, Server
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs/gallery.png"

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from pelican_imagehost.cli import main
 from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.publishing.repository import StoreRepository
+from pelican_imagehost.publish.repository import StoreRepository
 from pelican_imagehost.storage.records import Arrival, Records
 from pelican_imagehost.storage.store import Store
 from tests.test_plugin import HOST, key_of, post

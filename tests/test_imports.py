@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -14,21 +14,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "pelican_imagehost"
-FOREIGN = {"pelican", "click", "git", "starlette", "rich"}
-CORE = [
-    "settings",
-    "errors",
-    "report",
-    "catalogue",
-    "hosting",
-    "mentions",
-    "maintenance",
-    "garbage",
-    "gallery",
-]
-STEPS = ["documents", "images", "storage"]
-FRONT_DOORS = ["plugin", "cli"]
-ENTRANCES = {"__init__": {"plugin"}, "__main__": {"cli"}, "namespace": {"__init__"}}
+LIBRARIES = {  # as the table names them → as they are imported
+    "Pelican": "pelican",
+    "Click": "click",
+    "Rich": "rich",
+    "GitPython": "git",
+    "Starlette": "starlette",
+    "Pillow": "PIL",
+}
+ENTRANCES = {"__init__": {"plugin"}, "__main__": {"cli/__init__"}, "namespace": {"__init__"}}
 
 
 def name_of(file: Path) -> str:
@@ -37,7 +31,11 @@ def name_of(file: Path) -> str:
 
 
 FILES = {name_of(file): file for file in (ROOT / PACKAGE).rglob("*.py")}
-MODULES = sorted(name for name in FILES if name not in ENTRANCES)
+MODULES = sorted(
+    name
+    for name in FILES
+    if name not in ENTRANCES and (name == "cli/__init__" or not name.endswith("/__init__"))
+)
 
 
 def statements(node: ast.AST, *, types: bool) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -68,43 +66,80 @@ def own_imports(name: str, *, types: bool = True) -> set[str]:
     for dotted in imports(name, types=types):
         parts = dotted.split(".")
         if parts[0] == PACKAGE:
-            candidates = ["/".join(parts[1:end]) for end in (len(parts), len(parts) - 1)]
-            found.add(next((known for known in candidates if known in FILES), "__init__"))
+            ends = ["/".join(parts[1:end]) for end in (len(parts), len(parts) - 1)]
+            candidates = [name for end in ends for name in (end, f"{end}/__init__".lstrip("/"))]
+            found.add(next(known for known in candidates if known in FILES))
     return found
 
 
-def is_below(name: str, folders: list[str]) -> bool:
-    return any(name == folder or name.startswith(f"{folder}/") for folder in folders)
+def room_of(name: str) -> str:
+    """Name the room of a module: its folder, or itself at the top level."""
+    return name.rpartition("/")[0] or name
+
+
+class Rule(NamedTuple):
+    """One row of the table: modules or rooms that a room may import, and its libraries."""
+
+    allowed: list[str]
+    libraries: dict[str, str]  # library → the one module that may use it, "" for all
+
+
+def read_rules() -> dict[str, Rule]:
+    """Take the import rules out of CONTRIBUTING.md, in their order."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rows = re.findall(r"^\| \d+ \| (.+?) \| (.+?) \| (.*?) ?\|$", text, re.MULTILINE)
+    core = re.findall("`(.+?)`", rows[0][0])
+    rules = {room: Rule(core[: core.index(room)], {}) for room in core}
+    for rooms, allowed, alone in rows[1:]:
+        names = re.findall("`(.+?)`", allowed)
+        if "the core" in allowed:
+            but = names.pop(0) if "but" in allowed else ""
+            names += [name for name in core if name != but]
+        if "everything" in allowed:
+            names = [name for name in {room_of(name) for name in FILES} if name != "plugin"]
+        parts = [part.partition(": ") for part in alone.split(", ") if part]
+        libraries = {name: module.strip("`") for name, _, module in parts}
+        rules[re.findall("`(.+?)`", rooms)[0]] = Rule(names, libraries)
+    return rules
+
+
+RULES = read_rules()
 
 
 def test_the_reader_of_imports_sees_them() -> None:
-    assert own_imports("__main__") == {"cli"}
+    assert own_imports("__main__") == {"cli/__init__"}
     assert own_imports("__init__") == {"plugin"}  # within a function
     assert "images/svg" in own_imports("images/identify")  # a module of a package
     assert "settings" in own_imports("images/identify")  # for types alone
     assert "settings" not in own_imports("images/identify", types=False)
-    assert "click" in imports("cli")
+    assert "click" in imports("cli/__init__")
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if is_below(name, [*CORE, *STEPS])])
-def test_the_core_knows_no_pelican_terminal_git_or_server(name: str) -> None:
-    assert {dotted.partition(".")[0] for dotted in imports(name)} & FOREIGN == set()
+def test_every_room_has_a_rule() -> None:
+    assert {room_of(name) for name in MODULES} == RULES.keys() - {"__init__"}
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if is_below(name, STEPS)])
-def test_the_steps_know_nothing_of_who_uses_them(name: str) -> None:
-    users = {"hosting", "plugin", "cli", "site", "catalogue", "maintenance", "contents", "__init__"}
-    assert own_imports(name) & users == set()
+@pytest.mark.parametrize("name", MODULES)
+def test_a_room_imports_what_its_rule_allows(name: str) -> None:
+    room = room_of(name)
+    taken = own_imports(name, types=False) - {"__init__"}
+    above = {other for other in taken if room_of(other) != room}
+    allowed = RULES[room].allowed
+    assert {o for o in above if o not in allowed and room_of(o) not in allowed} == set()
 
 
-@pytest.mark.parametrize("name", FRONT_DOORS)
-def test_front_doors_do_not_know_each_other(name: str) -> None:
-    assert own_imports(name) & {door for door in FRONT_DOORS if door != name} == set()
+@pytest.mark.parametrize("name", MODULES)
+def test_a_library_stays_in_its_room(name: str) -> None:
+    used = {dotted.partition(".")[0] for dotted in imports(name, types=False)}
+    own = RULES[room_of(name)].libraries
+    free = {LIBRARIES[library] for library, only in own.items() if only in {"", name}}
+    assert used & (set(LIBRARIES.values()) - free) == set()
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in FRONT_DOORS])
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "cli/__init__"])
 def test_nothing_but_the_entrances_opens_a_front_door(name: str) -> None:
-    assert own_imports(name) & set(FRONT_DOORS) == set()
+    doors = {"plugin"} if room_of(name) == "cli" else {"plugin", "cli"}
+    assert {other for other in own_imports(name) if room_of(other) in doors} == set()
 
 
 @pytest.mark.parametrize("name", ENTRANCES)
@@ -112,35 +147,10 @@ def test_an_entrance_leads_to_one_front_door(name: str) -> None:
     assert own_imports(name) == ENTRANCES[name]
 
 
-def read_map() -> dict[str, str]:
-    """Take the module map out of CONTRIBUTING.md: module → what it may import."""
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    rows = re.findall(r"^\| (`.+?) \| .+? \| (.+?) \|$", text, re.MULTILINE)
-    return {name: allowed for names, allowed in rows for name in re.findall("`(.+?)`", names)}
-
-
-def allowed_by_map(name: str) -> set[str]:
-    """List the modules that the map lets a module import."""
-    known = read_map()
-    above = list(known)[: list(known).index(name)]
-    allowed = known[name]
-    if allowed.startswith("all"):
-        return set(known) if allowed.startswith("all,") else set(above)
-    folders = re.findall("`(.+?)`", allowed)
-    if "the core" in allowed:
-        folders += list(known)[: list(known).index("contents")]
-    row = [other for other in known if "/" in name and known[other] is allowed]
-    return {other for other in known if is_below(other, folders)} | set(row)
-
-
-def test_every_module_is_on_the_map() -> None:
-    assert sorted(read_map()) == [name for name in MODULES if not name.endswith("__init__")]
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if name in read_map()])
-def test_the_module_map_holds(name: str) -> None:
-    taken = own_imports(name, types=False) - {"__init__"}
-    assert taken <= allowed_by_map(name)
+@pytest.mark.parametrize("name", [n for n in FILES if n.endswith("/__init__") and n[:4] != "cli/"])
+def test_a_folder_says_in_a_docstring_what_it_is(name: str) -> None:
+    (only,) = ast.parse(FILES[name].read_text("utf-8")).body
+    assert isinstance(only, ast.Expr)
 
 
 def test_importing_the_package_costs_next_to_nothing() -> None:

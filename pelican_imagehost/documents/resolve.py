@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from pelican_imagehost.documents.references import has_image_suffix
 from pelican_imagehost.errors import MissingImage, OutsideSite, UnreadableImage
-from pelican_imagehost.storage.store import KEY
+from pelican_imagehost.images.image import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator

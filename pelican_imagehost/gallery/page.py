@@ -12,11 +12,10 @@ import jinja2
 from pelican_imagehost.gallery.assets import load_assets
 from pelican_imagehost.gallery.query import SORTS, day_of
 from pelican_imagehost.gallery.snippets import describe, to_html, to_markdown
-from pelican_imagehost.images.image import readable_size
-from pelican_imagehost.report import count
+from pelican_imagehost.report import count, readable_size
 
 if TYPE_CHECKING:
-    from pelican_imagehost.gallery.images import Deletion
+    from pelican_imagehost.gallery.listing import Deletion
     from pelican_imagehost.gallery.view import View
     from pelican_imagehost.settings import Settings
 

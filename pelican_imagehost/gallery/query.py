@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pelican_imagehost.gallery.images import ListedImage
+    from pelican_imagehost.gallery.listing import ListedImage
 
 __all__ = ["SORTS", "Query", "day_of", "select", "sort"]
 

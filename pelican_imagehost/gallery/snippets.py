@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pelican_imagehost.gallery.images import ListedImage
+    from pelican_imagehost.gallery.listing import ListedImage
 
 __all__ = ["describe", "to_html", "to_markdown"]
 

@@ -7,10 +7,10 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pelican_imagehost.gallery.images import Facts, ListedImage, list_images
-from pelican_imagehost.gallery.mentions import Mentions
+from pelican_imagehost.gallery.listing import Facts, ListedImage, list_images
 from pelican_imagehost.gallery.query import Query, select, sort
 from pelican_imagehost.gallery.thumbnails import Thumbnails
+from pelican_imagehost.gallery.uses import Mentions
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-__all__ = ["MEDIA_TYPES", "Image", "readable_size"]
+from pelican_imagehost.settings import IMAGE_TYPES
 
-MEDIA_TYPES = {
-    "avif": "image/avif",
-    "gif": "image/gif",
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "webp": "image/webp",
-}
+__all__ = ["KEY", "MEDIA_TYPES", "Image", "digest_of"]
+
+_SUBTYPES = {"jpg": "jpeg", "svg": "svg+xml"}
+_DIGEST = slice(3, 67)
+MEDIA_TYPES = {kind: f"image/{_SUBTYPES.get(kind, kind)}" for kind in IMAGE_TYPES}
+KEY = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})\.({'|'.join(IMAGE_TYPES)})")
 
 
 class Image(NamedTuple):
@@ -39,11 +38,6 @@ class Image(NamedTuple):
         return f"{self.sha256[:2]}/{self.sha256}.{self.type}"
 
 
-def readable_size(size: int) -> str:
-    """Write a number of bytes for people, in decimal units: `1.2 MB`."""
-    amount = float(size)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < 1000:  # noqa: PLR2004  decimal units
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
+def digest_of(key: str) -> str:
+    """Return the SHA-256 in a key, as 64 hexadecimal digits."""
+    return key[_DIGEST]

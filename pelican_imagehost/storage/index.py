@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pelican_imagehost.storage.wal import PATIENCE, use_wal
+from pelican_imagehost.storage.sqlite import PATIENCE, use_wal
 
 if TYPE_CHECKING:
     import os

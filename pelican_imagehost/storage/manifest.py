@@ -16,9 +16,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ManifestConflict, ManifestError
-from pelican_imagehost.images.image import Image
+from pelican_imagehost.images.image import KEY, MEDIA_TYPES, Image
 from pelican_imagehost.storage.durable import replace_file
-from pelican_imagehost.storage.store import KEY, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -234,7 +233,7 @@ def _read_plain(record: object) -> tuple[str, Image | None]:
             and type(size) is type(width) is type(height) is int
             and len(sha256) == _DIGITS
             and _HEXADECIMAL(sha256) is not None
-            and kind in TYPES
+            and kind in MEDIA_TYPES
             and size > 0
             and width > 0
             and height > 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pelican_imagehost.errors import RecordsError
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.storage.wal import PATIENCE, use_wal
+from pelican_imagehost.storage.sqlite import PATIENCE, use_wal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

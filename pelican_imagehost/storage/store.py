@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import StoreError
+from pelican_imagehost.images.image import KEY, digest_of
 from pelican_imagehost.storage.durable import sync_directories, sync_files
 
 if TYPE_CHECKING:
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.image import Image
 
-__all__ = ["KEY", "TYPES", "Batch", "Store"]
+__all__ = ["Batch", "Store"]
 
-TYPES = frozenset(["avif", "gif", "jpg", "png", "svg", "webp"])
-KEY = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})\.({'|'.join(sorted(TYPES))})")
 _INCOMING = ".incoming"
 _CORRUPT = ".corrupt"
 _UPLOADS = ".uploads"
@@ -88,7 +87,7 @@ class Store:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise StoreError(f"{self.path(key)} cannot be read: {error.strerror}") from error
-        return digest == KEY.fullmatch(key)[2]  # type: ignore[index]  # a key matches
+        return digest == digest_of(key)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

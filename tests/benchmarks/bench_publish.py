@@ -24,12 +24,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.publishing.repository import StoreRepository
+from pelican_imagehost.publish.repository import StoreRepository
 from pelican_imagehost.storage.store import Store
 from tests.benchmarks.sites import make_picture
 from tests.benchmarks.timing import Cost, compare, median, ratio, run
-from tests.publishing.hostkit import key_of
-from tests.publishing.test_end_to_end import Blogger, Machine, Reader
+from tests.host.hostkit import key_of
+from tests.publish.test_end_to_end import Blogger, Machine, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _OURS = """
 import sys
 from pathlib import Path
-from pelican_imagehost.publishing.repository import StoreRepository
+from pelican_imagehost.publish.repository import StoreRepository
 from pelican_imagehost.storage.store import Store
 store = Store(Path(sys.argv[1]))
 repository = StoreRepository(store)

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from pelican_imagehost.catalogue import Catalogue
 from pelican_imagehost.documents.resolve import Location
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.report import Document
 from pelican_imagehost.settings import Settings
+from pelican_imagehost.storage.catalogue import Catalogue
 from pelican_imagehost.storage.index import Index
 from pelican_imagehost.storage.manifest import Manifest
 from tests.benchmarks.sites import configure, make_picture

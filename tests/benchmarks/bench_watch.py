@@ -27,7 +27,7 @@ from tests.benchmarks.sites import configure, make_site
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WATCH = "from pelican_imagehost.drafting.command import watch; watch()"
+_WATCH = "from pelican_imagehost.cli.watch import watch; watch()"
 _PATIENCE = 600.0  # seconds for one save to show
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -1,4 +1,4 @@
-"""The pages as text; tests/server/test_gallery.py has them in a browser."""
+"""The pages as text; tests/serve/test_gallery.py has them in a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pelican_imagehost.gallery.assets import find_asset, load_assets
-from pelican_imagehost.gallery.images import Deletion
+from pelican_imagehost.gallery.listing import Deletion
 from pelican_imagehost.gallery.page import (
     Front,
     headers,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelican_imagehost.gallery.images import ListedImage
+from pelican_imagehost.gallery.listing import ListedImage
 from pelican_imagehost.gallery.query import Query, select, sort
 
 NOON = int(datetime(2024, 5, 6, 12).astimezone().timestamp())

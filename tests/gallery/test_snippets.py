@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelican_imagehost.gallery.images import ListedImage
+from pelican_imagehost.gallery.listing import ListedImage
 from pelican_imagehost.gallery.snippets import describe, to_html, to_markdown
 
 URL = "https://img.example.com/ab/ab12.jpg"

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelican_imagehost.errors import StoreError
-from pelican_imagehost.images.image import Image
-from pelican_imagehost.storage.store import KEY, Store
+from pelican_imagehost.images.image import KEY, Image
+from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

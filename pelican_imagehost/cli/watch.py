@@ -1,0 +1,39 @@
+"""The command `watch`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from pelican_imagehost.cli.options import settings_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["watch"]
+
+
+@click.command()
+@settings_option
+@click.option("--port", default=8000, show_default=True, help="0 takes any that is free.")
+@click.option("--open", "open_browser", is_flag=True, help="Show the site in the browser.")
+@click.option("--poll", is_flag=True, help="Look at every file each second; no file events.")
+def watch(settings_file: Path, *, port: int, open_browser: bool, poll: bool) -> None:
+    """Build the site, serve it here, and show each save in the browser at once.
+
+    Images are served from here whatever IMAGEHOST_URL says. Nothing is published.
+    """
+    from pelican_imagehost.errors import ImageHostError
+    from pelican_imagehost.watch.session import run
+
+    try:
+        run(settings_file, port, poll=poll, open_browser=open_browser, say=_say)
+    except ImageHostError as error:
+        _say(f"error: {error}")
+        sys.exit(1)
+
+
+def _say(message: str) -> None:
+    click.echo(f"pelican-imagehost: {message}", err=True)

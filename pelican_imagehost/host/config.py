@@ -1,0 +1,85 @@
+"""Render configuration files for the host from templates."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from string import Template
+from textwrap import indent
+from typing import NamedTuple
+
+from pelican_imagehost.errors import PublishError
+
+__all__ = ["TEMPLATES", "HostName", "inside", "render", "tidy"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+_NAME = re.compile(
+    r"(?:(https?)://)?((?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::([0-9]{1,5}))?/?", re.IGNORECASE
+)
+_PORTS = {"http": 80, "https": 443}
+
+
+class HostName(NamedTuple):
+    """A name that a server answers to, perhaps with a scheme and a port of its own."""
+
+    scheme: str
+    name: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> HostName:
+        """Read `blog.example.com` or, for a trial, `http://localhost:8080`.
+
+        Raises:
+            PublishError: it is neither.
+        """
+        match = _NAME.fullmatch(text)
+        if match is None:
+            raise PublishError(f"{text} is no name of a host; write it like blog.example.com")
+        scheme = (match[1] or "https").lower()
+        return cls(scheme, match[2].lower(), int(match[3] or _PORTS[scheme]))
+
+    @property
+    def url(self) -> str:
+        """The address of its root, with a slash at the end."""
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{self.name}{port}/"
+
+    @property
+    def listen(self) -> str:
+        """What nginx listens on: port 80 until certbot adds the other."""
+        port = 80 if self.scheme == "https" else self.port
+        if re.fullmatch(r"[0-9.]+|localhost", self.name):
+            return f"listen {self.name}:{port};"
+        ipv6 = f"\nlisten [::]:{port};" if _has_ipv6() else ""
+        return f"listen {port};{ipv6}"
+
+
+class _Template(Template):
+    """A text with `%{name}`, because `$` is nginx's and the shell's."""
+
+    delimiter = "%"
+
+
+def render(template: Path, **values: str) -> str:
+    """Fill a template in."""
+    return _Template(template.read_text("utf-8")).substitute(values)
+
+
+def inside(text: str) -> str:
+    """Indent all lines but the first, whose place in a template is indented already."""
+    return indent(text.strip(), "    ").lstrip()
+
+
+def tidy(text: str) -> str:
+    """Remove what indenting empty lines left."""
+    return re.sub(r"[ ]+$", "", text.rstrip(), flags=re.MULTILINE) + "\n"
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.socket(socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,188 @@
+"""Upkeep of the host: republish, roll back, tidy up."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from pelican_imagehost.errors import PublishError
+from pelican_imagehost.host.images_hook import (
+    MAIN,
+    Refused,
+    Staging,
+    locked,
+    read_blobs,
+    remove_image,
+)
+from pelican_imagehost.host.releases import Releases
+from pelican_imagehost.images.image import KEY
+from pelican_imagehost.publish.git import Git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pelican_imagehost.host.layout import Layout
+
+__all__ = ["explained", "maintain", "read_branch", "releases_of", "republish", "rollback"]
+
+_DAY = 24 * 3600
+_TOMBSTONES = "retracted/"
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Make of what the hooks' functions raise what a command line explains.
+
+    Raises:
+        PublishError: in place of it.
+    """
+    try:
+        yield
+    except Refused as error:
+        raise PublishError(str(error)) from error
+    except OSError as error:
+        raise PublishError(f"{error.filename or 'the host'}: {error.strerror}") from error
+
+
+def releases_of(layout: Layout) -> Releases:
+    """The releases of a host."""
+    return Releases(layout.releases, layout.current)
+
+
+def read_branch(layout: Layout) -> tuple[dict[str, str], set[str]]:
+    """Read the images' branch: key → object, and the digests that it retracts."""
+    git = Git(layout.images)
+    if not git.commit_of(MAIN):
+        return {}, set()
+    listed = git.run("ls-tree", "-r", "-z", "--full-tree", MAIN).output.split("\0")[:-1]
+    entries = (line.partition("\t") for line in listed)
+    objects = {path: facts.split()[2] for facts, _, path in entries}
+    tombstones = {path for path in objects if path.startswith(_TOMBSTONES)}
+    images = {path: oid for path, oid in objects.items() if KEY.fullmatch(path)}
+    return images, {path.removeprefix(_TOMBSTONES) for path in tombstones}
+
+
+def republish(layout: Layout) -> tuple[int, int]:
+    """Make the served tree what the branch says, hashing every file that is there.
+
+    Returns:
+        How many images were put there, and how many retracted ones were removed.
+
+    Raises:
+        PublishError: the tree cannot be written.
+    """
+    with explained():
+        images, _ = read_branch(layout)
+        wrong = [(key, oid) for key, oid in images.items() if not _is_intact(layout.served / key)]
+        _publish(layout, wrong)
+        return len(wrong), len(_withdraw(layout))
+
+
+def _publish(layout: Layout, images: list[tuple[str, str]]) -> None:
+    with Staging(str(layout.served)) as staging:
+        blobs = read_blobs(images, staging.file("oids"), cwd=str(layout.images))
+        with contextlib.closing(blobs):
+            for (key, _), blob, size in blobs:
+                staging.add(key, size, blob, again=True)
+        staging.publish()
+
+
+def _is_intact(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == path.stem
+    except FileNotFoundError:
+        return False
+
+
+def rollback(layout: Layout, commit: str | None = None) -> str:
+    """Show readers the release before, or a named one.
+
+    Args:
+        layout: the host.
+        commit: the beginning of a release's commit.
+
+    Returns:
+        The commit of the release that is shown now.
+
+    Raises:
+        PublishError: there is no such release.
+    """
+    releases = releases_of(layout)
+    with explained(), releases.locked():
+        chosen = _find(releases, commit) if commit else _before(releases)
+        releases.show(chosen, fresh=False)
+    return chosen
+
+
+def _find(releases: Releases, start: str) -> str:
+    found = [commit for commit in releases.list() if commit.startswith(start)]
+    if len(found) != 1:
+        there = ", ".join(commit[:12] for commit in releases.list()) or "none yet"
+        what = "several releases begin" if found else "no release begins"
+        raise PublishError(f"{what} with {start}; there are {there}")
+    return found[0]
+
+
+def _before(releases: Releases) -> str:
+    listed, shown = releases.list(), releases.shown()
+    older = listed[listed.index(shown) + 1 :] if shown in listed else []
+    if not older:
+        raise PublishError("there is no older release to go back to")
+    return older[0]
+
+
+def maintain(layout: Layout) -> list[str]:
+    """Repack, and remove what killed pushes and old releases left.
+
+    Returns:
+        What was done, a line each.
+
+    Raises:
+        PublishError: something cannot be removed, or git failed.
+    """
+    done = []
+    with explained():
+        for repository in (layout.images, layout.site):
+            stale = list(_stale(repository / "objects"))
+            _remove(stale)
+            # Packs of like size are joined, so that there stay few and most are not copied.
+            Git(repository).run("repack", "--quiet", "--geometric=2", "-d")
+            done.append(f"repacked {repository.name}; {len(stale):,} leftovers removed")
+        done += [f"{digest} is offline" for digest in _withdraw(layout)]
+        releases = releases_of(layout)
+        with releases.locked():
+            shutil.rmtree(layout.releases / ".building", ignore_errors=True)
+            done.append(f"{releases.prune():,} old releases removed")
+    return done
+
+
+def _withdraw(layout: Layout) -> list[str]:
+    """Remove what is retracted, if a killed hook has left it; clears staging as well."""
+    served = str(layout.served)
+    with locked(served, exclusive=True):
+        tombstones = read_branch(layout)[1]
+        return sorted(digest for digest in tombstones if remove_image(served, digest))
+
+
+def _stale(objects: Path) -> Iterator[Path]:
+    """Find what git leaves when it is killed in a push, once it is older than a day."""
+    limit = time.time() - _DAY
+    for pattern in ("tmp_objdir-*", "incoming-*", "pack/tmp_*", "pack/.tmp-*", "??/tmp_obj_*"):
+        for path in objects.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < limit:
+                    yield path
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)

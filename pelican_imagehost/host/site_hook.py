@@ -1,0 +1,173 @@
+"""The hooks of site.git: build what is pushed, check it, and show it once the branch moved.
+
+A release is made before the branch moves and shown after it (githooks(5), pre-receive and
+post-receive). The pushed commit is built as it is in the quarantine; it needs no image's
+bytes, because its manifest holds their digests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pelican_imagehost.errors import PublishError
+from pelican_imagehost.host.images_hook import (
+    MAIN,
+    Refused,
+    Update,
+    check_forward,
+    git,
+    locked,
+    read_config,
+    run_hook,
+    say,
+    shown,
+)
+from pelican_imagehost.host.releases import Releases, named_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["main"]
+
+_FEW = 3
+
+
+def main() -> None:
+    """Do what the hook of this file's name does, and exit as git expects."""
+    run_hook({"pre-receive": receive, "post-receive": switch})
+
+
+def receive(update: Update) -> None:
+    """Make the release of the pushed commit, or refuse the push.
+
+    Raises:
+        Refused: main would lose commits, it cannot be built, or names an image that is not served.
+    """
+    check_forward(update)
+    config = _config()
+    releases = _releases(config)
+    with _refusing(), releases.locked():
+        release = releases.path(update.new)
+        if release.exists():  # of a push that came to nothing, or was taken back
+            with locked(config["served"]):
+                _check_images(release, config)
+            return
+        with releases.staging(update.new) as staging:
+            site = _make(update.new, staging, config)
+            # Whoever collects garbage must see this release or be done before the check.
+            with locked(config["served"]):
+                _check_images(site, config)
+                releases.put(site, update.new)
+
+
+def switch(update: Update) -> None:  # noqa: ARG001  the branch may have moved on
+    """Show readers what the branch now holds, and drop what is older than the last releases."""
+    releases = _releases(_config())
+    with _refusing(), releases.locked():
+        commit = git("rev-parse", MAIN).decode().strip()
+        releases.show(commit)
+        releases.prune()
+    say(f"readers see {commit[:12]} now")
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except PublishError as error:
+        raise Refused(str(error)) from error
+
+
+def _config() -> dict[str, str]:
+    config = read_config()
+    lacking = {"releases", "current", "prefix", "python", "settings"} - config.keys()
+    if lacking:
+        raise Refused(f"the host lacks imagehost.{min(lacking)}; run there: host init")
+    return config
+
+
+def _releases(config: dict[str, str]) -> Releases:
+    return Releases(Path(config["releases"]), Path(config["current"]))
+
+
+def _make(commit: str, staging: Path, config: dict[str, str]) -> Path:
+    """Make the pushed site in a folder: built from source, or ready-made."""
+    source = staging / "source"
+    _extract(commit, source)
+    settings = source / config["settings"]
+    if settings.is_file():
+        output = staging / "output"
+        _build(settings, output, config)
+        return output
+    if (source / "index.html").is_file():
+        say("taking this as a site that is built already")
+        return source
+    raise Refused(
+        f"there is neither {config['settings']} nor index.html in it; push a site's source, "
+        "or its output"
+    )
+
+
+def _extract(commit: str, folder: Path) -> None:
+    folder.mkdir()
+    with subprocess.Popen(["git", "archive", commit], stdout=subprocess.PIPE) as archive:  # noqa: S603, S607  no user's text
+        subprocess.run(["tar", "-x", "-C", folder], stdin=archive.stdout, check=True)  # noqa: S603, S607  likewise
+    if archive.returncode:
+        raise Refused("git could not read the pushed commit on the host; the reason stands above")
+
+
+def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
+    """Build a site, the log going to whoever pushes.
+
+    `-P` keeps the site's folder from hiding modules, as the command `pelican` does.
+    """
+    url = json.dumps(config["prefix"].rstrip("/"))
+    overrides = ("IMAGEHOST_STRICT=true", f"IMAGEHOST_URL={url}")
+    module = ("-P", "-m", "pelican_imagehost.host.site_build")
+    options = ("-s", settings.name, "-o", str(output), "-e", *overrides)
+    say(f"building with {shlex.quote(config['settings'])}")
+    with subprocess.Popen(  # noqa: S603  the host's own settings
+        [config["python"], *module, *options],
+        cwd=settings.parent,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as build:
+        for line in build.stdout or ():
+            if line.strip():
+                say(shown(line.rstrip(), limit=1000))
+    if build.returncode:
+        raise Refused("the site cannot be built, see above; mend that, commit, and push again")
+    if not output.is_dir():
+        raise Refused("the build wrote nothing; does the site have any content?")
+
+
+def _environment() -> dict[str, str]:
+    """The environment without git's, whose quarantine is none of the build's business."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return {**kept, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+
+
+def _check_images(site: Path, config: dict[str, str]) -> None:
+    """Check that every image that a site names is served.
+
+    Raises:
+        Refused: one is not; the message names the first few.
+    """
+    named = named_keys(site, config["prefix"])
+    missing = sorted(key for key in named if not os.path.exists(f"{config['served']}/{key}"))
+    if not missing:
+        say(f"{len(named):,} images named, all of them served")
+        return
+    first = "; ".join(f"{named[key]} names {config['prefix']}{key}" for key in missing[:_FEW])
+    more = f", and {len(missing) - _FEW:,} more" if len(missing) > _FEW else ""
+    raise Refused(f"{first}{more}; not served yet: run pelican-imagehost publish, push again")

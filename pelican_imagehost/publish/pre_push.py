@@ -1,0 +1,125 @@
+"""The pre-push hook of a site's repository: images first, or no push (githooks(5)).
+
+It looks at the commits that are pushed, never at the working tree: the manifest there
+says what must be online, and each changed document there must name only that.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pelican_imagehost.publish.git import Git
+from pelican_imagehost.storage.manifest import Manifest
+
+if TYPE_CHECKING:
+    from pelican_imagehost.images.image import Image
+    from pelican_imagehost.site.site import Site
+
+__all__ = ["Pushed", "examine", "read_updates"]
+
+
+class Pushed(NamedTuple):
+    """What one push of the site holds.
+
+    Attributes:
+        images: manifest path → image, of every pushed manifest.
+        problems: lines that say what stands against the push.
+    """
+
+    images: dict[str, Image]
+    problems: list[str]
+
+
+def read_updates(text: str) -> list[tuple[str, str]]:
+    """Read what git tells a pre-push hook: (pushed commit, commit the remote has or zeros)."""
+    updates = [line.split() for line in text.splitlines() if line]
+    return [(local, remote) for _, local, _, remote in updates if set(local) != {"0"}]
+
+
+def examine(site: Site, updates: list[tuple[str, str]]) -> Pushed:
+    """See what pushed commits name.
+
+    Args:
+        site: the site in the working tree, for its settings' names and places.
+        updates: (pushed commit, commit the remote has or zeros).
+
+    Returns:
+        The images that must be online, and what stands against the push.
+
+    Raises:
+        ImageHostError: a pushed commit or its manifest cannot be read.
+    """
+    repository = Git(site.settings.root, hooks=True)
+    pushed = Pushed({}, [])
+    for commit, known in updates:
+        with tempfile.TemporaryDirectory() as folder:
+            root = _check_out(repository, commit, Path(folder))
+            manifest = Manifest.load(root / _inside(site, site.settings.manifest))
+            before = _manifest_of(repository, site, known, Path(folder, "before"))
+            pushed.images.update(manifest.images)
+            pushed.problems.extend(_unsettled(manifest))
+            gone = before is None or bool(before.images.keys() - manifest.images.keys())
+            changed = None if gone else _changed(repository, known, commit)
+            pushed.problems.extend(_check(site, root, changed))
+    return pushed
+
+
+def _inside(site: Site, path: Path) -> str:
+    return os.path.relpath(path, site.settings.root)
+
+
+def _check_out(repository: Git, commit: str, folder: Path) -> Path:
+    """Unpack the site's folder of a commit."""
+    archive = folder / "tree.tar"
+    repository.run("archive", "--format=tar", f"--output={archive}", commit)
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder / "tree", filter="data")
+    archive.unlink()
+    return folder / "tree"
+
+
+def _manifest_of(repository: Git, site: Site, commit: str, file: Path) -> Manifest | None:
+    """The manifest that the remote has; None where its commit is not here."""
+    if set(commit) == {"0"} or not repository.commit_of(commit):
+        return None
+    name = _inside(site, site.settings.manifest)
+    shown = repository.run("show", f"{commit}:./{name}", check=False)
+    file.write_text(shown.output if shown.code == 0 else "", "utf-8")
+    return Manifest.load(file)
+
+
+def _changed(repository: Git, known: str, commit: str) -> list[str]:
+    """Paths below the site's folder that a push changes."""
+    options = ("--name-only", "-z", "--no-renames", "--relative")
+    return repository.run("diff", *options, known, commit).output.split("\0")
+
+
+def _unsettled(manifest: Manifest) -> list[str]:
+    lines = [f"{manifest.file.name}:{number}: {error}" for number, error in manifest.errors]
+    return lines + [str(error) for error in manifest.conflicts.values()]
+
+
+def _check(site: Site, root: Path, changed: list[str] | None) -> list[str]:
+    """Check the unpacked documents, in a process of its own: settings files are programs."""
+    content = _inside(site, site.settings.content)
+    command = [sys.executable, "-m", "pelican_imagehost", "check", "--manifest-only"]
+    command += ["-s", site.file.name, "--theme", site.pelican_settings["THEME"]]
+    if changed is not None:
+        prefix = "" if content == "." else f"{content}/"
+        names = [name[len(prefix) :] for name in changed if name and name.startswith(prefix)]
+        if not names:
+            return []
+        (root.parent / "sources").write_text("\0".join(names), "utf-8")
+        command += ["--sources", str(root.parent / "sources")]
+    done = subprocess.run(  # noqa: S603  our own command
+        command, cwd=root, capture_output=True, encoding="utf-8", check=False
+    )
+    if done.returncode and not done.stdout:
+        return [line for line in done.stderr.splitlines() if line]
+    return done.stdout.splitlines()

@@ -1,0 +1,142 @@
+"""Publishing: what the site names is committed, pushed, and seen online, in that order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from pelican_imagehost.errors import PublishError
+from pelican_imagehost.publish.confirm import Expected, find_absent
+from pelican_imagehost.publish.repository import TOMBSTONES, StoreRepository
+from pelican_imagehost.report import readable_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pelican_imagehost.images.image import Image
+    from pelican_imagehost.settings import Settings
+    from pelican_imagehost.storage.catalogue import Progress
+    from pelican_imagehost.storage.store import Store
+
+__all__ = ["Publisher", "Wanted"]
+
+# What a host that is not ours refuses, in bytes a file; said before anything is sent.
+_HOST_LIMITS = {"github.com": 100 * 1024**2, "gitlab.com": 100 * 1024**2}
+
+
+class Wanted(NamedTuple):
+    """What is to be published.
+
+    Attributes:
+        images: key → image, for all that the site names.
+        new: keys among them that the branch does not hold yet.
+    """
+
+    images: dict[str, Image]
+    new: list[str]
+
+
+class Publisher:
+    """Publishes the images of one site.
+
+    Args:
+        settings: the site's.
+        store: the site's.
+        remote: address or name of the host's repository; IMAGEHOST_REMOTE when None.
+
+    Raises:
+        PublishError: there is no host to publish to, or no repository to publish.
+    """
+
+    def __init__(self, settings: Settings, store: Store, remote: str | None = None) -> None:
+        if settings.url is None:
+            raise PublishError(
+                "IMAGEHOST_URL is not set, so the images are a part of the output and there is "
+                "nothing to publish apart; try -s publishconf.py"
+            )
+        self.settings = settings
+        self.store = store
+        self.remote = remote or settings.remote
+        if self.remote is None:
+            raise PublishError("IMAGEHOST_REMOTE is not set: the repository to push images to")
+        self.repository = StoreRepository(store)
+        if not self.repository.exists:
+            raise PublishError(f"{store.root} is no git repository; run: pelican-imagehost init")
+        self.repository.use_remote(self.remote)
+
+    def plan(self, images: Mapping[str, Image]) -> Wanted:
+        """See what must be sent.
+
+        Args:
+            images: manifest path → image.
+
+        Raises:
+            PublishError: an image was retracted, or is over the host's limit.
+        """
+        wanted = {image.key: image for image in images.values()}
+        names = self.repository.names()
+        if any(not self.store.has(wanted[key]) for key in wanted.keys() - names):
+            self.repository.join()  # another author has published it, and we have no bytes of it
+            names = self.repository.names()
+        for path, image in images.items():
+            if f"{TOMBSTONES}{image.sha256}" in names:
+                raise PublishError(
+                    f"{path} was retracted; remove it from the documents, or allow it again: "
+                    f"pelican-imagehost retract --undo {path}"
+                )
+        new = sorted(wanted.keys() - names)
+        self._check_limit([wanted[key] for key in new])
+        return Wanted(wanted, new)
+
+    def send(self, new: list[str], sizes: Mapping[str, Image], progress: Progress) -> None:
+        """Commit what is new, and push.
+
+        Raises:
+            PublishError: the store lacks an image, or the host refused; nothing is lost.
+        """
+        with self.store.locked():
+            if new:
+                total = sum(sizes[key].size for key in new)
+                with progress("Committing", total) as advance:
+                    self.repository.add(new, advance)
+            self.repository.push()
+
+    def confirm(
+        self, images: Mapping[str, Image], *, patience: float, say: Callable[[str], None]
+    ) -> int:
+        """See that all that was pushed is online.
+
+        Args:
+            images: key → image, for lengths.
+            patience: seconds to go on asking.
+            say: told what is waited for.
+
+        Returns:
+            How many addresses were seen.
+
+        Raises:
+            PublishError: one does not answer 200 with the right length.
+        """
+        keys = self.repository.unconfirmed()
+        prefix = self.settings.address_prefix
+        sizes = {key: image.size for key, image in images.items()}
+        expected = [Expected(prefix + key, sizes.get(key)) for key in keys]
+        absent = find_absent(expected, patience=patience, say=say)
+        if absent:
+            url, answer = next(iter(absent.items()))
+            raise PublishError(
+                f"{len(absent):,} of {len(keys):,} images are not online after {patience:.0f} s: "
+                f"{url} answers {answer}; is IMAGEHOST_URL where the host serves the repository?"
+            )
+        self.repository.confirm()
+        return len(keys)
+
+    def _check_limit(self, images: list[Image]) -> None:
+        host = urlsplit(self.remote or "").hostname or (self.remote or "").partition(":")[0]
+        limit = _HOST_LIMITS.get(host.rpartition("@")[2])
+        for image in images:
+            if limit is not None and image.size > limit:
+                raise PublishError(
+                    f"{image.key} has {readable_size(image.size)}, and {host} takes no file over "
+                    f"{readable_size(limit)}; nothing was sent"
+                )

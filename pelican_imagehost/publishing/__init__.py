@@ -1,1 +1,0 @@
-"""The way to readers: the store's repository, publishing, and the host's side."""

@@ -1,0 +1,120 @@
+"""How clients ask and what they understand: one endpoint in several dialects.
+
+No dialect's way of sending an address to be fetched is here: a server that fetches what it
+is told to can be sent anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pelican_imagehost.report import HostedImage
+    from pelican_imagehost.serve.refusal import Refusal
+
+__all__ = ["DIALECTS", "PICGO", "Dialect", "sharex"]
+
+Answer = dict[str, Any]
+
+
+class Dialect(NamedTuple):
+    """How one kind of client uploads.
+
+    Attributes:
+        path: where it posts.
+        fields: the names of the form's fields that it puts files into.
+        files: how many there may be at once.
+        success: writes the answer, from the images in order.
+        failure: writes the answer to a refusal.
+    """
+
+    path: str
+    fields: tuple[str, ...]
+    files: int
+    success: Callable[[Sequence[HostedImage]], Answer]
+    failure: Callable[[Refusal], Answer]
+
+
+def _plain(images: Sequence[HostedImage]) -> Answer:
+    return {"url": images[0].url}
+
+
+def _plain_failure(refusal: Refusal) -> Answer:
+    return refusal.content
+
+
+def _picgo(images: Sequence[HostedImage]) -> Answer:
+    return {"success": True, "result": [hosted.url for hosted in images]}
+
+
+def _picgo_failure(refusal: Refusal) -> Answer:
+    return {"success": False, "message": str(refusal)}
+
+
+def _lsky(images: Sequence[HostedImage]) -> Answer:
+    image, name, url = images[0]
+    markup = {
+        "url": url,
+        "html": f'<img src="{url}" alt="">',
+        "markdown": f"![]({url})",
+        "bbcode": f"[img]{url}[/img]",
+    }
+    data = {"key": image.sha256, "name": os.path.basename(image.key), "origin_name": name}
+    facts = {"pathname": image.key, "extension": image.type, "size": image.size / 1024}
+    return {"status": True, "message": "uploaded", "data": {**data, **facts, "links": markup}}
+
+
+def _lsky_failure(refusal: Refusal) -> Answer:
+    return {"status": False, "message": str(refusal), "data": {}}
+
+
+def _chevereto(images: Sequence[HostedImage]) -> Answer:
+    image, name, url = images[0]
+    data = {"name": image.sha256, "extension": image.type, "size": image.size, "url": url}
+    facts = {"width": image.width, "height": image.height, "original_filename": name}
+    links = {"filename": os.path.basename(image.key), "display_url": url, "url_viewer": url}
+    success = {"message": "image uploaded", "code": 200}
+    return {
+        "status_code": 200,
+        "success": success,
+        "image": {**data, **facts, **links},
+        "status_txt": "OK",
+    }
+
+
+def _chevereto_failure(refusal: Refusal) -> Answer:
+    error = {"message": str(refusal), "code": refusal.status, "context": refusal.code}
+    return {"status_code": refusal.status, "error": error, "status_txt": refusal.code}
+
+
+PICGO = Dialect("/upload", ("files", "list"), 20, _picgo, _picgo_failure)
+DIALECTS = (
+    Dialect("/upload/image", ("img",), 1, _plain, _plain_failure),
+    PICGO,
+    Dialect("/api/v1/upload", ("file",), 1, _lsky, _lsky_failure),
+    Dialect("/api/1/upload", ("source",), 1, _chevereto, _chevereto_failure),
+)
+
+
+def sharex(base: str, secret: str) -> Answer:
+    """Write ShareX's configuration of a custom uploader (version 13 of its format).
+
+    Args:
+        base: this service's address, without a slash at its end.
+        secret: the token of whoever asks.
+    """
+    return {
+        "Version": "13.0.0",
+        "Name": "pelican-imagehost",
+        "DestinationType": "ImageUploader",
+        "RequestMethod": "POST",
+        "RequestURL": f"{base}/upload/image",
+        "Headers": {"Authorization": f"Bearer {secret}"},
+        "Body": "MultipartFormData",
+        "FileFormName": "img",
+        "URL": "{json:url}",
+        "ErrorMessage": "{json:error.message}",
+    }

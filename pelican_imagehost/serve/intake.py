@@ -1,0 +1,170 @@
+"""Taking uploads into the store: many at once, because one sync of the disk does for all.
+
+Bytes are durable and in their place before the record says so, and the record is durable
+before anybody is answered. A crash between leaves a file that `verify` finds, or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.serve.refusal import Refusal, explain
+from pelican_imagehost.storage.records import Arrival
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from pelican_imagehost.images.image import Image
+    from pelican_imagehost.serve.spool import SpooledFile
+    from pelican_imagehost.storage.records import Records
+    from pelican_imagehost.storage.store import Store
+
+    Outcome = list[Image] | Refusal
+
+__all__ = ["Intake"]
+
+logger = logging.getLogger(__name__)
+
+_MOST = 64  # requests that wait for one sync
+
+
+class _Delivery(NamedTuple):
+    files: Sequence[SpooledFile]
+    token: str
+    answer: asyncio.Future[list[Image]]
+
+
+class Intake:
+    """One thread that stores what arrives.
+
+    Args:
+        store: takes the bytes.
+        records: takes the facts; nobody else may use them meanwhile.
+        retracted: digests that must not come back.
+        taken: called after each batch.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        records: Records,
+        *,
+        retracted: Callable[[], Collection[str]],
+        taken: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._retracted = retracted
+        self._taken = taken
+        self._queue: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take what has arrived, and end."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    async def take(self, files: Sequence[SpooledFile], token: str) -> list[Image]:
+        """Store files, all or none.
+
+        Args:
+            files: as they arrived.
+            token: the name of the token that they came with.
+
+        Returns:
+            What they are, in order; stored and recorded, durably.
+
+        Raises:
+            Refusal: one is no image that may come, or there is no room.
+        """
+        answer: asyncio.Future[list[Image]] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Delivery(files, token, answer))
+        return await answer
+
+    def _work(self) -> None:
+        while (first := self._queue.get()) is not None:
+            deliveries = [first]
+            ends = False
+            with suppress(queue.Empty):
+                while len(deliveries) < _MOST and not ends:
+                    following = self._queue.get_nowait()
+                    ends = following is None
+                    deliveries += [following] if following else []
+            self._take(deliveries)
+            if ends:
+                return
+
+    def _take(self, deliveries: list[_Delivery]) -> None:
+        outcomes = [self._identify_all(delivery) for delivery in deliveries]
+        good = [
+            (delivery, outcome)
+            for delivery, outcome in zip(deliveries, outcomes, strict=True)
+            if not isinstance(outcome, Refusal)
+        ]
+        try:
+            self._store_all(good)
+        except Exception as error:  # noqa: BLE001  all who wait are told, and the thread goes on
+            refusal = _refusal(error)
+            outcomes = [one if isinstance(one, Refusal) else refusal for one in outcomes]
+        # All at once: each call to the loop from here wakes it up.
+        loop = deliveries[0].answer.get_loop()
+        loop.call_soon_threadsafe(_answer, deliveries, outcomes)
+        self._taken()
+
+    def _identify_all(self, delivery: _Delivery) -> Outcome:
+        try:
+            return [self._identify(file) for file in delivery.files]
+        except Refusal as refusal:
+            return refusal
+
+    def _identify(self, file: SpooledFile) -> Image:
+        try:
+            image = file.identify()
+        except Exception as error:
+            raise _refusal(error, file.name) from error
+        if image.sha256 in self._retracted():
+            raise Refusal(
+                409,
+                "retracted",
+                f"{file.name} was retracted; allow it again with: pelican-imagehost retract "
+                f"--undo {image.sha256}",
+            )
+        return image
+
+    def _store_all(self, taken: list[tuple[_Delivery, list[Image]]]) -> None:
+        arrivals = []
+        with self._store.locked():
+            with self._store.batch() as batch:
+                for delivery, images in taken:
+                    for file, image in zip(delivery.files, images, strict=True):
+                        batch.adopt(image, file.path)
+                        arrivals.append(Arrival(image, file.name, delivery.token))
+            self._records.add(arrivals)
+
+
+def _answer(deliveries: list[_Delivery], outcomes: list[Outcome]) -> None:
+    for delivery, outcome in zip(deliveries, outcomes, strict=True):
+        if delivery.answer.done():  # who asked has been cancelled
+            continue
+        if isinstance(outcome, Refusal):
+            delivery.answer.set_exception(outcome)
+        else:
+            delivery.answer.set_result(outcome)
+
+
+def _refusal(error: Exception, name: str = "") -> Refusal:
+    if isinstance(error, ImageHostError):
+        return explain(error, name)
+    logger.error("an upload failed in an unforeseen way", exc_info=error)
+    return Refusal(500, "internal", f"{name}: {error}" if name else str(error))

@@ -1,0 +1,1 @@
+"""Pelican's side: a site read, built, and its documents exported."""

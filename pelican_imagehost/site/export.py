@@ -1,0 +1,86 @@
+"""A document for pasting elsewhere: its source with hosted addresses, proven by rendering."""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pelican_imagehost.documents.markdown import rewrite_markdown
+from pelican_imagehost.documents.references import find_references
+from pelican_imagehost.errors import ExportRefused
+from pelican_imagehost.report import Document, Problem
+
+if TYPE_CHECKING:
+    from pelican_imagehost.hosting import ImageHost
+    from pelican_imagehost.site.site import Site
+
+__all__ = ["export_document"]
+
+_SUFFIXES = frozenset([".md", ".markdown", ".mkd", ".mdown", ".html", ".htm"])
+_BOM = "\ufeff"
+
+
+def export_document(site: Site, image_host: ImageHost, source: Path) -> tuple[bytes, list[Problem]]:
+    """Rewrite a document's source.
+
+    Args:
+        site: the document's.
+        image_host: hosts what the document names.
+        source: a Markdown or HTML file.
+
+    Returns:
+        The new source, with its line ends and byte order mark as they were, and what is
+        wrong with its images; use the source only where nothing is.
+
+    Raises:
+        ExportRefused: it is of another kind, or a change of its addresses alone is impossible.
+    """
+    _check(site, source)
+    text = _decode(source)
+    rendered = _render(site, source, text)
+    urls = list(dict.fromkeys(reference.url for reference in find_references(rendered)))
+    document = Document(
+        str(source.absolute()), str, tuple(f'<img src="{html.escape(u)}">' for u in urls), ()
+    )
+    report = image_host.host([document])
+    if report.problems:
+        return b"", report.problems
+    images = (find_references(text)[0].url for text in report.documents[0].html)
+    addresses = {url: new for url, new in zip(urls, images, strict=True) if url != new}
+    result = rewrite_markdown(text, lambda new: _render(site, source, new), addresses.get)
+    return result.encode(), []
+
+
+def _check(site: Site, source: Path) -> None:
+    if source.suffix.lower() not in _SUFFIXES:
+        raise ExportRefused(f"{source}: only Markdown and HTML documents can be exported")
+    if not (site.settings.url or site.settings.site_url):
+        raise ExportRefused(
+            "addresses elsewhere need IMAGEHOST_URL or SITEURL; try -s publishconf.py"
+        )
+
+
+def _decode(source: Path) -> str:
+    try:
+        return source.read_bytes().decode()
+    except OSError as error:
+        raise ExportRefused(f"{source}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ExportRefused(f"{source}: is not UTF-8 at byte {error.start}") from error
+
+
+def _render(site: Site, source: Path, text: str) -> str:
+    """Render a source as the site would: the body, then each field that may name an image."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, source.name)
+        file.write_bytes(text.encode())
+        body, metadata = site.read(file)
+    parts = [body]
+    for name, value in sorted(metadata.items()):
+        if name.lower() in site.settings.metadata_fields and isinstance(value, str):
+            parts.append(f'<a href="{html.escape(value)}"></a>')  # by its suffix, as in a build
+        else:
+            parts.append(str(value))
+    return "\n".join(parts)

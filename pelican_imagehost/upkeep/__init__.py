@@ -1,0 +1,1 @@
+"""Looking after a site: what is wrong, what is unused, and removing or restoring it."""

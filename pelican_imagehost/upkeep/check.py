@@ -1,0 +1,71 @@
+"""Looking at a site as a build would, and writing nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pelican_imagehost.hosting import ImageHost
+from pelican_imagehost.storage.catalogue import Progress, silent
+from pelican_imagehost.storage.manifest import Manifest
+
+if TYPE_CHECKING:
+    from pelican_imagehost.report import Report
+    from pelican_imagehost.site.site import Site
+
+__all__ = ["failed", "look", "unlisted", "unpublished"]
+
+
+def look(
+    site: Site, *, only: set[str] | None = None, progress: Progress = silent
+) -> tuple[Report, list[str]]:
+    """See what a build would find.
+
+    Args:
+        site: the site.
+        only: sources to look at, relative to PATH; all when None.
+        progress: shows how far reading has come.
+
+    Returns:
+        The report of a dry run, and the sources that gave no document.
+    """
+    documents, unread = site.documents(only)
+    with ImageHost(site.settings, dry_run=True, progress=progress) as image_host:
+        return image_host.host(documents), unread
+
+
+def failed(site: Site, unread: list[str]) -> list[str]:
+    """Choose those of the sources without a document that did not ask to be skipped."""
+    return [source for source in unread if not _is_skipped(site, source)]
+
+
+def unlisted(site: Site, report: Report) -> list[str]:
+    """Say which images documents name and the manifest does not."""
+    manifest = Manifest.load(site.settings.manifest)
+    return [
+        f"{document}: {path}: {manifest.file.name} lacks it; build, and commit that file too"
+        for document, paths in report.uses.items()
+        for path in sorted(paths)
+        if path in report.images and manifest.images.get(path) != report.images[path]
+    ]
+
+
+def unpublished(site: Site, report: Report) -> list[str]:
+    """Ask the host for every address that the site names; say which do not answer."""
+    from pelican_imagehost.publish.confirm import (  # noqa: PLC0415  for this alone
+        Expected,
+        find_absent,
+    )
+
+    prefix = site.settings.address_prefix
+    sizes = {prefix + image.key: image.size for image in report.images.values()}
+    expected = [Expected(url, size) for url, size in sizes.items()]
+    absent = find_absent(expected, patience=0, say=lambda _: None)
+    return [f"{url}: the host answers {answer}" for url, answer in sorted(absent.items())]
+
+
+def _is_skipped(site: Site, source: str) -> bool:
+    """Tell whether a document says itself that Pelican shall skip it."""
+    try:
+        return str(site.read(site.settings.content / source)[1].get("status", "")) == "skip"
+    except Exception:  # noqa: BLE001  whatever its reader raises; Pelican has reported it
+        return False

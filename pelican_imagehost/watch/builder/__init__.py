@@ -1,0 +1,1 @@
+"""The forked process that holds a site in memory and writes pages, with Pelican in it."""

@@ -1,0 +1,175 @@
+"""One changed document, read and written at once within a site that is already built.
+
+The steps are those of Pelican's generators, for one document instead of all. What the
+document changes elsewhere (index, tags, feeds, neighbours) is left to the whole build
+that follows.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pelican import signals
+from pelican.contents import Article, Content, Page, SkipStub
+from pelican.generators import ArticlesGenerator, PagesGenerator
+
+from pelican_imagehost.site.contents import LISTS, forget_rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pelican_imagehost.report import Report
+    from pelican_imagehost.site.build import Build
+
+__all__ = ["draft", "home_of"]
+
+
+class _Kind(NamedTuple):
+    """What differs between articles and pages."""
+
+    name: str
+    content: type[Any]
+    preread: Any
+    context: Any
+    write: Any
+
+
+_ARTICLE = _Kind(
+    "ARTICLE",
+    Article,
+    signals.article_generator_preread,
+    signals.article_generator_context,
+    signals.article_generator_write_article,
+)
+_PAGE = _Kind(
+    "PAGE",
+    Page,
+    signals.page_generator_preread,
+    signals.page_generator_context,
+    signals.page_generator_write_page,
+)
+
+
+def home_of(path: str, generators: Iterable[Any]) -> tuple[Any, _Kind] | None:
+    """Find the generator that a document belongs to.
+
+    Args:
+        path: an absolute file.
+        generators: those of a build.
+    """
+    for generator in generators:
+        kind = _kind_of(generator)
+        if kind is not None and _takes(generator, kind, os.path.relpath(path, generator.path)):
+            return generator, kind
+    return None
+
+
+def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any) -> Report | None:  # noqa: ANN401
+    """Read one document again and write its page.
+
+    Args:
+        path: an absolute file.
+        generators: those of the last build.
+        build: what hosts the images; None where the site does without.
+        writer: Pelican's.
+
+    Returns:
+        What hosting its images showed; None where there is no page to write.
+
+    Raises:
+        Exception: whatever a reader, a plugin or a template raises.
+    """
+    home = home_of(path, generators)
+    if home is None:
+        return None
+    generator, kind = home
+    new = _read(generator, kind, os.path.relpath(path, generator.path))
+    if isinstance(new, SkipStub) or not new.is_valid():
+        return None
+    key = new.get_relative_source_path()
+    old = generator.context["generated_content"].get(key)
+    generator.context["generated_content"][key] = new
+    if old is not None:
+        _replace(generator, old, new)
+    report = build.host_again([new]) if build is not None else None
+    _write(generator, kind, new, writer)
+    forget_rendered([new] if old is None else [old, new])
+    return report
+
+
+def _kind_of(generator: Any) -> _Kind | None:  # noqa: ANN401  any generator
+    if isinstance(generator, ArticlesGenerator):
+        return _ARTICLE
+    return _PAGE if isinstance(generator, PagesGenerator) else None
+
+
+def _takes(generator: Any, kind: _Kind, relative: str) -> bool:  # noqa: ANN401
+    """Tell whether `Generator.get_files` would find a file, without walking the disk."""
+    settings = generator.settings
+    paths = [os.path.normpath(path) for path in settings[f"{kind.name}_PATHS"]]
+    excludes = [os.path.normpath(path) for path in settings[f"{kind.name}_EXCLUDES"]]
+    if relative.startswith(os.pardir) or not generator._include_path(relative):  # noqa: SLF001
+        return False
+    if any(_is_below(relative, exclude) for exclude in excludes):
+        return False
+    return any(_is_below(relative, path) for path in paths)
+
+
+def _is_below(relative: str, folder: str) -> bool:
+    return folder in {os.curdir, relative} or relative.startswith(folder + os.sep)
+
+
+def _read(generator: Any, kind: _Kind, relative: str) -> Content:  # noqa: ANN401
+    return generator.readers.read_file(
+        base_path=generator.path,
+        path=relative,
+        content_class=kind.content,
+        context=generator.context,
+        preread_signal=kind.preread,
+        preread_sender=generator,
+        context_signal=kind.context,
+        context_sender=generator,
+    )
+
+
+def _replace(generator: Any, old: Content, new: Content) -> None:  # noqa: ANN401
+    """Put the new object where the old one was, with what plugins hung on that."""
+    own = {name.lower() for name in old.metadata} | {"_summary"}
+    own |= {"override_save_as", "override_url"}
+    for name, value in vars(old).items():
+        if name not in vars(new) and name not in own:
+            setattr(new, name, value)
+    new.translations = old.translations
+    for translation in new.translations:
+        translation.translations = [
+            new if other is old else other for other in translation.translations
+        ]
+    for name in (*LISTS, "dates"):
+        contents: Any = getattr(generator, name, ())
+        for position, content in enumerate(contents):
+            if content is old:
+                contents[position] = new
+
+
+def _write(generator: Any, kind: _Kind, new: Content, writer: Any) -> None:  # noqa: ANN401
+    """Do what `generate_articles`, `generate_drafts` or `PagesGenerator` do for one."""
+    context = generator.context
+    context["localsiteurl"] = generator.settings["SITEURL"]
+    new.refresh_metadata_intersite_links()
+    more: dict[str, Any] = {"page": new}
+    if kind is _ARTICLE:
+        more = {"article": new, "category": getattr(new, "category", None), "blog": True}
+        if new.status == "draft":
+            more["all_articles"] = generator.articles
+    if kind is _PAGE or new.status != "draft":
+        kind.write.send(generator, content=new)
+    writer.write_file(
+        new.save_as,
+        generator.get_template(new.template),
+        context,
+        relative_urls=generator.settings["RELATIVE_URLS"],
+        override_output=hasattr(new, "override_save_as"),
+        url=new.url,
+        **more,
+    )

@@ -1,0 +1,213 @@
+"""A builder: a process with one thread that holds a built site, and serves one main process.
+
+Told of a changed document it writes that one page at once. Then it forks: the child,
+which shares all the parent has read, builds the whole site and takes over; the parent
+serves until then. A newer save makes the parent end the child and fork another. So the
+pages shown are never older than the last save, and memory is given back with every
+process that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import Client
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.watch.builder.live_site import Workshop
+from pelican_imagehost.watch.messages import Built, Edit, GiveUp, Hello, Leave, New
+from pelican_imagehost.watch.processes import KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+
+__all__ = ["main"]
+
+_PATIENCE = 2.0  # seconds for a child to end by itself
+
+
+class _Abandoned(BaseException):
+    """This build is given up for a newer one; no plugin catches it by accident."""
+
+
+class Builder:
+    """This process.
+
+    Args:
+        address: where the main process listens.
+        key: the secret of that socket.
+        generation: the number of the build that this process was started for.
+    """
+
+    def __init__(self, address: str, key: bytes, generation: int) -> None:
+        self._address = address
+        self._key = key
+        self._child: int | None = None
+        self._killed: frozenset[int] = frozenset()
+        self._building = False
+        self._cold = True
+        self._connection = self._connect(generation)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process
+
+    def serve(self, settings_file: Path, generation: int, *, first: bool) -> None:
+        """Read the settings, and do what the main process says until it says no more."""
+        try:
+            self._workshop = Workshop(settings_file, self._announce, first=first)
+        except (ImageHostError, SystemExit) as error:
+            self._send(Built(generation, (), (str(error),), (), frozenset(), True, 0.0))
+            return
+        self._send(self._workshop.roots())
+        while True:
+            message = self._receive()
+            if isinstance(message, Edit):
+                self._obey(message)
+                continue
+            if isinstance(message, Leave):
+                return  # the child, if any, has taken over
+            self._give_up()
+            if not isinstance(message, GiveUp):
+                return
+
+    def _obey(self, edit: Edit) -> None:
+        if edit.generation is not None:
+            self._give_up()
+        self._workshop.expect(edit.paths)
+        if edit.paths and self._workshop.generators:
+            self._send(self._workshop.draft(edit.paths))
+        if edit.generation is None:
+            return
+        edit = edit._replace(killed=edit.killed | self._killed)
+        try:
+            if self._cold:
+                self._cold = False
+                self._build(edit)
+            else:
+                self._fork(edit)
+        except _Abandoned:
+            _end()
+
+    def _fork(self, edit: Edit) -> None:
+        with _undisturbed():
+            child = os.fork()
+            self._building = not child  # so that `_stop` knows from the child's first moment
+        if child:
+            self._child = child
+            return
+        self._child = None
+        self._connection.close()
+        assert edit.generation is not None  # noqa: S101  as `_obey` sees to
+        try:
+            self._connection = self._connect(edit.generation)
+        except (OSError, EOFError):  # the main process is gone
+            _end()
+        if self._build(edit).failed:
+            _end()
+
+    def _build(self, edit: Edit) -> Built:
+        _yield_to_others(True)
+        gc.unfreeze()
+        self._building = True
+        built = self._workshop.build(edit)
+        self._building = False
+        gc.collect()
+        gc.freeze()  # what a fork shares, the collector must not touch
+        _yield_to_others(False)
+        self._send(built)
+        return built
+
+    def _give_up(self) -> None:
+        """End the child, and wait until it writes no more."""
+        if self._child is None:
+            return
+        deadline = time.monotonic() + _PATIENCE
+        os.kill(self._child, signal.SIGTERM)
+        while not _has_ended(self._child):
+            if time.monotonic() > deadline:  # deaf, or in something that takes long
+                os.kill(self._child, signal.SIGKILL)
+                os.waitpid(self._child, 0)
+                self._killed |= {self._child}
+                break
+            time.sleep(0.0005)
+        self._child = None
+
+    def _stop(self, *_: object) -> None:
+        if self._building:
+            raise _Abandoned
+        self._give_up()
+        _end()
+
+    def _connect(self, generation: int) -> Connection:
+        connection = Client(self._address, authkey=self._key)
+        connection.send(Hello(os.getpid(), generation))
+        return connection
+
+    def _announce(self, path: str) -> None:
+        self._send(New(path))
+
+    def _send(self, message: object) -> None:
+        try:
+            self._connection.send(message)
+        except OSError:  # the main process is gone
+            _end()
+
+    def _receive(self) -> object:
+        try:
+            return self._connection.recv()
+        except (EOFError, OSError):  # the main process is gone
+            return None
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let SIGTERM wait: what a handler raises within `os.fork` is lost."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _has_ended(process: int) -> bool:
+    try:
+        return os.waitpid(process, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
+
+
+def _yield_to_others(yielding: bool) -> None:  # noqa: FBT001
+    """Let others go first: unlike a nice value this can be taken back without privileges."""
+    if sys.platform == "linux":
+        policy = os.SCHED_BATCH if yielding else os.SCHED_OTHER
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, policy, os.sched_param(0))
+
+
+def _end() -> NoReturn:
+    """End without what the first process of the chain has to tidy up."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def main() -> None:
+    """Be a builder: ADDRESS GENERATION FIRST SETTINGS_FILE, and the key in the environment."""
+    address, generation, first, settings_file = sys.argv[1:]
+    key = bytes.fromhex(os.environ.pop(KEY_VARIABLE))
+    try:
+        builder = Builder(address, key, int(generation))
+    except (OSError, EOFError):  # the main process is gone
+        _end()
+    builder.serve(Path(settings_file), int(generation), first=first == "first")
+    _end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The preview: the output over HTTP on this machine alone, with a script that follows it.
+
+The script stands in pages as they are served and never on the disk. Nothing is cached.
+A page of another site must not read the drafts: only names of this machine are answered
+to (a foreign name that resolves to 127.0.0.1 is DNS rebinding), and only files within
+the output are served, links followed.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import importlib.resources
+import json
+import mimetypes
+import os
+import shutil
+import socket
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, BinaryIO, Final
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from pelican_imagehost.watch.hub import Hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pelican_imagehost.watch.gallery import Images
+
+__all__ = ["Preview"]
+
+_OWN: Final = "/.imagehost/"
+_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+_PULSE = 15.0  # seconds between signs of life
+_WAITING = b"<!DOCTYPE html><title>Not here</title><p>There is no such page (yet)."
+_TYPES: Final = {".webp": "image/webp", ".avif": "image/avif", ".js": "text/javascript",
+                 ".woff2": "font/woff2", ".xml": "application/xml"}  # fmt: skip
+
+
+class Preview:
+    """A web server for one output folder, which may come later.
+
+    Args:
+        port: where to listen; 0: wherever there is room.
+
+    Raises:
+        OSError: the port is taken, or not ours to take.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.hub = Hub()
+        self.root: str | None = None
+        self.images: Images | None = None
+        handler = functools.partial(_Handler, self)
+        self._server = _Server(("127.0.0.1", port), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="preview")
+
+    @property
+    def address(self) -> str:
+        """Where it is seen."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    def start(self) -> None:
+        """Serve, in threads."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all threads."""
+        self.hub.close()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def changed(self, paths: Iterable[str]) -> None:
+        """Tell browsers that files of the output, absolute, have changed."""
+        start = len(self.root or "")
+        addresses = [quote(path[start:].replace(os.sep, "/")) for path in paths]
+        if addresses:
+            self.hub.changed(addresses)
+
+    def find(self, address: str) -> str | None:
+        """Find the file of an address, as web servers do.
+
+        Args:
+            address: the path of a URL, unquoted.
+
+        Returns:
+            The file; None where there is none within the output.
+        """
+        if self.root is None or "\0" in address:
+            return None
+        base = f"{self.root}/{address.lstrip('/')}"
+        names = (base, f"{base}.html") if not address.endswith("/") else (f"{base}index.html",)
+        top = os.path.realpath(self.root) + os.sep
+        for name in names:
+            if os.path.isfile(name) and os.path.realpath(name).startswith(top):
+                return name
+        return None
+
+    def is_folder(self, address: str) -> bool:
+        """Tell whether an address lacks only the slash at its end."""
+        return not address.endswith("/") and self.find(f"{address}/") is not None
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    # Else the next session would find its port taken for a minute; Windows shares ports so.
+    allow_reuse_address = os.name != "nt"
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: browsers close connections as they like."""
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "pelican-imagehost"
+    sys_version = ""
+
+    def __init__(self, preview: Preview, *arguments: object) -> None:
+        self._preview = preview
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def setup(self) -> None:
+        """Send each event at once."""
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_HEAD(self) -> None:
+        """Answer without a body."""
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        """Answer."""
+        parts = urlsplit(self.path)
+        address = unquote(parts.path)
+        if not self._is_ours():
+            self._reply(HTTPStatus.FORBIDDEN, b"This is a preview for its own machine.\n")
+        elif address == f"{_OWN}client.js":
+            self._reply(HTTPStatus.OK, _client(), "text/javascript; charset=utf-8")
+        elif address == f"{_OWN}events":
+            self._tell(parse_qs(parts.query))
+        elif (own := self._preview.images) and (answer := own.answer(address, parts.query)):
+            self._reply(HTTPStatus.OK, answer.body, answer.type, answer.policy)
+        elif self._preview.is_folder(address):
+            self._redirect(f"{parts.path}/{parts.query and '?'}{parts.query}")
+        else:
+            self._serve(address)
+
+    def _is_ours(self) -> bool:
+        """Tell whether the browser asked for this machine by a name of its own."""
+        host = self.headers.get("Host", "")
+        name, colon, port = host.rpartition(":")
+        if not colon or not port.isdigit():
+            name = host
+        return name.lower() in _NAMES
+
+    def _serve(self, address: str) -> None:
+        number = self._preview.hub.number  # before the file is read: what comes later is news
+        file = self._preview.find(address)
+        status = HTTPStatus.OK if file else HTTPStatus.NOT_FOUND
+        file = file or self._preview.find("/404.html")
+        if file is None:
+            self._reply_page(status, _WAITING, number)
+            return
+        try:
+            with open(file, "rb") as opened:
+                self._send(status, file, opened, number)
+        except FileNotFoundError:
+            self._reply_page(HTTPStatus.NOT_FOUND, _WAITING, number)
+
+    def _send(self, status: HTTPStatus, file: str, opened: BinaryIO, number: int) -> None:
+        suffix = os.path.splitext(file)[1].lower()
+        kind = _TYPES.get(suffix) or mimetypes.guess_type(file)[0] or "application/octet-stream"
+        if kind == "text/html":
+            self._reply_page(status, opened.read(), number)
+            return
+        if kind.startswith("text/") or kind.endswith(("xml", "json")):
+            kind += "; charset=utf-8"
+        self._head(status, kind, os.fstat(opened.fileno()).st_size)
+        if self.command != "HEAD":
+            shutil.copyfileobj(opened, self.wfile)
+
+    def _reply_page(self, status: HTTPStatus, page: bytes, number: int) -> None:
+        script = f'<script src="{_OWN}client.js" data-after="{number}" defer></script>'.encode()
+        end = page.lower().rfind(b"</body>")
+        end = len(page) if end < 0 else end
+        page = page[:end] + script + page[end:]
+        self._reply(status, page, "text/html; charset=utf-8")
+
+    def _reply(
+        self, status: HTTPStatus, body: bytes, kind: str = "text/plain", policy: str = ""
+    ) -> None:
+        self._head(status, kind, len(body), policy)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _head(self, status: HTTPStatus, kind: str, length: int | None, policy: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if policy:
+            self.send_header("Content-Security-Policy", policy)
+        self.end_headers()
+
+    def _redirect(self, address: str) -> None:
+        self.send_response(HTTPStatus.FOUND)
+        self.send_header("Location", "/" + address.lstrip("/"))  # `//host` would lead away
+        self.send_header("Content-Length", "0")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+
+    def _tell(self, query: dict[str, list[str]]) -> None:
+        """Send news as they come (server-sent events, HTML standard, section 9.2)."""
+        self.close_connection = True
+        hub = self._preview.hub
+        last = self.headers.get("Last-Event-ID") or query.get("after", [""])[0]
+        number = int(last) if last.isdecimal() else hub.number
+        self._head(HTTPStatus.OK, "text/event-stream", None)
+        try:
+            state = json.dumps({"problems": hub.problems})
+            self._write(f"retry: 500\ndata: {state}\n\n")
+            while (news := hub.after(number, _PULSE)) is not None:
+                lines = [f"id: {one.number}\ndata: {one.data}\n\n" for one in news]
+                self._write("".join(lines) or ": alive\n\n")
+                number = news[-1].number if news else number
+        except OSError:  # the browser is gone
+            return
+
+    def _write(self, text: str) -> None:
+        self.wfile.write(text.encode())
+        self.wfile.flush()
+
+
+@functools.cache
+def _client() -> bytes:
+    """The script, with the library that it needs."""
+    folder = importlib.resources.files(__package__)
+    parts = [folder.joinpath(name).read_bytes() for name in ("idiomorph.min.js", "client.js")]
+    return b"\n".join(parts)

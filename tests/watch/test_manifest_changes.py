@@ -1,0 +1,39 @@
+"""Which change of the manifest is news."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pelican_imagehost.watch.manifest_changes import Lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def line(path: str, digest: str = "ab") -> str:
+    return json.dumps({"path": path, "sha256": digest}) + "\n"
+
+
+def test_only_a_line_that_answers_for_a_missing_file_is_news(tmp_path: Path) -> None:
+    manifest = tmp_path / "imagehost.jsonl"
+    (tmp_path / "here.png").write_text("x")
+    lines = Lines(str(manifest), str(tmp_path))
+    assert not lines.are_news()
+    manifest.write_text(line("here.png"))
+    assert not lines.are_news()
+    manifest.write_text(line("here.png", "cd") + line("away.png"))
+    assert lines.are_news()
+    assert not lines.are_news()
+    manifest.write_text(line("here.png", "cd") + line("away.png", "cd"))
+    assert lines.are_news()
+    manifest.unlink()
+    assert lines.are_news()
+
+
+def test_a_line_that_is_none_is_news_too(tmp_path: Path) -> None:
+    manifest = tmp_path / "imagehost.jsonl"
+    lines = Lines(str(manifest), str(tmp_path))
+    for text in ("<<<<<<< ours\n", "[]\n", '{"path": 1}\n', "{}\n"):
+        manifest.write_text(text)
+        assert lines.are_news()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 from pelican_imagehost.documents.resolve import Location, Resolver
 from pelican_imagehost.documents.rewrite import Page
 from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError
-from pelican_imagehost.report import Document, HostedImage, Problem, Report
-from pelican_imagehost.storage.catalogue import Catalogue, Progress, silent
+from pelican_imagehost.report import Document, HostedImage, Problem, Progress, Report, silent
+from pelican_imagehost.storage.catalogue import Catalogue
 from pelican_imagehost.storage.durable import clone
 from pelican_imagehost.storage.index import Index
 
@@ -134,11 +134,10 @@ class ImageHost:
             error = entries.errors.get(location.path)
             if error is not None:
                 raise type(error)(f"{file}: {error}") from error
-        paths = [location.path for location in locations]
-        images = [entries.images[path] for path in paths]
+        images = [entries.images[location.path] for location in locations]
         return [
-            HostedImage(image, path, self.address(image))
-            for path, image in zip(paths, images, strict=True)
+            HostedImage(image, os.path.basename(file), self.address(image))
+            for file, image in zip(files, images, strict=True)
         ]
 
     def deliver(self, images: Iterable[Image]) -> None:

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pelican_imagehost.errors import ImageHostError
     from pelican_imagehost.images.image import Image
 
-__all__ = ["Document", "HostedImage", "Problem", "Report", "count", "readable_size"]
+__all__ = [
+    "Document",
+    "HostedImage",
+    "Problem",
+    "Progress",
+    "Report",
+    "Say",
+    "count",
+    "readable_size",
+    "silent",
+]
+
+# Shows progress: given a label and a total in bytes, yields a function for each part done.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+Say = Callable[[str], None]  # shows a person one line
+
+
+def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show no progress."""
+    return nullcontext(lambda _advance: None)
 
 
 class Document(NamedTuple):
@@ -32,16 +51,16 @@ class Document(NamedTuple):
 
 
 class HostedImage(NamedTuple):
-    """An image and where it may be seen.
+    """An image and its address.
 
     Attributes:
         image: what it is.
-        source: the manifest's name for its file.
+        name: the name of the file that it came from, without folders.
         url: its address.
     """
 
     image: Image
-    source: str
+    name: str
     url: str
 
 

@@ -347,7 +347,7 @@ def test_missing_bytes_are_a_problem_only_where_they_must_be_copied(site: Site) 
     shutil.rmtree(site.root / "images")
     (site.root / "content/cat.jpg").unlink()
     said = messages(site.build())
-    assert "content/a.md:4: cat.jpg: content/cat.jpg is in the manifest" in said
+    assert "content/a.md:4: cat.jpg: content/cat.jpg is listed in imagehost.jsonl" in said
     assert "IMAGEHOST_URL" in said
     assert "in the manifest" not in messages(site.build("-e", f'IMAGEHOST_URL="{HOST}"'))
 

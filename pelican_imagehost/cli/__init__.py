@@ -26,8 +26,8 @@ from pelican_imagehost.settings import IMAGE_TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pelican_imagehost.report import Progress
     from pelican_imagehost.site.site import Site
-    from pelican_imagehost.storage.catalogue import Progress
 
 __all__ = ["main"]
 

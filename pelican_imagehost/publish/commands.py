@@ -16,8 +16,8 @@ from pelican_imagehost.storage.manifest import Manifest
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
+    from pelican_imagehost.report import Progress
     from pelican_imagehost.site.site import Site
-    from pelican_imagehost.storage.catalogue import Progress
 
 __all__ = ["Say", "hook", "publish", "retract"]
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pelican_imagehost.images.image import Image
+    from pelican_imagehost.report import Progress
     from pelican_imagehost.settings import Settings
-    from pelican_imagehost.storage.catalogue import Progress
     from pelican_imagehost.storage.store import Store
 
 __all__ = ["Publisher", "Wanted"]

@@ -89,7 +89,7 @@ class Service:
             token: the name of the token that they came with.
 
         Returns:
-            One hosted image a file, in order, stored and recorded; its source is its name.
+            One hosted image a file, in order, stored and recorded.
 
         Raises:
             Refusal: one cannot be hosted.

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pelican.log import console
 
@@ -27,27 +27,33 @@ if TYPE_CHECKING:
 
     from pelican.contents import Content
 
-__all__ = ["Build", "builds"]
+__all__ = ["Build", "Follower", "builds", "followers"]
 
 logger = logging.getLogger(__name__)
 
 
+class Follower(NamedTuple):
+    """The one who goes on hosting after a build has ended, as `watch` does.
+
+    Attributes:
+        expect: called with the files that images are about to be put into, there or not.
+    """
+
+    expect: Callable[[Iterable[str]], None]
+
+
 class Build:
-    """One run of Pelican.
+    """One run of Pelican; a follower of its output (`followers`) keeps it.
 
     Args:
         pelican_settings: Pelican's own.
 
     Attributes:
-        kept: whether more will be hosted after the build; drafting does.
-        delivering: told the files that images are about to be put into, there or not.
         failed: whether problems fail the build.
     """
 
-    kept: ClassVar[bool] = False
-    delivering: ClassVar[Callable[[Iterable[str]], None]] = staticmethod(lambda _paths: None)
-
     def __init__(self, pelican_settings: dict[str, Any]) -> None:
+        self._follower = _follower_of(os.path.abspath(pelican_settings["OUTPUT_PATH"]))
         self.pelican_settings = pelican_settings
         self.settings = Settings.from_pelican(pelican_settings)
         self.image_host = ImageHost(self.settings, progress=partial(show_progress, console))
@@ -132,7 +138,7 @@ class Build:
             console.print(f"pelican-imagehost: {self.report}.", highlight=False, soft_wrap=True)
         self.failed = self.settings.strict and bool(self.report.problems)
         del self.contents  # see `_rewrite`
-        if not self.kept:
+        if self._follower is None:
             del self.image_host, self.report
 
     def delivered(self) -> Iterator[str]:
@@ -143,8 +149,8 @@ class Build:
 
     def _deliver(self, report: Report) -> None:
         folder = self.settings.embedded
-        if folder is not None:
-            type(self).delivering(_files(folder, report))
+        if folder is not None and self._follower is not None:
+            self._follower.expect(_files(folder, report))
         try:
             self.image_host.deliver(report.images.values())
         except ImageHostError as error:
@@ -168,6 +174,12 @@ class Build:
 
 
 builds: dict[str, Build] = {}  # by OUTPUT_PATH: a plugin may run one Pelican within another
+followers: dict[str, Follower] = {}  # by the absolute folder below which they follow builds
+
+
+def _follower_of(output: str) -> Follower | None:
+    below = (one for folder, one in followers.items() if f"{output}/".startswith(f"{folder}/"))
+    return next(below, None)
 
 
 def _files(folder: Path, report: Report) -> Iterator[str]:

@@ -9,24 +9,23 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ImageHostError, ManifestError, MissingBytes, StoreError
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.report import Problem
+from pelican_imagehost.report import Problem, Progress, silent
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.manifest import Manifest
 from pelican_imagehost.storage.store import Batch, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pelican_imagehost.documents.resolve import Location
     from pelican_imagehost.settings import Settings
 
-__all__ = ["Catalogue", "Entries", "Progress", "silent"]
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+__all__ = ["Catalogue", "Entries"]
 
 _WORKERS = min(4, os.cpu_count() or 1)
 _MANY = 1000
@@ -37,10 +36,10 @@ class Entries(NamedTuple):
     """What was learnt of some locations; keys are manifest paths.
 
     Attributes:
-        images: what is known, hosted or (of a dry run) to be hosted.
+        images: what is known, hosted or (in a dry run) to be hosted.
         errors: why not; a path in both is known and its bytes are missing.
         new: keys that the store did not have before.
-        problems: what concerns no single file.
+        problems: problems that concern no single file.
     """
 
     images: dict[str, Image]
@@ -49,9 +48,32 @@ class Entries(NamedTuple):
     problems: list[Problem]
 
 
-def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """Show no progress."""
-    return nullcontext(lambda _advance: None)
+class _Recalled(NamedTuple):
+    """What the manifest and the index answer, by path, and the files that must be read."""
+
+    images: dict[str, Image]
+    errors: dict[str, ImageHostError]
+    unread: list[Location]
+
+
+class _Result(NamedTuple):
+    """What reading one file gave; `stamp` is None where the file may still be changing."""
+
+    image: Image
+    stamp: Stamp | None
+    is_new: bool  # whether the store lacked its bytes
+
+
+class _Read(NamedTuple):
+    """What reading files gave, by path; `failure`: why the store took no more of them."""
+
+    results: dict[str, _Result]
+    errors: dict[str, ImageHostError]
+    failure: StoreError | None = None
+
+    @property
+    def images(self) -> dict[str, Image]:
+        return {path: result.image for path, result in self.results.items()}
 
 
 @contextmanager
@@ -87,7 +109,7 @@ class Catalogue:
         self.index = Index(settings.index, read_only=dry_run)
         with _without_collector():
             self.manifest = Manifest.load(settings.manifest)
-            self._read = self.index.files()
+            self._files = self.index.files()
         self.dry_run = dry_run
         self._progress = progress
 
@@ -100,19 +122,16 @@ class Catalogue:
         Returns:
             What was learnt; nothing is raised for a file that cannot be hosted.
         """
-        entries = Entries({}, {}, set(), [])
-        has = self._presence(len(locations))
         with _without_collector():
-            unread = [
-                location
-                for path, location in locations.items()
-                if not self._recall(path, location, entries, has)
-            ]
+            recalled = self._recall_all(locations)
+        read, problems = _Read({}, {}), list[Problem]()
         if self.dry_run:
-            self._ingest(unread, entries, None)
-        elif unread or self._changed(entries):
-            self._write(unread, entries)
-        return entries
+            read = self._read_all(recalled.unread, None)
+        elif recalled.unread or self._changed(recalled.images):
+            read, problems = self._write(recalled)
+        self._remember(locations, read)
+        new = {result.image.key for result in read.results.values() if result.is_new}
+        return Entries(recalled.images | read.images, recalled.errors | read.errors, new, problems)
 
     def _presence(self, images: int) -> Callable[[Image], bool]:
         """Look at each file of the store, or for many at each folder once: five times faster.
@@ -124,35 +143,44 @@ class Catalogue:
         names = self.store.names()
         return lambda image: f"{image.sha256}.{image.type}" in names
 
-    def _recall(
-        self, path: str, location: Location, entries: Entries, has: Callable[[Image], bool]
-    ) -> bool:
-        """Answer from the manifest or the index; False where the file must be read."""
-        status = location.status
-        if status is None:
-            self._take_line(path, entries)
-            return True
-        stamp, fields = self._read.get(location.file, (None, ()))
+    def _recall_all(self, locations: dict[str, Location]) -> _Recalled:
+        recalled = _Recalled({}, {}, [])
+        has = self._presence(len(locations))
+        for path, location in locations.items():
+            if location.status is None:
+                image, error = self._read_line(path)
+                if error is not None:
+                    recalled.errors[path] = error
+            else:
+                image = self._recall(location, location.status)
+                if image is None or not has(image):
+                    recalled.unread.append(location)
+                    continue
+            if image is not None:
+                recalled.images[path] = image
+        return recalled
+
+    def _recall(self, location: Location, status: os.stat_result) -> Image | None:
+        """Answer from the index; None where the file must be read."""
+        stamp, fields = self._files.get(location.file, (None, ()))
         # As `Stamp.of`, which costs as much again; there may be a hundred thousand.
         if stamp != (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino):
-            return False
+            return None
         image = Image._make(fields)
-        if not self._is_allowed(image):
-            return False
-        entries.images[path] = image
-        return has(image)
+        return image if self._is_allowed(image) else None
 
-    def _take_line(self, path: str, entries: Entries) -> None:
+    def _read_line(self, path: str) -> tuple[Image | None, ImageHostError | None]:
+        """Answer from the manifest, for an image whose file is not beside its document."""
         conflict = self.manifest.conflicts.get(path)
         if conflict is not None:
-            entries.errors[path] = conflict
-            return
-        image = entries.images[path] = self.manifest.images[path]
-        if self.settings.embedded is not None and not self.store.has(image):
-            entries.errors[path] = MissingBytes(
-                f"{path} is in the manifest, but its bytes are neither there nor in the store; "
-                "set IMAGEHOST_URL to let the host serve it, or fetch the file"
-            )
+            return None, conflict
+        image = self.manifest.images[path]
+        if self.settings.embedded is None or self.store.has(image):
+            return image, None
+        return image, MissingBytes(
+            f"{path} is listed in {self.settings.manifest.name}, but the file is missing, also "
+            "from the store; fetch the file, or set IMAGEHOST_URL to let the host serve it"
+        )
 
     def _is_allowed(self, image: Image) -> bool:
         limits = self.settings.limits
@@ -163,95 +191,92 @@ class Catalogue:
             and pixels <= limits.max_pixels
         )
 
-    def _write(self, unread: list[Location], entries: Entries) -> None:
+    def _write(self, recalled: _Recalled) -> tuple[_Read, list[Problem]]:
         try:
             with self.store.locked():
-                self._store(unread, entries)
-                self._write_lines(entries)
-        except StoreError as error:  # what it holds can be named all the same
-            self._ingest(unread, entries, None)
-            if self._withdraw(unread, entries) or self._changed(entries):
-                entries.problems.append(Problem("", None, "", error))
-        fresh = (location.file for location in unread)
-        self.index.record_files({file: self._read[file] for file in fresh if file in self._read})
+                read = self._store(recalled.unread)
+                problems = self._write_lines(recalled.images | read.images)
+            if read.failure is not None:  # a full disk is one problem, not one per reference
+                problems.insert(0, Problem("", None, "", read.failure))
+        except StoreError as error:  # images that it holds can be named all the same
+            everything = self._read_all(recalled.unread, None)
+            read = self._without_lost(everything)
+            is_lacking = len(read.results) < len(everything.results)
+            is_lacking = is_lacking or bool(self._changed(recalled.images | read.images))
+            problems = [Problem("", None, "", error)] if is_lacking else []
+        return read, problems
 
-    def _store(self, unread: list[Location], entries: Entries) -> None:
-        """Store what can be; a full disk is one problem, not one for each reference."""
+    def _store(self, unread: list[Location]) -> _Read:
+        """Read files into the store; hold its lock."""
+        read = _Read({}, {})
         if not unread:
-            return
-        error: StoreError | None = None
+            return read
         try:
             with self.store.batch() as batch:
-                error = self._ingest(unread, entries, batch)
-        except StoreError as failure:
-            error = failure
-        if error is not None:
-            self._withdraw(unread, entries)
-            entries.problems.append(Problem("", None, "", error))
+                read = self._read_all(unread, batch)
+        except StoreError as error:
+            read = read._replace(failure=error)
+        return read if read.failure is None else self._without_lost(read)
 
-    def _withdraw(self, unread: list[Location], entries: Entries) -> int:
-        """Take back what the store turned out not to hold, and say how many that are."""
-        images = {location.path: entries.images.get(location.path) for location in unread}
-        lost = {path for path, image in images.items() if image and not self.store.has(image)}
-        for location in unread:
-            if location.path in lost:
-                entries.new.discard(entries.images.pop(location.path).key)
-                self._read.pop(location.file, None)
-        return len(lost)
+    def _without_lost(self, read: _Read) -> _Read:
+        """Leave out images that the store turned out not to hold."""
+        held = {path: one for path, one in read.results.items() if self.store.has(one.image)}
+        return read._replace(results=held)
 
-    def _changed(self, entries: Entries) -> dict[str, Image]:
+    def _changed(self, images: dict[str, Image]) -> bool:
         known = self.manifest.images
-        return {path: image for path, image in entries.images.items() if known.get(path) != image}
+        return any(known.get(path) != image for path, image in images.items())
 
-    def _write_lines(self, entries: Entries) -> None:
+    def _write_lines(self, images: dict[str, Image]) -> list[Problem]:
         try:
-            self.manifest.update(entries.images)  # read again: gc may have dropped a line since
+            self.manifest.update(images)  # read again: gc may have dropped a line since
         except OSError as error:
             problem = ManifestError(f"cannot be written: {error.strerror}")
-            entries.problems.append(Problem(self.settings.manifest.name, None, "", problem))
+            return [Problem(self.settings.manifest.name, None, "", problem)]
+        return []
 
-    def _ingest(
-        self, unread: list[Location], entries: Entries, batch: Batch | None
-    ) -> StoreError | None:
-        """Read files in a few threads; hashing and file access let each other run.
-
-        Returns:
-            Why the store could not take an image, of the first that it could not take.
-        """
+    def _read_all(self, unread: list[Location], batch: Batch | None) -> _Read:
+        """Read files in a few threads; hashing and file access let each other run."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  not for a warm build
 
-        failure: StoreError | None = None
-
-        def read(location: Location) -> Image | ImageHostError:
+        def read(location: Location) -> _Result | ImageHostError:
             try:
-                return self._read_one(location.file, batch, entries.new)
+                return self._read_one(location.file, batch)
             except ImageHostError as error:
                 return error
 
+        found = _Read({}, {})
         sizes = [location.status.st_size for location in unread if location.status]
         bar = self._progress if sum(sizes) > _WORTH_A_BAR else silent
         with bar("Hosting images", sum(sizes)) as advance, ThreadPoolExecutor(_WORKERS) as pool:
             for location, size, result in zip(unread, sizes, pool.map(read, unread), strict=True):
-                entries.images.pop(location.path, None)
-                if isinstance(result, StoreError):
-                    failure = failure or result
-                elif isinstance(result, ImageHostError):
-                    entries.errors[location.path] = result
-                else:
-                    entries.images[location.path] = result
+                if isinstance(result, _Result):
+                    found.results[location.path] = result
+                elif not isinstance(result, StoreError):
+                    found.errors[location.path] = result
+                elif found.failure is None:
+                    found = found._replace(failure=result)
                 advance(size)
-        return failure
+        return found
 
-    def _read_one(self, file: str, batch: Batch | None, new: set[str]) -> Image:
+    def _read_one(self, file: str, batch: Batch | None) -> _Result:
         # Imported here: a warm build reads no image.
         from pelican_imagehost.images.identify import identify  # noqa: PLC0415
         from pelican_imagehost.images.read import read_image  # noqa: PLC0415
 
         data, status = read_image(file, self.settings.limits)
         image = identify(data, self.settings.limits)
-        if not self.store.has(image) and (batch is None or batch.add(image, data)):
-            new.add(image.key)
+        is_new = not self.store.has(image) and (batch is None or batch.add(image, data))
         stamp = Stamp.of(status)
-        if stamp.is_settled(time.time_ns()):
-            self._read[file] = stamp, image
-        return image
+        return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)
+
+    def _remember(self, locations: dict[str, Location], read: _Read) -> None:
+        """Keep files from being read again."""
+        fresh = {
+            locations[path].file: (result.stamp, result.image)
+            for path, result in read.results.items()
+            if result.stamp is not None
+        }
+        self._files |= fresh
+        if not self.dry_run:
+            self.index.record_files(fresh)

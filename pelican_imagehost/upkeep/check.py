@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.storage.catalogue import Progress, silent
+from pelican_imagehost.report import Progress, silent
 from pelican_imagehost.storage.manifest import Manifest
 
 if TYPE_CHECKING:

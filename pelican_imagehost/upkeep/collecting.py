@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.publish.history import recently_named
+from pelican_imagehost.report import Progress, silent
 from pelican_imagehost.site.mentions import site_texts
-from pelican_imagehost.storage.catalogue import Progress, silent
 from pelican_imagehost.storage.records import Records
 from pelican_imagehost.upkeep import garbage
 from pelican_imagehost.upkeep.check import look

@@ -12,8 +12,8 @@ from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.image import KEY
 from pelican_imagehost.publish.history import recently_named
 from pelican_imagehost.publish.repository import BRANCH, StoreRepository
+from pelican_imagehost.report import Progress, silent
 from pelican_imagehost.site.mentions import mentioned_names, name_of, site_texts
-from pelican_imagehost.storage.catalogue import Progress, silent
 from pelican_imagehost.storage.manifest import Manifest
 from pelican_imagehost.storage.records import Records
 from pelican_imagehost.storage.store import Store

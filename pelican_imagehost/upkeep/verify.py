@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pelican_imagehost.images.image import Image
-    from pelican_imagehost.storage.catalogue import Catalogue, Progress
+    from pelican_imagehost.report import Progress
+    from pelican_imagehost.storage.catalogue import Catalogue
     from pelican_imagehost.storage.records import Record, Records
 
 __all__ = ["Condition", "examine", "repair"]

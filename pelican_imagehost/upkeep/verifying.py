@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.publish.repository import StoreRepository
-from pelican_imagehost.storage.catalogue import Progress, silent
+from pelican_imagehost.report import Progress, silent
 from pelican_imagehost.storage.records import Records
 from pelican_imagehost.upkeep import verify as maintenance
 

@@ -14,7 +14,7 @@ from pelican.contents import Content
 from pelican.log import console
 
 from pelican_imagehost.settings import IMAGE_TYPES
-from pelican_imagehost.site.build import Build, builds
+from pelican_imagehost.site.build import Build, Follower, builds, followers
 from pelican_imagehost.site.site import Site
 from pelican_imagehost.watch.builder.log import Log, explain
 from pelican_imagehost.watch.builder.one_page import draft, home_of
@@ -66,13 +66,12 @@ class Workshop:
     ) -> None:
         self.log = Log()
         console.quiet = True
-        Build.kept = True
         overrides = OVERRIDES if first else {**OVERRIDES, "DELETE_OUTPUT_DIRECTORY": False}
         self.site = Site(settings_file, **overrides)
         self.settings = self.site.pelican_settings
         self.output = Output(os.path.abspath(self.settings["OUTPUT_PATH"]), announce)
         self.output.install()
-        Build.delivering = staticmethod(self.output.expect)
+        followers[self.output.root] = Follower(self.output.expect)
         WarmReaders.install()
         signals.all_generators_finalized.connect(self._take)
         self.pelican = _pelican_class(self.settings)(self.settings)

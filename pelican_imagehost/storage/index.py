@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pelican_imagehost.storage.sqlite import PATIENCE, use_wal
+from pelican_imagehost.storage.sqlite import (
+    Schema,
+    connect,
+    connect_in_memory,
+    read_version,
+    writing,
+)
 
 if TYPE_CHECKING:
     import os
@@ -23,9 +29,8 @@ __all__ = ["Index", "ProblemRow", "Stamp"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 2
 _SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT's)
-_SCHEMA = """
+_FILES = """
 CREATE TABLE files (
     path TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
@@ -36,19 +41,24 @@ CREATE TABLE files (
     type TEXT NOT NULL,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT, WITHOUT ROWID
+"""
+_USES = """
 CREATE TABLE uses (
     document TEXT NOT NULL,
     path TEXT NOT NULL,
     PRIMARY KEY (document, path)
-) STRICT, WITHOUT ROWID;
+) STRICT, WITHOUT ROWID
+"""
+_PROBLEMS = """
 CREATE TABLE problems (
     document TEXT NOT NULL,
     line INTEGER,
     url TEXT NOT NULL,
     message TEXT NOT NULL
-) STRICT;
+) STRICT
 """
+_SCHEMA = Schema(2, (_FILES, _USES, _PROBLEMS), "NORMAL")
 
 ProblemRow = tuple[str, int | None, str, str]  # the fields of `report.Problem`, as texts
 
@@ -153,16 +163,16 @@ class Index:
             return self._connection.execute(query).fetchall()
         except sqlite3.DatabaseError as error:  # damage that opening the file did not show
             self._connection.close()
-            self._connection = _in_memory() if self._read_only else _open_anew(self._file, error)
+            self._connection = (
+                connect_in_memory(_SCHEMA) if self._read_only else _open_anew(self._file, error)
+            )
             return []
 
     @contextmanager
     def _recording(self) -> Iterator[sqlite3.Connection]:
         """Write in one transaction; what cannot be written is not remembered, no more."""
         try:
-            # IMMEDIATE: with a plain BEGIN a second writer is told "locked" at once.
-            self._connection.execute("BEGIN IMMEDIATE")
-            with self._connection:
+            with writing(self._connection):
                 yield self._connection
         except sqlite3.DatabaseError as error:
             logger.warning("%s cannot be written, so images are read again: %s", self._file, error)
@@ -171,7 +181,7 @@ class Index:
 def _open(file: Path) -> sqlite3.Connection:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        return _connect(file)
+        return connect(file, _SCHEMA)
     except (sqlite3.OperationalError, OSError) as error:  # no permission, no space, locked
         return _open_in_memory(file, error)
     except sqlite3.DatabaseError as error:
@@ -183,60 +193,21 @@ def _open_anew(file: Path, error: Exception) -> sqlite3.Connection:
     try:
         for suffix in ("", "-wal", "-shm"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)
-        return _connect(file)
+        return connect(file, _SCHEMA)
     except (sqlite3.DatabaseError, OSError) as second:
         return _open_in_memory(file, second)
 
 
 def _open_in_memory(file: Path, error: Exception) -> sqlite3.Connection:
     logger.warning("%s cannot be used, so every image is read again: %s", file, error)
-    return _in_memory()
-
-
-def _in_memory() -> sqlite3.Connection:
-    return _prepare(sqlite3.connect(":memory:", isolation_level=None))
+    return connect_in_memory(_SCHEMA)
 
 
 def _open_immutable(file: Path) -> sqlite3.Connection:
     with suppress(sqlite3.DatabaseError):
         uri = f"{file.absolute().as_uri()}?immutable=1"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-        if _version(connection) == _VERSION:
+        if read_version(connection) == _SCHEMA.version:
             return connection
         connection.close()
-    return _in_memory()
-
-
-def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
-    try:
-        return _prepare(connection)
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise
-
-
-def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
-    use_wal(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    if _version(connection) == _VERSION:
-        return connection
-    connection.execute("BEGIN IMMEDIATE")
-    with connection:
-        version = _version(connection)  # another process may have been first
-        if version == 0:
-            _create(connection)
-        elif version != _VERSION:
-            raise sqlite3.DatabaseError(f"it has version {version}, not {_VERSION}")
-    return connection
-
-
-def _create(connection: sqlite3.Connection) -> None:
-    for statement in _SCHEMA.split(";"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    with closing(connection.execute("PRAGMA user_version")) as cursor:
-        return int(cursor.fetchone()[0])
+    return connect_in_memory(_SCHEMA)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pelican_imagehost.errors import RecordsError
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.storage.sqlite import PATIENCE, use_wal
+from pelican_imagehost.storage.sqlite import Schema, connect, connect_in_memory, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrival", "Record", "Records"]
 
-_VERSION = 1
-_SCHEMA = """
+_UPLOADS = """
 CREATE TABLE IF NOT EXISTS uploads (
     sha256 TEXT PRIMARY KEY,
     type TEXT NOT NULL,
@@ -38,6 +37,7 @@ CREATE TABLE IF NOT EXISTS uploads (
 ) STRICT, WITHOUT ROWID
 """
 _WAITING = "CREATE INDEX IF NOT EXISTS waiting ON uploads (sha256) WHERE pushed = 0"
+_SCHEMA = Schema(1, (_UPLOADS, _WAITING), "FULL")
 # An upload of what only `verify --repair` had found makes it somebody's.
 _ARRIVE = """
 INSERT INTO uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?8, ?7, 1, 0)
@@ -102,7 +102,7 @@ class Records:
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
         self.file = file
         with self._explained():
-            self._connection = _connect(file, read_only=read_only)
+            self._connection = _open(file, read_only=read_only)
 
     def close(self) -> None:
         """Close the file."""
@@ -161,11 +161,8 @@ class Records:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._explained():
-            # IMMEDIATE: with a plain BEGIN a second writer is told "locked" at once.
-            self._connection.execute("BEGIN IMMEDIATE")
-            with self._connection:
-                yield self._connection
+        with self._explained(), writing(self._connection):
+            yield self._connection
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -173,8 +170,8 @@ class Records:
             yield
         except (sqlite3.Error, OSError) as error:
             raise RecordsError(
-                f"the record of uploads {self.file} cannot be used: {error}; it is no cache, so "
-                "keep the file and see to its disk or its permissions"
+                f"the record of uploads {self.file} cannot be used: {error}; do not delete "
+                "it; check disk space and permissions"
             ) from error
 
 
@@ -183,33 +180,8 @@ def _record(row: tuple[Any, ...]) -> Record:
     return Record._make((Image(sha256, kind, size, width, height), *facts, bool(pushed)))
 
 
-def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
+def _open(file: Path, *, read_only: bool) -> sqlite3.Connection:
     if read_only and not (file.exists() and file.stat().st_size):
-        return _prepare(sqlite3.connect(":memory:", isolation_level=None))
-    # Whoever makes it sees to it that one thread at a time uses it.
-    connection = sqlite3.connect(
-        file, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-    )
-    try:
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
-        else:
-            use_wal(connection)
-        return _prepare(connection)
-    except sqlite3.Error:
-        connection.close()
-        raise
-
-
-def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
-    connection.execute("PRAGMA synchronous = FULL")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > _VERSION:
-        raise sqlite3.DatabaseError(f"a newer pelican-imagehost wrote it (version {version})")
-    if version < _VERSION:
-        connection.execute("BEGIN IMMEDIATE")
-        with connection:
-            connection.execute(_SCHEMA)
-            connection.execute(_WAITING)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-    return connection
+        return connect_in_memory(_SCHEMA)
+    # The one who opens it sees to it that one thread at a time uses it.
+    return connect(file, _SCHEMA, read_only=read_only, any_thread=True)

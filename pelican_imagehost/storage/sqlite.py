@@ -1,22 +1,107 @@
-"""SQLite's write-ahead log, in which a reader does not wait for a writer."""
+"""Open SQLite databases that several processes read and write at once."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["PATIENCE", "use_wal"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
-PATIENCE = 30  # seconds to wait for another process
+__all__ = ["Schema", "connect", "connect_in_memory", "read_version", "writing"]
+
+_PATIENCE = 30  # seconds to wait for another process
 
 
-def use_wal(connection: sqlite3.Connection) -> None:
-    """Change the journal's mode; of two that do it at once, SQLite lets neither wait.
+class Schema(NamedTuple):
+    """The tables of a database.
+
+    Attributes:
+        version: kept in the file (`user_version`), from 1.
+        statements: create everything.
+        synchronous: when a commit is on the disk: FULL, at once; NORMAL, perhaps later
+            (https://sqlite.org/pragma.html#pragma_synchronous).
+    """
+
+    version: int
+    statements: tuple[str, ...]
+    synchronous: str
+
+
+def connect(
+    file: Path, schema: Schema, *, read_only: bool = False, any_thread: bool = False
+) -> sqlite3.Connection:
+    """Open a database with a write-ahead log, in which a reader does not wait for a writer.
+
+    Args:
+        file: created where it does not exist.
+        schema: its tables.
+        read_only: refuse every change.
+        any_thread: let several threads use the connection, one at a time.
 
     Raises:
-        sqlite3.Error: it cannot be changed.
+        sqlite3.Error: it cannot be opened, or has another version.
     """
-    deadline = time.monotonic() + PATIENCE
+    connection = sqlite3.connect(
+        file, timeout=_PATIENCE, isolation_level=None, check_same_thread=not any_thread
+    )
+    try:
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            _use_wal(connection)
+        _prepare(connection, schema)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_in_memory(schema: Schema) -> sqlite3.Connection:
+    """Open an empty database that ends with its connection."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _prepare(connection, schema)
+    return connection
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Write in one transaction.
+
+    IMMEDIATE, because with a plain BEGIN a second writer is told "locked" at once.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        yield connection
+
+
+def read_version(connection: sqlite3.Connection) -> int:
+    """Return the version that a database was created with; 0 where it is empty."""
+    with closing(connection.execute("PRAGMA user_version")) as cursor:
+        return int(cursor.fetchone()[0])
+
+
+def _prepare(connection: sqlite3.Connection, schema: Schema) -> None:
+    connection.execute(f"PRAGMA synchronous = {schema.synchronous}")
+    if read_version(connection) == schema.version:
+        return
+    with writing(connection):
+        version = read_version(connection)  # another process may have been first
+        if version == 0:
+            for statement in schema.statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {schema.version}")
+        elif version != schema.version:
+            writer = "a newer" if version > schema.version else "an older"
+            raise sqlite3.DatabaseError(f"{writer} pelican-imagehost wrote it (version {version})")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Change the journal's mode; where two processes do so at once, SQLite lets neither wait."""
+    deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -88,7 +88,7 @@ def test_a_damaged_file_is_named_and_kept(tmp_path: Path, *, read_only: bool) ->
     file = tmp_path / "uploads.sqlite3"
     file.write_bytes(b"not a database, and longer than a header would be" * 20)
     before = file.read_bytes()
-    with pytest.raises(RecordsError, match="it is no cache, so keep the file"):
+    with pytest.raises(RecordsError, match="do not delete it; check disk space and permissions"):
         Records(file, read_only=read_only)
     assert file.read_bytes() == before
 

@@ -111,6 +111,8 @@ class Settings:
     Attributes:
         root: folder of the settings file; manifest paths are relative to it.
         content: Pelican's PATH.
+        text_folders: folders whose files may contain addresses of images: the site, its
+            documents and its theme.
         static_paths: folders of STATIC_PATHS.
         search_paths: folders of IMAGEHOST_SEARCH_PATHS.
         theme_static: folders that Pelican copies to `theme_prefix` in the output.
@@ -136,6 +138,7 @@ class Settings:
 
     root: Path
     content: Path
+    text_folders: tuple[Path, ...]
     static_paths: tuple[Path, ...]
     search_paths: tuple[Path, ...]
     theme_static: tuple[Path, ...]
@@ -179,6 +182,7 @@ class Settings:
         values = {
             "root": root,
             "content": content,
+            "text_folders": (root, content, theme, *_theme_overrides(pelican, root)),
             "static_paths": tuple(content / path for path in pelican["STATIC_PATHS"]),
             "search_paths": tuple(root / Path(p).expanduser() for p in own["SEARCH_PATHS"]),
             "theme_static": tuple(theme / path for path in pelican["THEME_STATIC_PATHS"]),
@@ -271,6 +275,11 @@ def _output_names(pelican: Mapping[str, Any], content: Path) -> dict[str, Path]:
         for source, metadata in pelican["EXTRA_PATH_METADATA"].items()
         if "path" in metadata
     }
+
+
+def _theme_overrides(pelican: Mapping[str, Any], root: Path) -> list[Path]:
+    folders = pelican.get("THEME_TEMPLATES_OVERRIDES", ())
+    return [root / os.path.abspath(folder) for folder in folders]
 
 
 def _default_store(root: Path) -> str:

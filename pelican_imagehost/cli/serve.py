@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pelican_imagehost.cli.options import settings_option
+from pelican_imagehost.cli.terminal import explained, say, settings_option
 
 __all__ = ["serve"]
 
@@ -50,25 +50,20 @@ def serve(  # noqa: PLR0913  each is a choice of the user's
     name: str,
 ) -> None:
     """Take uploads over HTTP, and show all images in a gallery."""
-    from pelican_imagehost.errors import ImageHostError
-
     try:
         import uvicorn
 
         from pelican_imagehost.serve.start import prepare, write_sample
     except ImportError as error:
-        _say(f"error: {error.name} is missing; run: pip install 'pelican-imagehost[server]'")
+        say(f"error: {error.name} is missing; run: pip install 'pelican-imagehost[server]'")
         sys.exit(1)
-    try:
+    with explained():
         if sample is not None:
             click.echo(write_sample(sample, settings_file, tokens, port=port, name=name), nl=False)
             return
-        start = prepare(settings_file, tokens, host=host, port=port, say=_say)
-    except ImageHostError as error:
-        _say(f"error: {error}")
-        sys.exit(1)
+        start = prepare(settings_file, tokens, host=host, port=port, say=say)
     if sys.stderr.isatty():  # not into a log, which others may read
-        _say(f"the gallery, for the next ten minutes without a token: {start.gallery}")
+        say(f"the gallery, for the next ten minutes without a token: {start.gallery}")
     if open_browser:
         threading.Timer(_UNTIL_UP, webbrowser.open, [start.gallery]).start()
     uvicorn.run(
@@ -82,7 +77,3 @@ def serve(  # noqa: PLR0913  each is a choice of the user's
         log_config=None,
         server_header=False,
     )
-
-
-def _say(message: str) -> None:
-    click.echo(f"pelican-imagehost: {message}", err=True)

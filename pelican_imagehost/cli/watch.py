@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from pelican_imagehost.cli.options import settings_option
+from pelican_imagehost.cli.terminal import explained, say, settings_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,15 +24,7 @@ def watch(settings_file: Path, *, port: int, open_browser: bool, poll: bool) -> 
 
     Images are served from here whatever IMAGEHOST_URL says. Nothing is published.
     """
-    from pelican_imagehost.errors import ImageHostError
     from pelican_imagehost.watch.session import run
 
-    try:
-        run(settings_file, port, poll=poll, open_browser=open_browser, say=_say)
-    except ImageHostError as error:
-        _say(f"error: {error}")
-        sys.exit(1)
-
-
-def _say(message: str) -> None:
-    click.echo(f"pelican-imagehost: {message}", err=True)
+    with explained():
+        run(settings_file, port, poll=poll, open_browser=open_browser, say=say)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.storage.index import ProblemRow
     from pelican_imagehost.storage.records import Record
 
-__all__ = ["Deletion", "Facts", "ListedImage", "list_images"]
+__all__ = ["Deletion", "Facts", "ListedImage", "list_images", "users_by_key"]
 
 
 class Facts(NamedTuple):
@@ -135,7 +135,7 @@ def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
         paths.setdefault(image, []).append(path)
     known = {image.sha256: image for image in paths}
     records = {known.get(one.image.sha256, one.image): one for one in facts.records}
-    documents = _documents(facts)
+    documents = users_by_key(facts)
     store = os.path.join(settings.store, "")
     return [
         ListedImage(
@@ -149,8 +149,8 @@ def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
     ]
 
 
-def _documents(facts: Facts) -> dict[str, set[str]]:
-    """Turn both kinds of use around: key → what names it."""
+def users_by_key(facts: Facts) -> dict[str, set[str]]:
+    """Return the documents and files that use each image, by its key."""
     found: dict[str, set[str]] = {}
     for document, used in facts.uses.items():
         for path in used:

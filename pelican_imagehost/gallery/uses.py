@@ -7,6 +7,7 @@ again only where a file's length or time has changed.
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from contextlib import suppress
@@ -16,31 +17,34 @@ from pelican_imagehost.documents.references import IMAGE_SUFFIXES
 from pelican_imagehost.images.image import KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pelican_imagehost.settings import Settings
 
 __all__ = ["Mentions", "keys_in"]
 
 _KEY: Final = re.compile(KEY.pattern.encode())
-_LARGEST: Final = 2_000_000  # bytes; a document is never larger
-_OTHERS: Final = "avi flac gz m4a m4v mkv mov mp3 mp4 ogg pdf ttf wav webm woff woff2 zip"
+_OTHERS: Final = (
+    "avi db flac gz m4a m4v mkv mov mp3 mp4 ogg otf pdf pyc ttf wav webm woff woff2 xz zip"
+)
 _NO_TEXT: Final = frozenset(IMAGE_SUFFIXES) | {f".{name}" for name in _OTHERS.split()}
+_NO_SITE: Final = frozenset(["node_modules", "__pycache__"])
 
 _Stamp = tuple[int, int]
 
 
 class Mentions:
-    """The image keys that the files below `PATH` mention.
+    """The image keys that the files of a site and its theme mention.
 
     Args:
-        settings: the site's; its store, its output and its cache are no part of what it says.
+        settings: the site's; its store, output, cache, manifest and records do not count.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        own = (settings.store, settings.output, settings.index.parent)
-        self._skipped = {str(folder) for folder in own}
+        records = str(settings.records)
+        own = (settings.store, settings.output, settings.index.parent, settings.manifest)
+        self._skipped = {*map(str, own), records, f"{records}-wal", f"{records}-shm"}
         self._known: dict[str, tuple[_Stamp, frozenset[str]]] = {}
 
     def find(self) -> dict[str, frozenset[str]]:
@@ -51,7 +55,7 @@ class Mentions:
             that mention any.
         """
         found = {}
-        for path, stamp in _files(str(self._settings.content), self._skipped):
+        for path, stamp in _files(map(str, self._settings.text_folders), self._skipped):
             known = self._known.get(path)
             if known is None or known[0] != stamp:
                 known = (stamp, keys_in(path))
@@ -61,15 +65,19 @@ class Mentions:
 
 
 def keys_in(path: str) -> frozenset[str]:
-    """The keys that a file mentions; none where it cannot be read."""
-    with suppress(OSError), open(path, "rb") as file:
-        return frozenset(match[0].decode() for match in _KEY.finditer(file.read(_LARGEST)))
+    """Return the keys that a file mentions; none where it cannot be read."""
+    with (
+        suppress(OSError, ValueError),  # ValueError: it is empty
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        return frozenset(match[0].decode() for match in _KEY.finditer(data))
     return frozenset()
 
 
-def _files(top: str, skipped: set[str]) -> Iterator[tuple[str, _Stamp]]:
+def _files(tops: Iterable[str], skipped: set[str]) -> Iterator[tuple[str, _Stamp]]:
     """Yield files that may be text, links followed as Pelican follows them, and their state."""
-    waiting, seen = [top], set()
+    waiting, seen = list(tops), set()
     while waiting:
         folder = waiting.pop()
         with suppress(OSError):
@@ -77,13 +85,14 @@ def _files(top: str, skipped: set[str]) -> Iterator[tuple[str, _Stamp]]:
             if (status.st_dev, status.st_ino) in seen:  # a link that leads up again
                 continue
             seen.add((status.st_dev, status.st_ino))
-            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-                if entry.name.startswith(".") or entry.path in skipped:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            if any(entry.name == "pyvenv.cfg" for entry in entries):  # a virtual environment
+                continue
+            for entry in entries:
+                if entry.name.startswith(".") or entry.path in skipped or entry.name in _NO_SITE:
                     continue
                 if entry.is_dir():
                     waiting.append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() not in _NO_TEXT:
-                    with suppress(OSError):  # a link that leads nowhere
-                        status = entry.stat()
-                        if status.st_size <= _LARGEST:
-                            yield entry.path, (status.st_size, status.st_mtime_ns)
+                elif os.path.splitext(entry.name)[1].lower() not in _NO_TEXT and entry.is_file():
+                    status = entry.stat()
+                    yield entry.path, (status.st_size, status.st_mtime_ns)

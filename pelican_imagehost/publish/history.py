@@ -1,4 +1,4 @@
-"""What a site named lately, from its repository's history of the manifest."""
+"""Which images committed manifests list, or listed not long ago."""
 
 from __future__ import annotations
 
@@ -10,26 +10,33 @@ from pelican_imagehost.publish.git import Git
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["recently_named"]
+__all__ = ["committed_digests", "recent_digests"]
 
 
-def recently_named(manifest: Path, days: int) -> set[str]:
-    """Find the images that committed manifests named and that left them not long ago.
+def committed_digests(manifest: Path) -> set[str]:
+    """Return the digests that the last commit's manifest lists.
 
-    Pages in caches and feed readers go on naming an image after the site has ceased to.
-    What the last commit names counts as well, whatever the working tree says.
+    They are published, whatever the working tree says.
 
     Args:
-        manifest: the manifest file.
-        days: how long ago at most.
-
-    Returns:
-        SHA-256 digests; none where the site is no git repository.
+        manifest: the manifest file; outside a git repository nothing is committed.
     """
-    git = Git(manifest.parent, hooks=True)
+    shown = Git(manifest.parent, hooks=True).run("show", f"HEAD:./{manifest.name}", check=False)
+    return set(re.findall(r'"sha256": "([0-9a-f]{64})"', shown.output))
+
+
+def recent_digests(manifest: Path, days: int) -> set[str]:
+    """Return the digests that left the committed manifest within some days.
+
+    Pages in caches and feed readers name an image for some time after the site does.
+
+    Args:
+        manifest: the manifest file; outside a git repository there are none.
+        days: how many; 0: none.
+    """
+    if days == 0:  # git counts the commits of this very second as younger than 0 days
+        return set()
     options = (f"--since={days}.days", "--format=", "--patch", "--unified=0", "-m", "--no-renames")
-    # Git counts the commits of this very second as younger than nought days.
-    log = git.run("log", *options, "--", manifest.name, check=False).output if days > 0 else ""
-    removed = re.findall(r'^-.*"sha256": "([0-9a-f]{64})"', log, re.MULTILINE)
-    now = git.run("show", f"HEAD:./{manifest.name}", check=False).output
-    return {*removed, *re.findall(r'"sha256": "([0-9a-f]{64})"', now)}
+    git = Git(manifest.parent, hooks=True)
+    log = git.run("log", *options, "--", manifest.name, check=False).output
+    return set(re.findall(r'^-.*"sha256": "([0-9a-f]{64})"', log, re.MULTILINE))

@@ -14,14 +14,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.errors import PublishError
 from pelican_imagehost.publish.git import Git
+from pelican_imagehost.publish.publisher import Publisher
 from pelican_imagehost.storage.manifest import Manifest
+from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
     from pelican_imagehost.images.image import Image
+    from pelican_imagehost.report import Progress, Say
     from pelican_imagehost.site.site import Site
 
-__all__ = ["Pushed", "examine", "read_updates"]
+__all__ = ["Pushed", "examine", "read_updates", "run"]
 
 
 class Pushed(NamedTuple):
@@ -34,6 +38,36 @@ class Pushed(NamedTuple):
 
     images: dict[str, Image]
     problems: list[str]
+
+
+def run(site: Site, stdin: str, *, patience: float, progress: Progress, say: Say) -> None:
+    """Publish the images that a push of the site names, before git pushes it.
+
+    Args:
+        site: the site in the working tree.
+        stdin: what git tells the hook.
+        patience: seconds to wait until new addresses are online.
+        progress: shows how far it has come.
+        say: called with each step.
+
+    Raises:
+        PublishError: the push must not go on.
+    """
+    if site.settings.url is None or site.settings.remote is None:
+        say(f"no image is published: {site.file.name} sets no IMAGEHOST_URL and IMAGEHOST_REMOTE")
+        return
+    pushed = examine(site, read_updates(stdin))
+    if pushed.problems:
+        for line in pushed.problems:
+            say(line)
+        manifest = site.settings.manifest.name
+        raise PublishError(
+            f"{manifest} is out of date for this commit, so the push is refused; "
+            "build, commit it, push again"
+        )
+    publisher = Publisher(site.settings, Store(site.settings.store))
+    wanted = publisher.plan(pushed.images)
+    publisher.run(wanted, patience=patience, progress=progress, say=say)
 
 
 def read_updates(text: str) -> list[tuple[str, str]]:
@@ -108,7 +142,7 @@ def _unsettled(manifest: Manifest) -> list[str]:
 def _check(site: Site, root: Path, changed: list[str] | None) -> list[str]:
     """Check the unpacked documents, in a process of its own: settings files are programs."""
     content = _inside(site, site.settings.content)
-    command = [sys.executable, "-m", "pelican_imagehost", "check", "--manifest-only"]
+    command = [sys.executable, "-m", "pelican_imagehost", "check-commit"]
     command += ["-s", site.file.name, "--theme", site.pelican_settings["THEME"]]
     if changed is not None:
         prefix = "" if content == "." else f"{content}/"

@@ -1,4 +1,4 @@
-"""Publishing: what the site names is committed, pushed, and seen online, in that order."""
+"""Publishing: images that the site names are committed, pushed, and seen online, in that order."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from pelican_imagehost.errors import PublishError
+from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.publish.confirm import Expected, find_absent
 from pelican_imagehost.publish.repository import TOMBSTONES, StoreRepository
-from pelican_imagehost.report import readable_size
+from pelican_imagehost.report import count, readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pelican_imagehost.images.image import Image
-    from pelican_imagehost.report import Progress
+    from pelican_imagehost.report import Progress, Say
     from pelican_imagehost.settings import Settings
+    from pelican_imagehost.site.site import Site
     from pelican_imagehost.storage.store import Store
 
-__all__ = ["Publisher", "Wanted"]
+__all__ = ["Publisher", "Wanted", "publish"]
 
 # What a host that is not ours refuses, in bytes a file; said before anything is sent.
 _HOST_LIMITS = {"github.com": 100 * 1024**2, "gitlab.com": 100 * 1024**2}
@@ -34,6 +36,45 @@ class Wanted(NamedTuple):
 
     images: dict[str, Image]
     new: list[str]
+
+
+def publish(  # noqa: PLR0913  each is a choice of the user's
+    site: Site,
+    *,
+    remote: str | None,
+    dry_run: bool,
+    patience: float | None,
+    progress: Progress,
+    say: Say,
+) -> list[Image]:
+    """Publish the images that a site names; a build is not needed.
+
+    Args:
+        site: the site.
+        remote: where to push; IMAGEHOST_REMOTE when None.
+        dry_run: write and send nothing.
+        patience: seconds to wait until new addresses are online; None: do not ask.
+        progress: shows how far it has come.
+        say: called with each step.
+
+    Returns:
+        The images that were sent, or would be.
+
+    Raises:
+        PublishError: it failed; the message says why and what to do.
+    """
+    documents, _ = site.documents()
+    with ImageHost(site.settings, dry_run=dry_run, progress=progress) as image_host:
+        publisher = Publisher(site.settings, image_host.catalogue.store, remote)
+        report = image_host.host(documents)
+    if report.problems:
+        for problem in report.problems:
+            say(str(problem))
+        raise PublishError(f"{count(len(report.problems), 'problem')}; nothing was published")
+    wanted = publisher.plan(report.images)
+    if not dry_run:
+        publisher.run(wanted, patience=patience, progress=progress, say=say)
+    return [wanted.images[key] for key in wanted.new]
 
 
 class Publisher:
@@ -88,6 +129,27 @@ class Publisher:
         self._check_limit([wanted[key] for key in new])
         return Wanted(wanted, new)
 
+    def run(self, wanted: Wanted, *, patience: float | None, progress: Progress, say: Say) -> None:
+        """Send images and wait until they are online.
+
+        Args:
+            wanted: see `plan`.
+            patience: seconds to wait; None: do not ask.
+            progress: shows how far it has come.
+            say: called with each step.
+
+        Raises:
+            PublishError: it failed; nothing is lost.
+        """
+        if wanted.new:
+            size = readable_size(sum(wanted.images[key].size for key in wanted.new))
+            say(f"publishing {count(len(wanted.new), 'image')}, {size}")
+        self.send(wanted.new, wanted.images, progress)
+        if patience is not None:
+            seen = self.confirm(wanted.images, patience=patience, say=say)
+            if seen:
+                say(f"{count(seen, 'image')} online at {self.settings.address_prefix}")
+
     def send(self, new: list[str], sizes: Mapping[str, Image], progress: Progress) -> None:
         """Commit what is new, and push.
 
@@ -101,9 +163,7 @@ class Publisher:
                     self.repository.add(new, advance)
             self.repository.push()
 
-    def confirm(
-        self, images: Mapping[str, Image], *, patience: float, say: Callable[[str], None]
-    ) -> int:
+    def confirm(self, images: Mapping[str, Image], *, patience: float, say: Say) -> int:
         """See that all that was pushed is online.
 
         Args:

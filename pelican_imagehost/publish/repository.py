@@ -8,6 +8,7 @@ that shall not come back by accident.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import tempfile
@@ -128,9 +129,19 @@ class StoreRepository:
         tombstone = f"{TOMBSTONES}{digest_of(key)}"
         self._commit(f"Retract {key}", [f"D {key}\n".encode(), _file(tombstone, b"")])
 
-    def restore(self, key: str) -> None:
-        """Commit the removal of a tombstone."""
-        self._commit(f"Allow {key} again", [f"D {TOMBSTONES}{digest_of(key)}\n".encode()])
+    def restore(self, digest: str) -> None:
+        """Commit the removal of an image's tombstone."""
+        self._commit(f"Allow {digest} again", [f"D {TOMBSTONES}{digest}\n".encode()])
+
+    @contextlib.contextmanager
+    def undone_on_failure(self) -> Iterator[None]:
+        """Take back the block's commits where it fails, or the next push would send them."""
+        tip = self.git.commit_of(BRANCH)
+        try:
+            yield
+        except PublishError:
+            self.git.run("update-ref", *([BRANCH, tip] if tip else ["-d", BRANCH]))
+            raise
 
     def push(self) -> None:
         """Push the branch; when another author was first, join with theirs and try again.

@@ -42,7 +42,7 @@ async def delete(service: Service, digests: Sequence[str]) -> list[Deletion]:
     Raises:
         Refusal: the site cannot be read, or it took too long.
     """
-    options = ("gc", "--settings", str(service.settings_file), "--yes", "--json")
+    options = ("delete-chosen", "--settings", str(service.settings_file))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "pelican_imagehost", *options, "--", *digests,
         cwd=service.settings.root,

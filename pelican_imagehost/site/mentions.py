@@ -17,7 +17,7 @@ from pelican_imagehost.documents.references import IMAGE_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["mentioned_names", "name_of", "site_texts"]
+__all__ = ["mentioned_names", "name_of", "setting_strings", "site_texts"]
 
 _NAMES = "|".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
 _SUFFIX = re.compile(rf"\.(?:{_NAMES})(?![a-z0-9])", re.IGNORECASE)
@@ -47,7 +47,7 @@ def site_texts(pelican: Mapping[str, Any], static_files: Iterable[str]) -> Itera
         pelican: Pelican's settings.
         static_files: the absolute paths that Pelican copies.
     """
-    yield from _strings({key: value for key, value in pelican.items() if key.isupper()})
+    yield from setting_strings(pelican)
     folders = [Path(pelican["THEME"]), *map(Path, pelican["THEME_TEMPLATES_OVERRIDES"])]
     files = [file for folder in folders for file in folder.rglob("*")]
     files += [Path(pelican["PATH"], source) for source in pelican["TEMPLATE_PAGES"]]
@@ -55,6 +55,11 @@ def site_texts(pelican: Mapping[str, Any], static_files: Iterable[str]) -> Itera
         is_text = file.suffix.lower() in _TEXTS and file.is_file()
         if is_text and file.stat().st_size <= _LARGEST_TEXT:
             yield file.read_text("utf-8", errors="replace")
+
+
+def setting_strings(pelican: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every string in Pelican's settings."""
+    return _strings({key: value for key, value in pelican.items() if key.isupper()})
 
 
 def _strings(value: object) -> Iterator[str]:

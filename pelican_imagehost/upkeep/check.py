@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.report import Report
     from pelican_imagehost.site.site import Site
 
-__all__ = ["failed", "look", "unlisted", "unpublished"]
+__all__ = ["look", "problems", "unlisted", "unpublished"]
 
 
 def look(
@@ -33,9 +33,11 @@ def look(
         return image_host.host(documents), unread
 
 
-def failed(site: Site, unread: list[str]) -> list[str]:
-    """Choose those of the sources without a document that did not ask to be skipped."""
-    return [source for source in unread if not _is_skipped(site, source)]
+def problems(site: Site, report: Report, unread: list[str]) -> list[str]:
+    """Return the problems that `look` found, a sorted line each, then unreadable documents."""
+    failed = [source for source in unread if not _is_skipped(site, source)]
+    lines = [f"{source}: Pelican could not read it" for source in failed]
+    return sorted(map(str, report.problems)) + lines
 
 
 def unlisted(site: Site, report: Report) -> list[str]:

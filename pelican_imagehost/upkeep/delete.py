@@ -1,187 +1,153 @@
-"""Deleting images that somebody chose: what uses one keeps it, and is named."""
+"""Delete images that somebody chose; images in use are kept, and the user is named."""
 
 from __future__ import annotations
 
-from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.errors import PublishError
-from pelican_imagehost.gallery.listing import Deletion, Facts, ListedImage, list_images
-from pelican_imagehost.gallery.uses import Mentions
-from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.images.image import KEY
-from pelican_imagehost.publish.history import recently_named
-from pelican_imagehost.publish.repository import BRANCH, StoreRepository
-from pelican_imagehost.report import Progress, silent
-from pelican_imagehost.site.mentions import mentioned_names, name_of, site_texts
-from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Records
+from pelican_imagehost.errors import MissingImage
+from pelican_imagehost.gallery.listing import Deletion, Facts, list_images
+from pelican_imagehost.images.image import digest_of
+from pelican_imagehost.publish.publisher import Publisher
+from pelican_imagehost.publish.retract import find_key, published_keys, withdraw
+from pelican_imagehost.report import silent
 from pelican_imagehost.storage.store import Store
-from pelican_imagehost.upkeep.check import look
 from pelican_imagehost.upkeep.garbage import Garbage, collect
+from pelican_imagehost.upkeep.keepers import Keepers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from pelican_imagehost.report import Progress
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.site.site import Site
 
-__all__ = ["Plan", "carry_out", "plan"]
+__all__ = ["Chosen", "Plan", "carry_out", "plan", "retract"]
+
+
+class Chosen(NamedTuple):
+    """An image to delete: its key, its bytes and its name for a reader."""
+
+    key: str
+    size: int
+    name: str
 
 
 class Plan(NamedTuple):
     """What would be deleted, and what would not.
 
     Attributes:
-        images: what is to go.
-        kept: what stays, and why.
-        garbage: what is to go, as `collect` takes it.
-        uses: document → manifest paths, as the index had them.
+        images: what is to be deleted.
+        kept: what is not, and why.
+        garbage: the same images, as `collect` takes them.
+        uses_before: document → manifest paths, as the index had them.
     """
 
-    images: list[ListedImage]
+    images: list[Chosen]
     kept: list[Deletion]
     garbage: Garbage
-    uses: dict[str, set[str]]
+    uses_before: Mapping[str, set[str]]
 
 
 def plan(site: Site, names: Sequence[str], *, grace_days: int, progress: Progress = silent) -> Plan:
-    """Look which of the chosen images may go.
+    """Find which of the chosen images may be deleted; nothing is written.
 
     Args:
         site: the site.
         names: each a SHA-256, an address, a file, or a path in the manifest.
-        grace_days: keep what the committed manifest named this lately.
+        grace_days: keep images the committed manifest listed within this many days.
         progress: shows how far reading has come.
 
     Raises:
         ImageHostError: the site cannot be read.
     """
     settings = site.settings
-    before = Facts.read(settings, {})  # what a build names from here on, `collect` sees
-    report, unread = look(site, progress=progress)
-    facts = Facts.read(settings, Mentions(settings).find())._replace(uses=report.uses)
-    listed = {image.sha256: image for image in list_images(settings, facts)}
-    keepers = _Keepers.of(site, unread, grace_days)
+    keepers = Keepers.read(site, grace_days, progress)
+    facts = keepers.facts
+    known = _known(settings, facts)
     images, kept = [], []
     for name in dict.fromkeys(names):
-        image = listed.get(_digest(settings, facts, name))
-        reason = keepers.reason(image) if image else "no image of that name is known"
-        if image is not None and not reason:
-            images.append(image)
+        image = known.get(find_key(settings, name, facts.paths, known) or "")
+        if image is None:
+            kept.append(Deletion(name, name, deleted=False, message="no such image is known"))
+            continue
+        paths = [path for path, one in facts.paths.items() if one.key == image.key]
+        reason = keepers.reason(image.key, paths)
+        if reason:
+            kept.append(Deletion(digest_of(image.key), image.name, deleted=False, message=reason))
         else:
-            known = (image.sha256, image.name) if image else (name, name)
-            kept.append(Deletion(*known, deleted=False, message=reason))
-    uses = {document: set(paths) for document, paths in before.uses.items()}
-    return Plan(images, kept, _garbage(settings, facts, images), uses)
+            images.append(image)
+    garbage = _garbage(settings, facts, [image.key for image in images])
+    return Plan(images, kept, garbage, keepers.uses_before)
 
 
-def carry_out(site: Site, chosen: Plan) -> list[Deletion]:
-    """Delete what a plan says: from the host first; what came into use since stays.
+def carry_out(settings: Settings, chosen: Plan) -> list[Deletion]:
+    """Delete what a plan lists, from the host too; what came into use since is kept.
 
     Returns:
-        What became of each image of the plan, what was to stay first.
+        The outcome for each image of the plan, those that were to be kept first.
 
     Raises:
-        ImageHostError: it cannot be; the message says why.
+        ImageHostError: it failed; the message says why.
     """
-    settings = site.settings
-    retracted: set[str] = set()
-    with ImageHost(settings) as image_host, closing(Records(settings.records)) as records:
+    if not chosen.images:
+        return chosen.kept
+    published = published_keys(settings)
 
-        def retract(keys: list[str]) -> None:
-            retracted.update(_retract(settings, image_host.catalogue.store, keys))
+    def retract(keys: list[str]) -> None:
+        withdraw(settings, published & set(keys))
 
-        gone = collect(image_host.catalogue, chosen.garbage, chosen.uses, records, before=retract)
-    stayed = chosen.garbage.files.keys() - gone.files.keys()
+    gone = collect(settings, chosen.garbage, chosen.uses_before, before=retract).files
     deletions = list(chosen.kept)
     for image in chosen.images:
-        key = image.image.key
-        message = "was uploaded again, or used, meanwhile" if key in stayed else "deleted"
-        if key in retracted:
+        message = "deleted" if image.key in gone else "was uploaded or used again, so it is kept"
+        if image.key in gone and image.key in published:
             message = "deleted, and retracted from the host"
-        deletions.append(Deletion(image.sha256, image.name, key not in stayed, message))
+        digest = digest_of(image.key)
+        deletions.append(Deletion(digest, image.name, image.key in gone, message))
     return deletions
 
 
-class _Keepers(NamedTuple):
-    """What may keep an image though no document that was read uses it."""
+def retract(settings: Settings, name: str) -> str:
+    """Take an image offline now, whatever uses it, and forget it here.
 
-    elsewhere: frozenset[str]  # keys
-    unread: frozenset[str]  # folded names
-    recent: frozenset[str]  # digests
-    unsettled: str  # lines of the manifest
-    grace_days: int
+    Args:
+        settings: the site's.
+        name: a SHA-256, an address, a file, or a path in the manifest.
 
-    @classmethod
-    def of(cls, site: Site, unread: list[str], grace_days: int) -> _Keepers:
-        texts = site_texts(site.pelican_settings, ())
-        skipped = site.sources(only=unread)
-        manifest = site.settings.manifest
-        return cls(
-            frozenset(match[0] for text in texts for match in KEY.finditer(text)),
-            frozenset(name for text in skipped for name in mentioned_names(text)),
-            frozenset(recently_named(manifest, grace_days)),
-            Manifest.load(manifest).unsettled_text(),
-            grace_days,
-        )
+    Returns:
+        Its key.
 
-    def reason(self, image: ListedImage) -> str:
-        """Say why an image stays; "" where nothing keeps it."""
-        if image.documents:
-            return f"is used in {', '.join(image.documents)}"
-        if image.image.key in self.elsewhere:
-            return "the theme or the settings name it"
-        if any(name_of(path) in self.unread for path in image.paths):
-            return "a document that Pelican skips or cannot read names such a file"
-        if image.sha256 in self.unsettled:
-            return "lines of the manifest that are not settled name it"
-        if image.sha256 in self.recent:
-            return (
-                f"the site named it in the last {self.grace_days} days, "
-                "and copies of its pages may show it"
-            )
-        return ""
+    Raises:
+        MissingImage: nothing of that name is known.
+        PublishError: there is no host, or it refused; nothing has changed then.
+    """
+    facts = Facts.read(settings, {})
+    Publisher(settings, Store(settings.store))  # there must be a host to take it from
+    known = {*_known(settings, facts), *published_keys(settings)}
+    key = find_key(settings, name, facts.paths, known)
+    if key is None:
+        raise MissingImage(f"{name}: no such image is in the manifest or the repository")
+    garbage = _garbage(settings, facts, [key])
+    collect(settings, garbage, None, before=partial(withdraw, settings))
+    return key
 
 
-def _garbage(settings: Settings, facts: Facts, images: list[ListedImage]) -> Garbage:
-    chosen = {image.sha256 for image in images}
+def _known(settings: Settings, facts: Facts) -> dict[str, Chosen]:
+    """Return every image that is listed, recorded or stored, by its key."""
     store = Store(settings.store)
+    stored = {key: Chosen(key, store.path(key).stat().st_size, key) for key in store.keys()}  # noqa: SIM118  a method: the store is not a dict
+    listed = list_images(settings, facts)
+    return stored | {one.image.key: Chosen(one.image.key, one.size, one.name) for one in listed}
+
+
+def _garbage(settings: Settings, facts: Facts, keys: Sequence[str]) -> Garbage:
+    digests = {digest_of(key) for key in keys}
+    store = Store(settings.store)
+    there = {key: store.path(key) for key in keys}
+    files = {key: path.stat().st_size if path.exists() else 0 for key, path in there.items()}
     return Garbage(
-        {path: image for path, image in facts.paths.items() if image.sha256 in chosen},
-        {
-            image.image.key: store.path(image.image.key).stat().st_size
-            for image in images
-            if store.path(image.image.key).exists()
-        },
-        {one.image.sha256: one for one in facts.records if one.image.sha256 in chosen},
+        {path: image for path, image in facts.paths.items() if image.sha256 in digests},
+        files,
+        {one.image.sha256: one for one in facts.records if one.image.sha256 in digests},
     )
-
-
-def _retract(settings: Settings, store: Store, keys: list[str]) -> set[str]:
-    """Take images out of the store's repository and off the host; hold the store's lock."""
-    repository = StoreRepository(store)
-    if not repository.exists:
-        return set()
-    if settings.remote:
-        repository.use_remote(settings.remote)
-        repository.join()
-    held = set(keys) & repository.names()
-    tip = repository.git.commit_of(BRANCH)
-    try:
-        for key in held:
-            repository.retract(key)
-        if held and settings.remote:
-            repository.push()
-    except PublishError:
-        repository.git.run("update-ref", BRANCH, tip)  # or it would go with the next push
-        raise
-    return held
-
-
-def _digest(settings: Settings, facts: Facts, name: str) -> str:
-    match = KEY.search(name)
-    if match is not None:
-        return match[2]
-    image = facts.paths.get(settings.relative(name)) or facts.paths.get(name)
-    return image.sha256 if image else name.lower()

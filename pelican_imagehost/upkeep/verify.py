@@ -1,31 +1,97 @@
-"""Looking after the store: finding what is corrupt or missing, and healing it."""
+"""Verify the store: re-hash every image, compare with the manifest and the records, repair."""
 
 from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.images.read import read_image
+from pelican_imagehost.publish.repository import StoreRepository
+from pelican_imagehost.report import silent
+from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.report import Progress
+    from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.catalogue import Catalogue
-    from pelican_imagehost.storage.records import Record, Records
+    from pelican_imagehost.storage.records import Record
 
-__all__ = ["Condition", "examine", "repair"]
+__all__ = ["Verdict", "verify"]
 
 _WORKERS = 2  # hashing is bound by the disk before it is bound by processors
 
 
-class Condition(NamedTuple):
-    """What `examine` found.
+class Verdict(NamedTuple):
+    """What was found.
+
+    Attributes:
+        lines: a line for each file that is, or was, not as it should be.
+        summary: the closing line.
+        is_well: whether nothing is wrong any more.
+    """
+
+    lines: list[str]
+    summary: str
+    is_well: bool
+
+
+def verify(settings: Settings, *, repair: bool, progress: Progress = silent) -> Verdict:
+    """Hash the store again, and hold it against the manifest and the records.
+
+    Args:
+        settings: the site's.
+        repair: heal what can be healed; write nothing else.
+        progress: shows how far it has come.
+
+    Raises:
+        ImageHostError: the store or the records cannot be read, or written.
+    """
+    has_records = settings.records.exists()
+    healed: set[str] = set()
+    with (
+        ImageHost(settings, dry_run=not repair) as image_host,
+        closing(Records(settings.records, read_only=not (repair and has_records))) as opened,
+    ):
+        catalogue, records = image_host.catalogue, opened if has_records else None
+        found = _examine(catalogue, progress, records.all() if records else None)
+        if repair:
+            fetch = StoreRepository(catalogue.store).read
+            healed = _repair(catalogue, found, records, fetch)
+        lines = [
+            f"{settings.relative(catalogue.store.path(key))}: {what}"
+            f"{f', {done}' if key in healed else ''}"
+            for key, (what, done) in _describe(found).items()
+        ]
+    left = _describe(found).keys() - healed
+    return Verdict(lines, _summarise(found, len(healed), repair, has_records), not left)
+
+
+def _describe(found: _Condition) -> dict[str, tuple[str, str]]:
+    """Say what is wrong with each key, and how that is said when it is healed."""
+    bad = dict.fromkeys(found.corrupt, ("corrupt", "stored again"))
+    bad |= {i.key: (f"missing ({path})", "stored again") for path, i in found.missing.items()}
+    bad |= {r.image.key: (f"missing (upload {r.name})", "stored again") for r in found.lost}
+    return bad | dict.fromkeys(found.unrecorded, ("unrecorded", "recorded"))
+
+
+def _summarise(found: _Condition, healed: int, repair: bool, has_records: bool) -> str:  # noqa: FBT001
+    missing = len(found.missing) + len(found.lost)
+    parts = [f"{found.intact:,} intact", f"{len(found.corrupt):,} corrupt", f"{missing:,} missing"]
+    parts += [f"{len(found.unrecorded):,} unrecorded"] if has_records else []
+    return ", ".join(parts) + (f"; {healed:,} repaired" if repair else "")
+
+
+class _Condition(NamedTuple):
+    """What `_examine` found.
 
     Attributes:
         intact: number of files whose bytes have the digest of their name.
@@ -42,9 +108,9 @@ class Condition(NamedTuple):
     unrecorded: list[str]
 
 
-def examine(
+def _examine(
     catalogue: Catalogue, progress: Progress, records: Iterable[Record] | None = None
-) -> Condition:
+) -> _Condition:
     """Hash every file of the store again and compare the store with what should be in it.
 
     Args:
@@ -74,12 +140,12 @@ def examine(
     unsettled = catalogue.manifest.unsettled_text()
     unknown = present - listed - recorded.keys() - set(corrupt) if records is not None else set()
     unrecorded = sorted(key for key in unknown if digest_of(key) not in unsettled)
-    return Condition(len(keys) - len(corrupt), corrupt, missing, lost, unrecorded)
+    return _Condition(len(keys) - len(corrupt), corrupt, missing, lost, unrecorded)
 
 
-def repair(
+def _repair(
     catalogue: Catalogue,
-    condition: Condition,
+    condition: _Condition,
     records: Records | None = None,
     fetch: Callable[[str], bytes | None] = lambda _: None,
 ) -> set[str]:
@@ -87,7 +153,7 @@ def repair(
 
     Args:
         catalogue: the site's.
-        condition: what `examine` found.
+        condition: what `_examine` found.
         records: the uploads, where there are any.
         fetch: gives the bytes of a key from elsewhere, if it can; looked at last.
 

@@ -27,14 +27,24 @@ def test_files_that_mention_a_key_are_found(site: Site) -> None:
     site.write("content/huge.txt", A + " " * 2_000_000)
     (site.root / "content/loop").symlink_to(site.root / "content")
     (site.root / "content/nowhere").symlink_to(site.root / "gone")
-    (site.root / "elsewhere").mkdir()
-    site.write("elsewhere/d.md", A)
-    (site.root / "content/link").symlink_to(site.root / "elsewhere")
+    site.write("../elsewhere/d.md", A)
+    (site.root / "content/link").symlink_to(site.root.parent / "elsewhere")
+    site.write("node_modules/a/index.js", A)
+    site.write(".venv/pyvenv.cfg", "")
+    site.write("python/pyvenv.cfg", "")
+    site.write("python/lib/a.py", A)
+    site.write("data/people.json", B)
+    site.write("theme/templates/base.html", A)
+    os.mkfifo(site.root / "content/pipe")
+    site.configure(THEME="theme")
     assert Mentions(site.settings()).find() == {
         "content/a.md": {A, B},
+        "content/huge.txt": {A},
         "content/deep/er/b.org": {B},
         "content/latin.rst": {A},
         "content/link/d.md": {A},
+        "data/people.json": {B},
+        "theme/templates/base.html": {A},
     }
 
 
@@ -43,7 +53,8 @@ def test_only_what_changed_is_read_again(site: Site, monkeypatch: pytest.MonkeyP
     keys_in = mentions.keys_in
 
     def watched(path: str) -> frozenset[str]:
-        read.append(path)
+        if path.endswith(".md"):
+            read.append(path)
         return keys_in(path)
 
     monkeypatch.setattr(mentions, "keys_in", watched)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pelican_imagehost.images.image import Image, digest_of
+from pelican_imagehost.storage.records import Arrival, Records
 from tests.conftest import Site
 from tests.test_plugin import key_of, post
 
@@ -143,7 +145,7 @@ def test_init_a_second_time_changes_nothing(blog: Site) -> None:
 
     before = state()
     completed = blog.cli("init", "-s", "publishconf.py")
-    assert "all is in place" in completed.stderr.decode()
+    assert "everything is in place" in completed.stderr.decode()
     assert state() == before
     assert (
         blog.root / ".gitignore"
@@ -213,7 +215,7 @@ def test_a_document_whose_image_the_manifest_lacks_is_refused(
     completed = push(blog)
     assert completed.returncode != 0
     assert "content/three.md: content/three.png: imagehost.jsonl lacks it" in completed.stderr
-    assert "build, commit that file, push again" in completed.stderr
+    assert "build, commit it, push again" in completed.stderr
     assert git("ls-remote", "origin", folder=blog.root) == before
 
 
@@ -318,7 +320,7 @@ def test_a_retracted_image_leaves_and_stays_away_until_it_is_allowed(
     one = blog.root / "content/one.png"
     completed = blog.cli("retract", "-s", "publishconf.py", "content/one.png")
     assert completed.returncode == 0, completed.stderr
-    assert "history, caches, and copies" in completed.stderr.decode()
+    assert "history, caches and readers" in completed.stderr.decode()
     assert key_of(one) not in host.names()
     assert f"retracted/{key_of(one)[3:67]}" in host.names()
     assert not (blog.root / "images" / key_of(one)).exists()
@@ -329,6 +331,50 @@ def test_a_retracted_image_leaves_and_stays_away_until_it_is_allowed(
     assert undone.returncode == 0, undone.stderr
     assert blog.cli("publish", "-s", "publishconf.py", "--no-confirm").returncode == 0
     assert key_of(one) in host.names()
+
+
+@pytest.mark.parametrize("command", [("retract",), ("gc", "--yes")], ids=lambda one: one[0])
+def test_a_refused_retraction_changes_nothing_and_blocks_no_later_push(
+    blog: Site, host: Host, command: tuple[str, ...]
+) -> None:
+    settings = ("-s", "publishconf.py")
+    assert blog.cli("publish", *settings, "--no-confirm").returncode == 0
+    one = key_of(blog.root / "content/one.png")
+    post(blog, "one.md", "nothing")
+    before = (git("rev-parse", "main", folder=blog.root / "images"), blog.manifest())
+    hook = host.repository / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
+    hook.chmod(0o755)
+    refused = blog.cli(*command, *settings, digest_of(one))
+    assert refused.returncode == 1
+    assert "not today" in refused.stderr.decode()
+    assert (git("rev-parse", "main", folder=blog.root / "images"), blog.manifest()) == before
+    assert (blog.root / "images" / one).exists()
+    hook.unlink()
+    blog.picture("content/new.png", text_seed=9)
+    post(blog, "new.md", "![n](new.png)")
+    assert blog.cli("publish", *settings, "--no-confirm").returncode == 0
+    assert {one, key_of(blog.root / "content/new.png")} <= host.names()
+
+
+def test_a_retraction_forgets_the_upload_and_an_image_only_the_host_has(
+    blog: Site, host: Host
+) -> None:
+    settings = ("-s", "publishconf.py")
+    assert blog.cli("publish", *settings, "--no-confirm").returncode == 0
+    one = key_of(blog.root / "content/one.png")
+    with contextlib.closing(Records(blog.settings().records)) as records:
+        records.add([Arrival(Image(digest_of(one), "png", 1, 40, 30), "one.png", "phone")])
+    (blog.root / "images" / one).unlink()
+    assert blog.cli("retract", *settings, digest_of(one)).returncode == 0
+    with contextlib.closing(Records(blog.settings().records)) as records:
+        assert records.all() == []
+    assert one not in host.names()
+    two = key_of(blog.root / "content/two.png")
+    (blog.root / "imagehost.jsonl").unlink()
+    (blog.root / "images" / two).unlink()
+    assert blog.cli("retract", *settings, digest_of(two)).returncode == 0
+    assert two not in host.names()
 
 
 def test_a_deleted_image_leaves_the_host_too(blog: Site, host: Host) -> None:
@@ -356,7 +402,7 @@ def test_an_image_that_was_committed_lately_is_not_deleted(blog: Site) -> None:
     post(blog, "one.md", "nothing")
     kept = blog.cli("gc", "-s", "publishconf.py", "--yes", key[3:67])
     assert kept.returncode == 1
-    assert "one.png: the site named it in the last 30 days" in kept.stderr.decode()
+    assert "one.png: the last commit's imagehost.jsonl lists it" in kept.stderr.decode()
     assert (blog.root / "images" / key).exists()
 
 
@@ -378,7 +424,7 @@ def test_gc_keeps_what_the_site_named_lately(blog: Site) -> None:
     post(blog, "one.md", "no image any more")
     assert blog.cli("gc", "--yes").returncode == 0
     commit(blog)
-    assert b"0 images" in blog.cli("gc", "--dry-run").stderr
+    assert b"0 unused images" in blog.cli("gc", "--dry-run").stderr
     assert (blog.root / "images" / one).exists()
     assert blog.cli("gc", "--yes", "--grace-days", "0").returncode == 0
     assert not (blog.root / "images" / one).exists()

@@ -1,0 +1,112 @@
+"""Commands that publish a site's images."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from pelican_imagehost.cli.terminal import hidden, make_progress, say, site_command
+
+if TYPE_CHECKING:
+    from pelican_imagehost.site.site import Site
+
+__all__ = ["COMMANDS"]
+
+
+@site_command
+@click.option(
+    "--clone", metavar="URL", help="Start from the images at URL; old files are not downloaded."
+)
+def init(site: Site, *, clone: str | None) -> int:
+    """Prepare the site for publishing.
+
+    Makes the store a git repository and installs a pre-push hook. Safe to re-run.
+    """
+    from pelican_imagehost.publish.setup import advise, initialise
+
+    done = initialise(site, clone)
+    for line in done or ["everything is in place"]:
+        say(line)
+    missing = advise(site.settings)
+    if missing:
+        say("add to publishconf.py:")
+        for line in missing:
+            click.echo(line)
+    return 0
+
+
+_no_confirm = click.option(
+    "--no-confirm", is_flag=True, help="Do not request the new addresses from the host."
+)
+_wait = click.option(
+    "--wait",
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait until the images are online.",
+)
+
+
+@site_command
+@click.argument("remote", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
+@_no_confirm
+@_wait
+def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, wait: float) -> int:
+    """Push the images that the site names and check that they are online.
+
+    Pushes to REMOTE, or to IMAGEHOST_REMOTE. After `init`, a plain `git push` of the
+    site does the same first.
+    """
+    from pelican_imagehost.publish.publisher import publish
+    from pelican_imagehost.report import readable_size
+
+    patience = None if no_confirm else wait
+    sent = publish(
+        site, remote=remote, dry_run=dry_run, patience=patience, progress=make_progress(), say=say
+    )
+    for image in sent:
+        click.echo(f"{site.settings.address_prefix}{image.key}  {readable_size(image.size)}")
+    if not sent:
+        say("nothing new")
+    return 0
+
+
+@hidden
+@site_command
+@_wait
+def pre_push(site: Site, *, wait: float) -> int:
+    """Publish the images of a push before it; git runs this as a hook."""
+    from pelican_imagehost.publish.git import leave_hook
+    from pelican_imagehost.publish.pre_push import run
+
+    leave_hook()
+    run(site, sys.stdin.read(), patience=wait, progress=make_progress(), say=say)
+    return 0
+
+
+@site_command
+@click.argument("image")
+@click.option("--undo", is_flag=True, help="Allow the image again.")
+def retract(site: Site, *, image: str, undo: bool) -> int:
+    """Take IMAGE offline now: a file, an address or a SHA-256.
+
+    A tombstone keeps it from being published again by accident.
+    """
+    if undo:
+        from pelican_imagehost.publish.retract import restore
+
+        key = restore(site.settings, image)
+        say(f"{key} may be published again; run: pelican-imagehost publish")
+        return 0
+    from pelican_imagehost.upkeep.delete import retract
+
+    key = retract(site.settings, image)
+    say(f"{key} is offline at the host and removed from the store and the manifest")
+    say("the repository's history, caches and readers' copies may still hold it")
+    return 0
+
+
+COMMANDS = (init, publish, pre_push, retract)

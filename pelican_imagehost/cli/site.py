@@ -1,0 +1,239 @@
+"""Commands that look after a site and its images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pelican_imagehost.cli.terminal import hidden, make_progress, say, show_images, site_command
+from pelican_imagehost.settings import IMAGE_TYPES
+
+if TYPE_CHECKING:
+    from pelican_imagehost.site.site import Site
+    from pelican_imagehost.upkeep.garbage import Garbage
+
+__all__ = ["COMMANDS"]
+
+
+@site_command
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def add(site: Site, files: tuple[Path, ...]) -> None:
+    """Store FILES and print one address per line, in the given order.
+
+    Made for editors that upload pasted images (in Typora: Image Uploader, Custom
+    Command). If a file fails, no address is printed and the exit code is 1.
+    """
+    from pelican_imagehost.hosting import ImageHost
+
+    with ImageHost(site.settings, progress=make_progress()) as image_host:
+        for hosted in image_host.add(files):
+            click.echo(hosted.url)
+
+
+@site_command
+@click.option("--published", is_flag=True, help="Also request every address from the live host.")
+def check(site: Site, *, published: bool) -> int:
+    """Report problems with the site's images, without changing anything.
+
+    Prints one problem per line as `document:line: reference: reason`. Exits with 1 if
+    there are any.
+    """
+    from pelican_imagehost.upkeep import check
+
+    report, unread = check.look(site, progress=make_progress())
+    lines = check.problems(site, report, unread)
+    if published:
+        lines += check.unpublished(site, report)
+    for line in lines:
+        click.echo(line)
+    say(str(report))
+    return 1 if lines else 0
+
+
+@hidden
+@site_command
+@click.option("--sources", type=click.Path(path_type=Path), help="File with NUL-separated paths.")
+@click.option("--theme", "THEME", required=True, help="Theme to use in place of the settings'.")
+def check_commit(site: Site, *, sources: Path | None) -> int:
+    """Report images that documents name and the manifest does not list (for the hook)."""
+    from pelican_imagehost.upkeep import check
+
+    only = set(sources.read_text("utf-8").split("\0")) if sources else None
+    report, unread = check.look(site, only=only)
+    lines = [*check.problems(site, report, unread), *check.unlisted(site, report)]
+    for line in lines:
+        click.echo(line)
+    return 1 if lines else 0
+
+
+_day = click.DateTime(["%Y-%m-%d"])
+
+
+@site_command
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option("--search", "text", default="", help="Only images with these words in a name or use.")
+@click.option("--type", type=click.Choice(IMAGE_TYPES), help="Only images of this type.")
+@click.option("--since", type=_day, metavar="DATE", help="Only images added on or after DATE.")
+@click.option("--until", type=_day, metavar="DATE", help="Only images added on or before DATE.")
+@click.option("--unused", is_flag=True, help="Only images that are not used.")
+@click.option("--duplicates", is_flag=True, help="Only images added more than once.")
+def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401  Click's
+    """List the images, with their sizes and where they are used.
+
+    An image is used by a document of the last build that names it, and by any file of
+    the site or its theme that contains its address. Dates are written YYYY-MM-DD.
+    """
+    from pelican_imagehost.gallery.listing import Facts, list_images
+    from pelican_imagehost.gallery.query import Query, select
+    from pelican_imagehost.gallery.uses import Mentions
+    from pelican_imagehost.upkeep.check import look
+
+    days = {name: wanted[name].date() for name in ("since", "until") if wanted[name]}
+    query = Query()._replace(**{name: value for name, value in wanted.items() if value} | days)
+    facts = Facts.read(site.settings, Mentions(site.settings).find())
+    if not facts.uses:
+        facts = facts._replace(uses=look(site)[0].uses)
+    images = select(list_images(site.settings, facts), query)
+    if as_json:
+        click.echo(json.dumps([entry._asdict() for entry in images], ensure_ascii=False, indent=2))
+    else:
+        show_images(images)
+
+
+@site_command
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Set corrupt files aside, restore from the site or git, record untracked uploads.",
+)
+def verify(site: Site, *, repair: bool) -> int:
+    """Re-hash every image; report corrupt, missing and unrecorded files.
+
+    Exits with 1 if any remain.
+    """
+    from pelican_imagehost.upkeep.verify import verify
+
+    verdict = verify(site.settings, repair=repair, progress=make_progress())
+    for line in verdict.lines:
+        click.echo(line)
+    say(verdict.summary)
+    return 0 if verdict.is_well else 1
+
+
+_grace_days = click.option(
+    "--grace-days",
+    type=click.IntRange(min=0),
+    default=30,
+    show_default=True,
+    help="Keep images the committed manifest listed within this many days.",
+)
+
+
+@site_command
+@click.argument("images", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@_grace_days
+def gc(site: Site, *, images: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401  Click's
+    """Delete unused images from the store.
+
+    Shows them and their sizes, and asks first. Uploads are kept. Given IMAGES (each a
+    SHA-256, an address or a file), deletes only those, uploads included, here and on
+    the host; images in use are kept.
+    """
+    return _delete(site, images, **options) if images else _collect(site, **options)
+
+
+def _collect(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
+    from pelican_imagehost.report import readable_size
+    from pelican_imagehost.upkeep import garbage
+
+    plan = garbage.plan(site, grace_days=grace_days, progress=make_progress())
+    names = {image.key: path for path, image in plan.garbage.lines.items()}
+    for key, size in plan.garbage.files.items():
+        click.echo(f"{key}  {readable_size(size)}  {names.get(key, '')}".rstrip())
+    say(_describe(site, plan.garbage, "unused "))
+    if plan.waiting:
+        say(f"kept for now: {plan.waiting:,}, listed by a commit of the last {grace_days} days")
+    if dry_run or not plan.garbage:
+        return 0
+    if not yes and not click.confirm("Delete them?", err=True):
+        return 1
+    deleted = garbage.carry_out(site.settings, plan)
+    say(f"deleted {_describe(site, deleted)}")
+    if deleted.lines:
+        say(f"{site.settings.manifest.name} has changed; commit it")
+    return 0
+
+
+def _describe(site: Site, garbage: Garbage, kind: str = "") -> str:
+    from pelican_imagehost.report import count, readable_size
+
+    size = readable_size(sum(garbage.files.values()))
+    parts = [f"{count(len(garbage.files), f'{kind}image')}, {size}"]
+    if garbage.lines:
+        parts.append(f"{count(len(garbage.lines), f'{kind}line')} of {site.settings.manifest.name}")
+    return "; ".join(parts)
+
+
+def _delete(
+    site: Site, images: tuple[str, ...], *, dry_run: bool, yes: bool, grace_days: int
+) -> int:
+    from pelican_imagehost.report import count, readable_size
+    from pelican_imagehost.upkeep import delete
+
+    plan = delete.plan(site, images, grace_days=grace_days, progress=make_progress())
+    for kept in plan.kept:
+        say(f"{kept.name}: {kept.message}")
+    for image in plan.images:
+        click.echo(f"{image.key}  {readable_size(image.size)}  {image.name}")
+    if dry_run or not plan.images:
+        return 1 if plan.kept else 0
+    if not yes and not click.confirm("Delete them?", err=True):
+        return 1
+    deletions = delete.carry_out(site.settings, plan)
+    deleted = [deletion for deletion in deletions if deletion.deleted]
+    say(f"deleted {count(len(deleted), 'image')}")
+    return 0 if len(deleted) == len(deletions) else 1
+
+
+@hidden
+@site_command
+@click.argument("images", nargs=-1, required=True)
+@_grace_days
+def delete_chosen(site: Site, *, images: tuple[str, ...], grace_days: int) -> int:
+    """Delete IMAGES as `gc` does and print the outcome as JSON (for the gallery)."""
+    from pelican_imagehost.upkeep import delete
+
+    plan = delete.plan(site, images, grace_days=grace_days)
+    deletions = delete.carry_out(site.settings, plan)
+    click.echo(json.dumps([deletion._asdict() for deletion in deletions]))
+    return 0 if all(deletion.deleted for deletion in deletions) else 1
+
+
+@site_command
+@click.argument("document", type=click.Path(path_type=Path))
+def export(site: Site, document: Path) -> int:
+    """Print DOCUMENT with hosted addresses, for pasting elsewhere.
+
+    Only the addresses of images change. Code samples, line ends and everything else stay
+    as they are, which is verified by rendering before anything is printed.
+    """
+    from pelican_imagehost.hosting import ImageHost
+    from pelican_imagehost.site.export import export_document
+
+    with ImageHost(site.settings, progress=make_progress()) as image_host:
+        data, problems = export_document(site, image_host, document)
+    for problem in problems:
+        say(str(problem))
+    if problems:
+        say("nothing was exported; fix these problems first")
+        return 1
+    click.echo(data, nl=False)
+    return 0
+
+
+COMMANDS = (add, check, check_commit, list_, verify, gc, delete_chosen, export)

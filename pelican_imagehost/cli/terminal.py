@@ -1,0 +1,132 @@
+"""What the commands share: options, messages, errors as one line, logging, tables."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pelican_imagehost.errors import ImageHostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pelican_imagehost.gallery.listing import ListedImage
+    from pelican_imagehost.report import Progress
+
+__all__ = [
+    "explained",
+    "hidden",
+    "make_progress",
+    "say",
+    "settings_option",
+    "show_images",
+    "site_command",
+]
+
+_WIDE = 10_000  # columns, for output that no terminal limits
+
+settings_option = click.option(
+    "-s",
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    default=Path("pelicanconf.py"),
+    show_default=True,
+    metavar="FILE",
+    help="Pelican settings file.",
+)
+
+
+def site_command(function: Callable[..., int | None]) -> click.Command:
+    """Make a command of a function that takes a site and its options, and returns an exit code.
+
+    An option whose name is in capitals is a setting of Pelican's that overrides the file's.
+    """
+
+    @functools.wraps(function)
+    def run(settings_file: Path, **options: Any) -> None:  # noqa: ANN401  Click's
+        start_logging()
+        with explained():
+            from pelican_imagehost.site.site import Site
+
+            overrides = {name: options.pop(name) for name in [*options] if name.isupper()}
+            sys.exit(function(Site(settings_file, **overrides), **options))
+
+    name = function.__name__.rstrip("_").replace("_", "-")
+    return click.command(name)(settings_option(run))
+
+
+def hidden(command: click.Command) -> click.Command:
+    """Leave a command out of the help: programs call it, not people."""
+    command.hidden = True
+    return command
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn an error of ours into one line and exit code 1."""
+    try:
+        yield
+    except ImageHostError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+
+
+def say(message: str) -> None:
+    """Print a line for a person: to standard error, where it mixes with no result."""
+    click.echo(f"pelican-imagehost: {message}", err=True)
+
+
+def make_progress() -> Progress:
+    """Return a progress bar for standard error."""
+    from rich.console import Console
+
+    from pelican_imagehost.site.progress import show_progress
+
+    return functools.partial(show_progress, Console(stderr=True))
+
+
+def start_logging() -> None:
+    """Send warnings of any library to standard error."""
+    import pelican.log  # noqa: F401  its logger class must be set before any logger is made
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    # A build reports Pelican's opinion of the settings; here it would precede every answer.
+    logging.getLogger("pelican.settings").setLevel(logging.ERROR)
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+
+
+def show_images(images: list[ListedImage]) -> None:
+    """Print a table of images and a closing line."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pelican_imagehost.gallery.query import day_of
+    from pelican_imagehost.report import count, readable_size
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
+    table = Table("path", "type", "size", "pixels", "date", "used in", "address", box=None)
+    for image in images:
+        table.add_row(
+            "\n".join(image.paths) or image.name,
+            image.type,
+            readable_size(image.size),
+            f"{image.width} × {image.height}",
+            "–" if image.created is None else day_of(image.created).isoformat(),
+            "\n".join(image.documents) or "–",
+            image.url,
+        )
+    console.print(table)
+    total, saved = sum(image.size for image in images), sum(image.saved for image in images)
+    line = f"{count(len(images), 'image')}, {readable_size(total)}"
+    console.print(f"{line}; {readable_size(saved)} saved by storing once", highlight=False)

@@ -1,0 +1,103 @@
+"""Take images out of the store's repository and off the host, and let them back in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pelican_imagehost.errors import MissingImage
+from pelican_imagehost.images.image import KEY, digest_of
+from pelican_imagehost.publish.publisher import Publisher
+from pelican_imagehost.publish.repository import TOMBSTONES, StoreRepository
+from pelican_imagehost.storage.manifest import Manifest
+from pelican_imagehost.storage.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pelican_imagehost.images.image import Image
+    from pelican_imagehost.settings import Settings
+
+__all__ = ["find_key", "published_keys", "restore", "withdraw"]
+
+
+def find_key(
+    settings: Settings, name: str, paths: Mapping[str, Image], keys: Iterable[str]
+) -> str | None:
+    """Find the image that a person means.
+
+    Args:
+        settings: the site's.
+        name: a file, its path in the manifest, an address, a key, or a SHA-256.
+        paths: the manifest: path → image.
+        keys: other keys that are known, and tombstones.
+
+    Returns:
+        Its key; None where nothing of that name is known.
+    """
+    image = paths.get(settings.relative(name)) or paths.get(name)
+    if image is not None:
+        return image.key
+    match = KEY.search(name)
+    if match is not None:
+        return match[0]
+    known = filter(KEY.fullmatch, [*(image.key for image in paths.values()), *keys])
+    return next((key for key in known if digest_of(key) == name.lower()), None)
+
+
+def published_keys(settings: Settings, *, join: bool = True) -> set[str]:
+    """Return the keys that the store's repository holds.
+
+    Args:
+        settings: the site's.
+        join: ask the host first, where there is one.
+
+    Raises:
+        PublishError: the host does not answer.
+    """
+    repository = StoreRepository(Store(settings.store))
+    if not repository.exists:
+        return set()
+    if join and settings.remote:
+        repository.use_remote(settings.remote)
+        repository.join()
+    return {name for name in repository.names() if KEY.fullmatch(name)}
+
+
+def withdraw(settings: Settings, keys: Iterable[str]) -> None:
+    """Remove images from the repository and the host, each leaving a tombstone.
+
+    Hold the store's lock. Where the host refuses, nothing has changed.
+
+    Raises:
+        PublishError: the host refused.
+    """
+    repository = StoreRepository(Store(settings.store))
+    with repository.undone_on_failure():
+        for key in sorted(keys):
+            repository.retract(key)
+        if settings.remote:
+            repository.push()
+
+
+def restore(settings: Settings, name: str) -> str:
+    """Allow an image that was retracted again.
+
+    Returns:
+        Its key.
+
+    Raises:
+        MissingImage: nothing of that name was retracted.
+        PublishError: the host refused.
+    """
+    store = Store(settings.store)
+    repository = Publisher(settings, store).repository
+    repository.join()
+    paths = Manifest.load(settings.manifest).images
+    key = find_key(settings, name, paths, published_keys(settings, join=False))
+    digest = digest_of(key) if key else name.lower()
+    if f"{TOMBSTONES}{digest}" not in repository.names():
+        raise MissingImage(f"{name}: no image of that name was retracted")
+    with store.locked(), repository.undone_on_failure():
+        repository.restore(digest)
+        repository.push()
+    return key or digest

@@ -1,0 +1,126 @@
+"""The one answer to "what keeps this image?", for `gc`, `gc IMAGE` and the gallery alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pelican_imagehost.gallery.listing import Facts, users_by_key
+from pelican_imagehost.gallery.uses import Mentions
+from pelican_imagehost.images.image import KEY, digest_of
+from pelican_imagehost.publish.history import committed_digests, recent_digests
+from pelican_imagehost.report import silent
+from pelican_imagehost.site.mentions import mentioned_names, name_of, setting_strings
+from pelican_imagehost.storage.manifest import Manifest
+from pelican_imagehost.upkeep.check import look
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pelican_imagehost.report import Progress
+    from pelican_imagehost.site.site import Site
+
+__all__ = ["Keepers"]
+
+_SETTINGS = "the settings"
+
+
+class Keepers(NamedTuple):
+    """Everything of a site that may keep an image.
+
+    Attributes:
+        facts: what is known of the images; `uses` as a build would find them now.
+        uses_before: document → manifest paths, as the index had them before `facts`.
+        users: key → the documents and files that use it.
+        unread: names of image files, folded, in documents that Pelican cannot read or skips.
+        unsettled: lines of the manifest that are unreadable or contradict each other.
+        committed: digests that the last commit's manifest lists.
+        recent: digests that manifests of the grace period listed.
+        grace_days: its length.
+        manifest: the manifest's name.
+    """
+
+    facts: Facts
+    uses_before: Mapping[str, set[str]]
+    users: Mapping[str, set[str]]
+    unread: frozenset[str]
+    unsettled: str
+    committed: frozenset[str]
+    recent: frozenset[str]
+    grace_days: int
+    manifest: str
+
+    @classmethod
+    def read(cls, site: Site, grace_days: int, progress: Progress = silent) -> Keepers:
+        """Look at the whole site; nothing is written.
+
+        Args:
+            site: the site.
+            grace_days: how long an image that left the committed manifest is kept.
+            progress: shows how far reading has come.
+
+        Raises:
+            ImageHostError: the site cannot be read.
+        """
+        settings = site.settings
+        before = Facts.read(settings, {})  # `collect` sees what a build names from here on
+        report, unread = look(site, progress=progress)
+        mentions: dict[str, Iterable[str]] = dict(Mentions(settings).find())
+        values = setting_strings(site.pelican_settings)
+        in_settings = {match[0] for text in values for match in KEY.finditer(text)}
+        mentions[_SETTINGS] = in_settings - set().union(*mentions.values())
+        facts = before._replace(uses=report.uses, mentions=mentions)
+        skipped = site.sources(only=unread)
+        return cls(
+            facts,
+            {document: set(paths) for document, paths in before.uses.items()},
+            users_by_key(facts),
+            frozenset(name for text in skipped for name in mentioned_names(text)),
+            Manifest.load(settings.manifest).unsettled_text(),
+            frozenset(committed_digests(settings.manifest)),
+            frozenset(recent_digests(settings.manifest, grace_days)),
+            grace_days,
+            settings.manifest.name,
+        )
+
+    def unused_lines(self) -> set[str]:
+        """Return the manifest paths that nothing needs; their images may still be kept."""
+        named = {path for paths in self.facts.uses.values() for path in paths}
+        mentioned = {key for keys in self.facts.mentions.values() for key in keys}
+        return {
+            path
+            for path, image in self.facts.paths.items()
+            if path not in named and image.key not in mentioned and name_of(path) not in self.unread
+        }
+
+    def reason(self, key: str, paths: Iterable[str] = ()) -> str:
+        """Return why an image is kept; "" where nothing keeps it.
+
+        Args:
+            key: the image's.
+            paths: the manifest's names for it.
+        """
+        digest = digest_of(key)
+        if self.users.get(key):
+            return f"is used in {', '.join(sorted(self.users[key]))}"
+        if any(name_of(path) in self.unread for path in paths):
+            return "a document that Pelican skips or cannot read names such a file"
+        if digest in self.unsettled:
+            return f"a line of {self.manifest} that cannot be read names it; fix that line"
+        return self._committed_reason(digest)
+
+    def is_waiting(self, key: str) -> bool:
+        """Tell whether nothing but the grace period keeps an image that has no line."""
+        return not self.users.get(key) and bool(self._committed_reason(digest_of(key)))
+
+    def _committed_reason(self, digest: str) -> str:
+        if digest in self.committed:
+            return (
+                f"the last commit's {self.manifest} lists it; run `pelican-imagehost gc`, "
+                f"commit {self.manifest}, then repeat this"
+            )
+        if digest in self.recent:
+            return (
+                f"a commit of the last {self.grace_days} days listed it, and copies of the site's "
+                "pages may show it; to delete it all the same, add --grace-days 0"
+            )
+        return ""

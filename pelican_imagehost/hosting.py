@@ -182,16 +182,14 @@ class ImageHost:
 
     def _locate(self, file: Path) -> Location:
         # Imported here: a warm build reads no image.
-        from pelican_imagehost.images.identify import identify  # noqa: PLC0415
-        from pelican_imagehost.images.read import read_image  # noqa: PLC0415
+        from pelican_imagehost.images.identify import read  # noqa: PLC0415
 
         absolute = os.path.abspath(file)
         try:
             status = os.stat(absolute)
             name = self.settings.relative(absolute)
             if os.path.isabs(name):
-                data, status = read_image(absolute, self.settings.limits)
-                image = identify(data, self.settings.limits)
+                _, image, status = read(absolute, self.settings.limits)
                 name = self.settings.relative(self.catalogue.store.path(image.key))
         except OSError as error:
             raise MissingImage(f"{file}: {error.strerror}") from error

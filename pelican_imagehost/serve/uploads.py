@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pelican_imagehost.errors import ImageHostError
-from pelican_imagehost.images.read import read_image
+from pelican_imagehost.images.identify import read
 from pelican_imagehost.serve.access import is_local
 from pelican_imagehost.serve.body import answer_refused, read_body
 from pelican_imagehost.serve.dialects import DIALECTS, PICGO, Dialect, sharex
@@ -135,7 +135,7 @@ def _read_files(service: Service, paths: list[str]) -> Form:
 def _read_file(service: Service, path: str) -> bytes:
     shown = repr(path[:_SHOWN])
     try:
-        return read_image(path, service.settings.limits)[0]
+        return read(path, service.settings.limits).data
     except ImageHostError as error:
         raise explain(error, shown) from error
     except ValueError as error:  # a NUL in it, or what no name of a file can hold

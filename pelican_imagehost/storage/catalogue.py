@@ -244,11 +244,9 @@ class Catalogue:
 
     def _read_one(self, file: str, batch: Batch | None, new: set[str]) -> Image:
         # Imported here: a warm build reads no image.
-        from pelican_imagehost.images.identify import identify  # noqa: PLC0415
-        from pelican_imagehost.images.read import read_image  # noqa: PLC0415
+        from pelican_imagehost.images.identify import read  # noqa: PLC0415
 
-        data, status = read_image(file, self.settings.limits)
-        image = identify(data, self.settings.limits)
+        data, image, status = read(file, self.settings.limits)
         if not self.store.has(image) and (batch is None or batch.add(image, data)):
             new.add(image.key)
         stamp = Stamp.of(status)

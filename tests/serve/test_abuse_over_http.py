@@ -231,7 +231,7 @@ def test_a_list_names_neither_pipes_nor_links_to_text(unharmed: Server, tmp_path
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "text").write_text("secret\n")
     (tmp_path / "link.png").symlink_to(tmp_path / "text")
-    answers = {"pipe.png": (400, "is no regular file"), "link.png": (415, "is a text file")}
+    answers = {"pipe.png": (400, "is not a regular file"), "link.png": (415, "is a text file")}
     for name, (status, message) in answers.items():
         answer = send_list(unharmed, json.dumps({"list": [str(tmp_path / name)]}).encode())
         assert answer.status == status

@@ -490,8 +490,8 @@ def test_a_problem_leaves_its_reference_as_written_and_drops_no_article(site: Si
         "text.png": "is a text file",
         "bad.svg": "<script> in line 2",
         "folder.png": "is a folder",
-        "away.jpg": "lies outside the site's folders",
-        "../secret.png": "lies outside the site's folders",
+        "away.jpg": "is outside the folders of the site",
+        "../secret.png": "is outside the folders of the site",
     }
     body = "\n\n".join(f"![a]({name})" for name in expected)
     post(site, "a.md", f"![a](cat.jpg)\n\n{body}")

@@ -1,8 +1,8 @@
-"""Which files of the site name which image by its address.
+"""The files of the site that refer to images by address.
 
-A document names an image beside it by its file, which the index remembers, and an uploaded
-one by its address, which only the document's text tells. The texts are read once, and
-again only where a file's length or time has changed.
+A document refers to a local image by its file, which the index records, and to an uploaded
+image by its address, which is only in the text of the document. Texts are read once, and
+again when the length or the time of a file has changed.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["Mentions", "keys_in"]
 
 _KEY: Final = re.compile(KEY.pattern.encode())
-_LARGEST: Final = 2_000_000  # bytes; a document is never larger
+_LARGEST: Final = 2_000_000  # bytes; documents are smaller
 _OTHERS: Final = "avi flac gz m4a m4v mkv mov mp3 mp4 ogg pdf ttf wav webm woff woff2 zip"
-_NO_TEXT: Final = frozenset(IMAGE_SUFFIXES) | {f".{name}" for name in _OTHERS.split()}
+_BINARY: Final = frozenset(IMAGE_SUFFIXES) | {f".{name}" for name in _OTHERS.split()}
 
 _Stamp = tuple[int, int]
 
 
 class Mentions:
-    """The image keys that the files below `PATH` mention.
+    """The keys of images in the texts of the files below `PATH`.
 
     Args:
-        settings: the site's; its store, its output and its cache are no part of what it says.
+        settings: the settings of the site; its store, output and cache are not searched.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -44,11 +44,10 @@ class Mentions:
         self._known: dict[str, tuple[_Stamp, frozenset[str]]] = {}
 
     def find(self) -> dict[str, frozenset[str]]:
-        """Look at every file again.
+        """Search all files.
 
         Returns:
-            The file, as a reader would look for it → the keys that it mentions; only files
-            that mention any.
+            File, relative to the site → the keys in it; only files that contain any.
         """
         found = {}
         for path, stamp in _files(str(self._settings.content), self._skipped):
@@ -61,20 +60,20 @@ class Mentions:
 
 
 def keys_in(path: str) -> frozenset[str]:
-    """The keys that a file mentions; none where it cannot be read."""
+    """Return the keys of images in a file; none if it cannot be read."""
     with suppress(OSError), open(path, "rb") as file:
         return frozenset(match[0].decode() for match in _KEY.finditer(file.read(_LARGEST)))
     return frozenset()
 
 
 def _files(top: str, skipped: set[str]) -> Iterator[tuple[str, _Stamp]]:
-    """Yield files that may be text, links followed as Pelican follows them, and their state."""
+    """Yield files that may be text, and their state; follows links, as Pelican does."""
     waiting, seen = [top], set()
     while waiting:
         folder = waiting.pop()
         with suppress(OSError):
             status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in seen:  # a link that leads up again
+            if (status.st_dev, status.st_ino) in seen:  # a link to a folder above it
                 continue
             seen.add((status.st_dev, status.st_ino))
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -82,8 +81,8 @@ def _files(top: str, skipped: set[str]) -> Iterator[tuple[str, _Stamp]]:
                     continue
                 if entry.is_dir():
                     waiting.append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() not in _NO_TEXT:
-                    with suppress(OSError):  # a link that leads nowhere
+                elif os.path.splitext(entry.name)[1].lower() not in _BINARY:
+                    with suppress(OSError):  # a broken link
                         status = entry.stat()
                         if status.st_size <= _LARGEST:
                             yield entry.path, (status.st_size, status.st_mtime_ns)

@@ -77,7 +77,7 @@ def rewrite_markdown(
         A source whose HTML is the HTML of the old one with the new addresses.
 
     Raises:
-        ExportRefused: There is no such source, or it cannot be found.
+        ExportRefused: Such a source does not exist, or cannot be found.
     """
     html = render(source)
     references = find_references(html)

@@ -50,7 +50,7 @@ class Location(NamedTuple):
     Attributes:
         path: the path in the manifest, relative to the root of the site, NFC.
         file: the absolute file, "" if the image is only in the manifest.
-        status: the result of stat(2), None if there is no file.
+        status: the result of stat(2), None if the file is missing.
         suffix: the query and fragment of the reference, kept in the new address.
     """
 
@@ -100,7 +100,7 @@ class Resolver:
             The image; None if the reference is not local.
 
         Raises:
-            MissingImage: there is no such file; the message suggests a similar name.
+            MissingImage: the file does not exist; the message suggests a similar name.
             OutsideSite: the file is outside the folders of the site.
             UnreadableImage: it is a folder, or access is denied.
         """

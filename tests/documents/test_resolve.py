@@ -101,7 +101,7 @@ def test_another_form_of_pelicans_links_is_followed(site: Site) -> None:
 
 
 @pytest.mark.parametrize("url", ["{tag}cat.jpg", "{index}", "{author}x.png", "|category|x.jpg"])
-def test_pelicans_links_to_what_is_no_file_are_left_alone(site: Site, url: str) -> None:
+def test_pelicans_links_to_other_things_than_files_are_unchanged(site: Site, url: str) -> None:
     site.picture("content/posts/cat.jpg")
     assert resolve(site, url) is None
 
@@ -363,17 +363,17 @@ def test_what_may_not_be_published_does_not_hide_what_may(site: Site) -> None:
     assert find(site, "cat.png") == "content/images/cat.png"
 
 
-# What is no file
+# Paths that are not files
 
 
 @pytest.mark.parametrize("url", ["cats.jpg", "../posts/cats.jpg", "/posts/cats.jpg"])
-def test_a_folder_is_no_image(site: Site, url: str) -> None:
+def test_a_folder_is_not_an_image(site: Site, url: str) -> None:
     (site.root / "content/posts/cats.jpg").mkdir(parents=True)
     with pytest.raises(UnreadableImage, match=r"^content/posts/cats\.jpg is a folder"):
         resolve(site, url)
 
 
-def test_a_pipe_is_no_image(site: Site) -> None:
+def test_a_pipe_is_not_an_image(site: Site) -> None:
     site.write("content/posts/a.md", "")
     os.mkfifo(site.root / "content/posts/cat.jpg")
     with pytest.raises(UnreadableImage, match="is not a regular file"):
@@ -534,7 +534,7 @@ def test_a_missing_file_comes_with_the_one_that_was_meant(
     assert str(caught.value).endswith(f"; did you mean {near}?")
 
 
-def test_the_near_miss_beside_the_document_is_named_first(site: Site) -> None:
+def test_the_near_miss_beside_the_document_is_suggested_first(site: Site) -> None:
     site.picture("content/a/cat.jpg")
     site.picture("content/posts/cat.jpg")
     with pytest.raises(MissingImage, match=r"did you mean cat\.jpg\?$"):

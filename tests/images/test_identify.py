@@ -161,7 +161,7 @@ def test_a_bomb_of_60000_by_60000_pixels_is_refused_by_its_header() -> None:
         identify(bomb[:40], LIMITS)
 
 
-def test_a_blank_png_that_is_no_bomb_is_taken() -> None:
+def test_a_small_blank_png_is_accepted() -> None:
     assert identify(make_blank_png(50, 7), LIMITS)[3:] == (50, 7)
 
 
@@ -175,12 +175,12 @@ def test_a_png_with_an_impossible_side_is_corrupt(side: int) -> None:
         identify(bytes(data), LIMITS)
 
 
-def test_an_empty_file_is_named_as_such() -> None:
+def test_empty_bytes_are_reported_as_an_empty_file() -> None:
     with pytest.raises(CorruptImage, match="is an empty file"):
         identify(b"", LIMITS)
 
 
-def test_a_git_lfs_pointer_is_named_with_what_to_do() -> None:
+def test_a_git_lfs_pointer_is_reported_with_the_remedy() -> None:
     with pytest.raises(CorruptImage, match=r"Git LFS pointer.*`git lfs pull`"):
         identify(LFS_POINTER, LIMITS)
 
@@ -203,7 +203,7 @@ def test_a_git_lfs_pointer_is_named_with_what_to_do() -> None:
         ),
     ],
 )
-def test_what_is_no_image_is_named_by_what_it_seems_to_be(data: bytes, message: str) -> None:
+def test_a_file_that_is_not_an_image_is_described(data: bytes, message: str) -> None:
     with pytest.raises(UnsupportedImage, match=message):
         identify(data, LIMITS)
 

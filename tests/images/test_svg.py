@@ -279,7 +279,7 @@ def test_what_is_not_well_formed_is_corrupt(data: bytes, message: str) -> None:
         identify(data, LIMITS)
 
 
-def test_another_root_is_no_svg() -> None:
+def test_another_root_is_not_an_svg() -> None:
     with pytest.raises(CorruptImage, match="is not an SVG: its root is <html>"):
         inspect(b"<html><svg/></html>")
 

@@ -115,7 +115,7 @@ def test_a_page_asks_for_a_token_and_lets_no_wrong_one_in(page: Page, server: Se
     assert page.url == f"{server.url}/login"
     log_in(page, server, "wrong-" + TOKEN)
     page.get_by_role("alert").wait_for()
-    assert "not known" in page.get_by_role("alert").inner_text()
+    assert "unknown token" in page.get_by_role("alert").inner_text()
     log_in(page, server)
     page.get_by_text("No images yet.").wait_for()
     cookie = page.context.cookies()[0]
@@ -129,7 +129,7 @@ def test_a_ticket_lets_in_for_a_while_and_a_wrong_one_does_not(server: Server) -
     for wrong in (over, session, f"9999999999.{'0' * 64}", "", "猫"):
         answer = server.request("GET", f"/login?{urlencode({'ticket': wrong})}")
         assert (answer.status, answer.headers["Set-Cookie"]) == (401, None)
-        assert b"This link is over" in answer.body
+        assert b"This link has expired" in answer.body
     answer = server.request("GET", f"/login?ticket={access.open_ticket()}")
     assert (answer.status, answer.headers["Location"]) == (303, "/")
     cookie = answer.headers["Set-Cookie"].partition(";")[0]

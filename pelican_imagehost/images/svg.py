@@ -123,7 +123,7 @@ class _Inspector:
         if name.startswith("on"):
             raise self._refuse(f"an event handler ({name})")
         if target.startswith(("javascript:", "vbscript:", "data:text/html")):
-            raise self._refuse("a script address")
+            raise self._refuse("a script URL")
         if (
             name in _LINKS
             and element != "a"
@@ -133,7 +133,7 @@ class _Inspector:
         ):
             raise self._refuse(f"a reference to another file ({value[:80]})")
         if name == "attributename" and _local(target) in _LINKS:
-            raise self._refuse("an animated address")
+            raise self._refuse("an animated link")
         if "(" in value and _CSS_URL.search(_css(value)):
             raise self._refuse(f"a reference to another file ({value[:80]})")
 

@@ -25,7 +25,7 @@ COOKIE = "imagehost"
 SESSION_SECONDS = 30 * 24 * 3600
 _TICKET_SECONDS = 600
 _WRONG = 20  # wrong tokens from one address
-_WINDOW = 60.0  # seconds for them
+_WINDOW = 60.0  # seconds after which they no longer count
 _MOST = 10_000  # addresses to remember
 _NETWORK = 64  # bits of an IPv6 address that identify a customer
 

@@ -1,4 +1,4 @@
-"""What can go wrong with an image, a setting or the store; imports nothing."""
+"""The errors of this package; imports nothing."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ __all__ = [
 
 
 class ImageHostError(Exception):
-    """Anything this package reports to its user; the message is the whole explanation."""
+    """An error that is reported to the user; the message explains it completely."""
 
 
 class SettingsError(ImageHostError):
-    """An `IMAGEHOST_*` setting is unknown or has a value it cannot have."""
+    """An `IMAGEHOST_*` setting is unknown or has an invalid value."""
 
 
 class MissingImage(ImageHostError):
-    """A document names a file that is not there."""
+    """A document refers to a file that does not exist."""
 
 
 class MissingBytes(ImageHostError):
-    """The manifest knows an image whose bytes are neither beside the document nor in the store."""
+    """The file of an image in the manifest is missing, also from the store."""
 
 
 class OutsideSite(ImageHostError):
-    """A reference leads, perhaps through a symbolic link, out of the folders of the site."""
+    """A reference, or a symbolic link, leads out of the folders of the site."""
 
 
 class UnreadableImage(ImageHostError):
-    """The file is there and cannot be read: a folder, a permission, a failing disk."""
+    """A file exists but cannot be read: a folder, a permission, a failing disk."""
 
 
 class UnsupportedImage(ImageHostError):
-    """The content is no image of an allowed type, whatever its name says."""
+    """The content is not an image of an allowed type, whatever the name of the file."""
 
 
 class ImageTooLarge(ImageHostError):
@@ -55,15 +55,15 @@ class ImageTooLarge(ImageHostError):
 
 
 class CorruptImage(ImageHostError):
-    """The content begins like an image and cannot be one: empty, cut off, an LFS pointer."""
+    """The file is not a complete image: empty, truncated, damaged, or a Git LFS pointer."""
 
 
 class ManifestError(ImageHostError):
-    """A line of the manifest is not what this version writes."""
+    """A line of the manifest cannot be read by this version."""
 
 
 class ManifestConflict(ManifestError):
-    """Two lines of the manifest give one path two different images."""
+    """Two lines of the manifest give one path different images."""
 
 
 class StoreError(ImageHostError):
@@ -75,12 +75,12 @@ class RecordsError(ImageHostError):
 
 
 class ExportRefused(ImageHostError):
-    """A document cannot be exported without changing more than its image addresses."""
+    """A document cannot be exported without changing more than image addresses."""
 
 
 class PublishError(ImageHostError):
-    """Images cannot be committed, pushed, or seen online."""
+    """Images cannot be committed or pushed, or are not online."""
 
 
 class TokenError(ImageHostError):
-    """The tokens of the upload service are missing, too short, or readable by others."""
+    """Tokens of the upload service are missing, too short, or readable by other users."""

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from pelican_imagehost.documents.resolve import Location, Resolver
-from pelican_imagehost.documents.rewrite import Page
+from pelican_imagehost.documents.rewrite import Rewrite
 from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError
 from pelican_imagehost.report import Document, HostedImage, Problem, Progress, Report, silent
 from pelican_imagehost.storage.catalogue import Catalogue
@@ -76,19 +76,19 @@ class ImageHost:
             The rewritten documents, in order, and what happened.
         """
         resolver = Resolver(self.settings, self.catalogue.manifest)
-        pages = [Page(document) for document in documents]
-        found = (location for page in pages for location in page.resolve(resolver))
+        rewrites = [Rewrite(document) for document in documents]
+        found = (location for rewrite in rewrites for location in rewrite.resolve(resolver))
         locations = {location.path: location for location in found}
         entries = self.catalogue.enter(locations)
         self._hosted |= {p: (locations[p], image) for p, image in entries.images.items()}
         report = Report(self.catalogue.dry_run, images=entries.images, new=entries.new)
         report.problems = [*self._manifest_problems(), *entries.problems]
         addresses = {path: self.address(image) for path, image in entries.images.items()}
-        for page in pages:
-            name = self.settings.relative(page.document.source)
-            report.documents.append(page.rewrite(addresses))
-            report.uses[name] = page.uses()
-            report.problems += page.problems(entries.errors, name)
+        for rewrite in rewrites:
+            name = self.settings.relative(rewrite.document.source)
+            report.documents.append(rewrite.apply(addresses))
+            report.uses[name] = rewrite.uses()
+            report.problems += rewrite.problems(entries.errors, name)
         return report
 
     def record_uses(self, uses: Mapping[str, set[str]]) -> list[Problem]:
@@ -181,16 +181,14 @@ class ImageHost:
 
     def _locate(self, file: Path) -> Location:
         # Imported here: a warm build reads no image.
-        from pelican_imagehost.images.identify import identify  # noqa: PLC0415
-        from pelican_imagehost.images.read import read_image  # noqa: PLC0415
+        from pelican_imagehost.images.identify import read  # noqa: PLC0415
 
         absolute = os.path.abspath(file)
         try:
             status = os.stat(absolute)
             name = self.settings.relative(absolute)
             if os.path.isabs(name):
-                data, status = read_image(absolute, self.settings.limits)
-                image = identify(data, self.settings.limits)
+                _, image, status = read(absolute, self.settings.limits)
                 name = self.settings.relative(self.catalogue.store.path(image.key))
         except OSError as error:
             raise MissingImage(f"{file}: {error.strerror}") from error

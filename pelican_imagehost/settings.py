@@ -1,4 +1,4 @@
-"""`IMAGEHOST_*` and what Pelican's own settings mean for images, read once into one value."""
+"""The `IMAGEHOST_*` settings, and those of Pelican that matter for images, read once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STORE_FOLDERS = ("images", "imagehost")
 
 
 class Limits(NamedTuple):
-    """What an image may be: bytes, pixels (width × height) and type names."""
+    """The limits on an image: bytes, pixels (width × height) and types."""
 
     max_bytes: int
     max_pixels: int
@@ -32,7 +32,7 @@ class Limits(NamedTuple):
 
 
 class Option(NamedTuple):
-    """One `IMAGEHOST_*` setting: its default, what it must be, and the test for that."""
+    """An `IMAGEHOST_*` setting: its default, the expected value, and a check for it."""
 
     default: Any
     expected: str
@@ -56,7 +56,7 @@ def _is_host(value: object) -> bool:
         return False
     try:
         parts = urlsplit(value)
-    except ValueError:  # brackets that hold no IPv6 address
+    except ValueError:  # brackets without an IPv6 address
         return False
     return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
@@ -91,12 +91,12 @@ OPTIONS: dict[str, Option] = {
     "MAX_PIXELS": Option(100_000_000, "a whole number of pixels above 0", _is_count),
     "TYPES": Option(
         IMAGE_TYPES,
-        f"a list of names among {', '.join(IMAGE_TYPES)}",
+        f"a list of types out of {', '.join(IMAGE_TYPES)}",
         lambda value: _is_names(value) and bool(value) and set(value) <= set(IMAGE_TYPES),
     ),
     "METADATA_FIELDS": Option(_COVERS, "a list of names of metadata fields", _is_names),
     "SEARCH_PATHS": Option(
-        (), "a list of folders, relative to the settings file (one is a list too)", _is_names
+        (), "a list of folders, relative to the settings file, even for a single one", _is_names
     ),
     "IGNORE": Option((), "a list of patterns of links, such as '/thumbs/*'", _is_names),
     "KEEP_STATIC": Option(False, "True or False", _is_flag),
@@ -106,7 +106,7 @@ OPTIONS: dict[str, Option] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything the core needs to know of a site; every path is absolute.
+    """The settings of a site for the core; every path is absolute.
 
     Attributes:
         root: folder of the settings file; manifest paths are relative to it.
@@ -119,21 +119,21 @@ class Settings:
         theme_prefix: THEME_STATIC_DIR.
         output_names: output path → file in `content`, from EXTRA_PATH_METADATA.
         output: Pelican's OUTPUT_PATH.
-        site_url: SITEURL, without a slash at its end.
+        site_url: SITEURL, without a trailing slash.
         relative_urls: RELATIVE_URLS.
-        link_pattern: INTRASITE_LINK_REGEX, with its group `what`.
-        formatted_fields: lower-case names of metadata fields that hold HTML.
-        metadata_fields: lower-case names of metadata fields that name one image.
-        url: the image host's address, without a slash at its end; None: embedded.
-        remote: the git repository that the image host serves.
+        link_pattern: INTRASITE_LINK_REGEX, with a group `what`.
+        formatted_fields: lower-case names of metadata fields with HTML.
+        metadata_fields: lower-case names of metadata fields with one image.
+        url: the address of the image host, without a trailing slash; None if embedded.
+        remote: the git repository of the image host.
         store: the content-addressed tree.
         manifest: the manifest file.
         index: the index file.
         records: the record of uploads.
-        limits: what an image may be.
-        ignore: shell patterns of links that are left alone.
-        keep_static: whether hosted files of STATIC_PATHS stay in the output as well.
-        strict: whether a problem fails the build.
+        limits: the limits on an image.
+        ignore: shell patterns of links to leave unchanged.
+        keep_static: whether hosted files of STATIC_PATHS are also copied to the output.
+        strict: whether a problem makes the build fail.
     """
 
     root: Path
@@ -166,14 +166,14 @@ class Settings:
         """Read and validate the settings of a site.
 
         Args:
-            pelican: Pelican's settings, as `read_settings` made them.
-            root: the folder of the settings file; found by itself when None.
+            pelican: the settings of Pelican, from `read_settings`.
+            root: the folder of the settings file; detected if None.
 
         Returns:
-            The settings, with defaults for what is not set.
+            The settings, with defaults for those not set.
 
         Raises:
-            SettingsError: for an unknown `IMAGEHOST_*` name or a value that cannot be.
+            SettingsError: an `IMAGEHOST_*` setting is unknown or has an invalid value.
         """
         own = _read_options(pelican)
         root = Path(os.path.abspath(root or find_root(pelican)))
@@ -205,21 +205,21 @@ class Settings:
             "keep_static": own["KEEP_STATIC"],
             "strict": own["STRICT"],
         }
-        assert values.keys() == {field.name for field in fields(cls)}  # noqa: S101  ours to keep
+        assert values.keys() == {field.name for field in fields(cls)}  # noqa: S101  both are in this class
         return cls(**values)
 
     @property
     def address_prefix(self) -> str:
-        """What stands before an image's key in its address; ends with a slash."""
+        """Return the prefix of the addresses of images; ends with a slash."""
         return f"{self.url}/" if self.url else f"{self.site_url}/{STORE_FOLDERS[0]}/"
 
     @property
     def embedded(self) -> Path | None:
-        """The folder of the output that takes the images; None where a host serves them."""
+        """Return the folder for images in the output; None if a host serves them."""
         return None if self.url else self.output / STORE_FOLDERS[0]
 
     def relative(self, path: str | os.PathLike[str]) -> str:
-        """Name a file for a reader: relative to the site where it lies in it."""
+        """Return the path of a file for messages, relative to the site if it is inside."""
         absolute = os.path.abspath(path)
         prefix = os.path.join(self.root, "")
         inside = absolute.startswith(prefix)
@@ -229,12 +229,15 @@ class Settings:
 def find_root(pelican: Mapping[str, Any]) -> Path:
     """Find the folder of the settings file that `pelican` was read from.
 
-    Pelican does not keep the file's name; it keeps the module, and a module that the
-    settings came from holds the very objects that the settings hold. The first module
-    loaded wins a tie: publishconf.py before the pelicanconf.py that it imports.
+    Pelican does not record the name of the file, but the module stays loaded, and it
+    contains the same objects as the settings. On a tie the module loaded first is taken:
+    publishconf.py before the pelicanconf.py that it imports.
+
+    Args:
+        pelican: the settings of Pelican.
 
     Returns:
-        The folder; the working directory where no settings file was read.
+        The folder; the working directory if no settings file was read.
     """
     best, best_count = Path.cwd(), 0
     for module in list(sys.modules.values()):
@@ -265,11 +268,11 @@ def _read_option(pelican: Mapping[str, Any], name: str, option: Option) -> Any: 
 def _near_miss(name: str) -> str:
     known = [PREFIX + option for option in OPTIONS]
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+    return f"; did you mean {close[0]}?" if close else f"; the settings are {', '.join(known)}"
 
 
 def _output_names(pelican: Mapping[str, Any], content: Path) -> dict[str, Path]:
-    """Map the output paths that EXTRA_PATH_METADATA gives to files to those files."""
+    """Map the output paths in EXTRA_PATH_METADATA to their files."""
     return {
         str(metadata["path"]).strip("/"): content / source
         for source, metadata in pelican["EXTRA_PATH_METADATA"].items()
@@ -283,7 +286,7 @@ def _theme_overrides(pelican: Mapping[str, Any], root: Path) -> list[Path]:
 
 
 def _default_store(root: Path) -> str:
-    """Choose `images`, unless a folder of that name already holds the author's own files."""
+    """Return `images`, unless a folder of that name already contains other files."""
     folder = root / STORE_FOLDERS[0]
     if not folder.is_dir():
         return STORE_FOLDERS[0]

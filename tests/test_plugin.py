@@ -486,12 +486,12 @@ def test_a_problem_leaves_its_reference_as_written_and_drops_no_article(site: Si
         "missing.png": "no such file",
         "empty.png": "is an empty file",
         "lfs.png": "git lfs pull",
-        "cut.jpg": "header is cut off",
+        "cut.jpg": "header is truncated",
         "text.png": "is a text file",
         "bad.svg": "<script> in line 2",
         "folder.png": "is a folder",
-        "away.jpg": "lies outside the site's folders",
-        "../secret.png": "lies outside the site's folders",
+        "away.jpg": "is outside the folders of the site",
+        "../secret.png": "is outside the folders of the site",
     }
     body = "\n\n".join(f"![a]({name})" for name in expected)
     post(site, "a.md", f"![a](cat.jpg)\n\n{body}")

@@ -163,7 +163,7 @@ def test_an_unknown_setting_is_refused_with_those_that_are(site: Site) -> None:
     assert all(f"IMAGEHOST_{name}" in str(caught.value) for name in OPTIONS)
 
 
-def test_settings_of_others_are_none_of_ours(site: Site) -> None:
+def test_settings_of_others_are_ignored(site: Site) -> None:
     settings_of(site, IMAGE_HOST_URL="x", IMAGEHOSTING=1)
 
 
@@ -237,7 +237,7 @@ def test_with_a_host_nothing_goes_into_the_output(site: Site) -> None:
     assert settings.embedded is None
 
 
-def test_a_folder_of_the_authors_own_files_is_no_store(site: Site) -> None:
+def test_a_folder_of_the_authors_own_files_is_not_the_store(site: Site) -> None:
     site.picture("images/cat.jpg")
     settings = site.settings()
     assert settings.store == site.root / "imagehost"

@@ -14,31 +14,39 @@ from pelican_imagehost.cli.terminal import explained, say, settings_option
 __all__ = ["serve"]
 
 _UNTIL_UP = 1.5  # seconds
-_KEEP_ALIVE = 2  # seconds; some clients do not end before an idle connection does
+_KEEP_ALIVE = 2  # seconds; some clients wait for idle connections to close
 
 
 @click.command()
 @settings_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", default=36677, show_default=True, help="PicGo's; 0 takes any.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=36677, show_default=True, help="Port to listen on; 0 picks a free one."
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of worker processes.",
+)
 @click.option(
     "--tokens",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Who may upload: a name and a secret a line; made when there is none. "
-    "IMAGEHOST_TOKEN in the environment counts in its place.",
+    help="Token file, with a name and a secret per line; created if missing. "
+    "Ignored if the environment variable IMAGEHOST_TOKEN is set.",
 )
-@click.option("--open", "open_browser", is_flag=True, help="Show the gallery in the browser.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the gallery in a web browser.")
 @click.option(
     "--sample",
     type=click.Choice(["nginx", "systemd", "supervisor"]),
-    help="Print a configuration for a server, and serve nothing.",
+    help="Print a sample server configuration and exit.",
 )
 @click.option(
-    "--name", default="upload.example.com", show_default=True, help="The server's name, in samples."
+    "--name", default="upload.example.com", show_default=True, help="Host name, for --sample."
 )
-def serve(  # noqa: PLR0913  each is a choice of the user's
+def serve(  # noqa: PLR0913  one for each option
     settings_file: Path,
     *,
     host: str,
@@ -49,21 +57,21 @@ def serve(  # noqa: PLR0913  each is a choice of the user's
     sample: str | None,
     name: str,
 ) -> None:
-    """Take uploads over HTTP, and show all images in a gallery."""
+    """Accept uploads over HTTP, and show all images in a gallery."""
     try:
         import uvicorn
 
         from pelican_imagehost.serve.start import prepare, write_sample
     except ImportError as error:
-        say(f"error: {error.name} is missing; run: pip install 'pelican-imagehost[server]'")
+        say(f"error: {error.name} is not installed; run: pip install 'pelican-imagehost[server]'")
         sys.exit(1)
     with explained():
         if sample is not None:
             click.echo(write_sample(sample, settings_file, tokens, port=port, name=name), nl=False)
             return
         start = prepare(settings_file, tokens, host=host, port=port, say=say)
-    if sys.stderr.isatty():  # not into a log, which others may read
-        say(f"the gallery, for the next ten minutes without a token: {start.gallery}")
+    if sys.stderr.isatty():  # not in a log, which others may read
+        say(f"to open the gallery without a token in the next ten minutes: {start.gallery}")
     if open_browser:
         threading.Timer(_UNTIL_UP, webbrowser.open, [start.gallery]).start()
     uvicorn.run(
@@ -73,7 +81,7 @@ def serve(  # noqa: PLR0913  each is a choice of the user's
         port=start.port,
         workers=workers,
         timeout_keep_alive=_KEEP_ALIVE,
-        access_log=False,  # it would write down tokens of the query
+        access_log=False,  # it would contain tokens of queries
         log_config=None,
         server_header=False,
     )

@@ -16,13 +16,15 @@ __all__ = ["watch"]
 
 @click.command()
 @settings_option
-@click.option("--port", default=8000, show_default=True, help="0 takes any that is free.")
-@click.option("--open", "open_browser", is_flag=True, help="Show the site in the browser.")
-@click.option("--poll", is_flag=True, help="Look at every file each second; no file events.")
+@click.option(
+    "--port", default=8000, show_default=True, help="Port of the preview; 0 picks a free one."
+)
+@click.option("--open", "open_browser", is_flag=True, help="Open the site in a web browser.")
+@click.option("--poll", is_flag=True, help="Poll every second instead of using file events.")
 def watch(settings_file: Path, *, port: int, open_browser: bool, poll: bool) -> None:
-    """Build the site, serve it here, and show each save in the browser at once.
+    """Build and serve the site locally, and show each save in the browser at once.
 
-    Images are served from here whatever IMAGEHOST_URL says. Nothing is published.
+    Images are served locally, even if IMAGEHOST_URL is set. Nothing is published.
     """
     from pelican_imagehost.watch.session import run
 

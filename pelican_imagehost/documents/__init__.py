@@ -1,1 +1,1 @@
-"""What the author wrote: references to images, and the files they mean."""
+"""Documents: the references to images in them, the files behind those, and the rewriting."""

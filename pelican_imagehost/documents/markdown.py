@@ -1,11 +1,11 @@
-"""Where a Markdown source names its images, to the character, for `export`.
+"""The references to images in a Markdown source, to the character, for `export`.
 
-No Markdown parser tells where everything stands that a reader accepts, and no two readers
-accept the same. So the site's own reader is asked: whatever in the source could be the
-spelling of an image's URL is replaced by a token, the source is rendered, and the tokens
-that come out as images' URLs show which spellings were just that. Nobody has to
-believe it: an export is rendered too, and refused unless its HTML is the HTML of the source
-with other addresses in it.
+No Markdown parser reports the position of everything that a reader accepts, and no two
+readers accept the same. So the reader of the site itself is used: everything in the source
+that could be the URL of an image is replaced by a token, the source is rendered, and the
+tokens that appear as URLs of images show which places were references. The result is
+checked: an export is rendered too, and refused unless its HTML is the HTML of the source
+with the new addresses.
 
 A position counts code points, and every span is half-open.
 """
@@ -34,10 +34,10 @@ __all__ = ["Span", "find_spans", "rewrite_markdown"]
 
 
 class Span(NamedTuple):
-    """One place of a Markdown source that gives an image's URL.
+    """The place of the URL of an image in a Markdown source.
 
     Attributes:
-        url: The URL as it is found in the rendered HTML, character references resolved.
+        url: The URL as found in the rendered HTML, character references resolved.
         start: Where its spelling begins in the source, in code points.
         end: Where it ends, exclusive; angle brackets, quotes and titles are outside.
     """
@@ -48,16 +48,16 @@ class Span(NamedTuple):
 
 
 def find_spans(source: str, render: Callable[[str], str]) -> list[Span]:
-    """Find every place of a Markdown source that gives an image's URL.
+    """Find every URL of an image in a Markdown source.
 
     Args:
         source: The Markdown text, line ends and byte order mark as they are in the file.
-        render: What makes HTML of such a text; it is called twice, or, where many tokens
-            at once disturb it, once more for each possible place.
+        render: Renders such a text to HTML; called twice, or, if many tokens at once
+            disturb it, once more for each possible place.
 
     Returns:
-        The spans in the order of the source. They do not overlap. One span can be the
-        origin of many references: a definition used twice.
+        The spans in source order. They do not overlap. One span can be the origin of
+        several references, for example a definition used twice.
     """
     return _spans(source, render, find_references(render(source)))
 
@@ -65,19 +65,19 @@ def find_spans(source: str, render: Callable[[str], str]) -> list[Span]:
 def rewrite_markdown(
     source: str, render: Callable[[str], str], replace: Callable[[str], str | None]
 ) -> str:
-    """Give the images of a Markdown source other addresses, and change nothing else.
+    """Replace the addresses of the images in a Markdown source, and change nothing else.
 
     Args:
         source: The Markdown text, line ends and byte order mark as they are in the file.
-        render: What makes HTML of such a text: the site's own reader.
-        replace: Gives the new address for a URL as it is found in the rendered HTML, or
-            None where it shall stay. The address is written into the source as it is.
+        render: Renders such a text to HTML, with the reader of the site itself.
+        replace: Returns the new address for a URL as found in the rendered HTML, or None
+            to keep it. The address is written into the source unescaped.
 
     Returns:
-        A source whose HTML is that of the old one with the new addresses in it.
+        A source whose HTML is the HTML of the old one with the new addresses.
 
     Raises:
-        ExportRefused: There is no such source, or this module cannot find it.
+        ExportRefused: Such a source does not exist, or cannot be found.
     """
     html = render(source)
     references = find_references(html)
@@ -98,7 +98,7 @@ def rewrite_markdown(
 def _spans(
     source: str, render: Callable[[str], str], references: Sequence[Reference]
 ) -> list[Span]:
-    """Find the origins of references: of all at once, or, where that fails, one by one."""
+    """Find the origins of references: all at once, or one by one if that fails."""
     places = _possible_places(source, {r.url for r in references})
     spans = _proven(source, places, render, references)
     if spans is None:
@@ -113,11 +113,11 @@ def _proven(
     render: Callable[[str], str],
     references: Sequence[Reference],
 ) -> list[Span] | None:
-    """Put tokens in these places; return those that come out as the URLs of references.
+    """Put tokens in these places, and find those that become URLs of references.
 
     Returns:
-        The spans in the order of the source, or None where the tokens changed more than
-        URLs: there are more references then, or fewer, or others.
+        The spans in source order, or None if the tokens changed more than URLs, so that
+        there are more references, or fewer, or others.
     """
     stem = next(stem for n in count() if (stem := f"imagehost{n}x") not in source)
     tokens = {f"{stem}{n}.png": place for n, place in enumerate(places)}
@@ -137,21 +137,21 @@ def _proven(
 
 
 def _possible_places(source: str, urls: Iterable[str]) -> list[tuple[int, int]]:
-    """Return where one of the URLs stands in the source, however it is spelled."""
+    """Return the places of the URLs in the source, in any spelling."""
     spellings = [_spelling(url) for url in sorted(urls, key=len, reverse=True)]
     if not spellings:
         return []
-    # A URL that is a word would be found inside others: `cat` in `/cat.png`.
+    # A URL that is a word would be found within others: `cat` in `/cat.png`.
     pattern = re.compile(rf"(?<![\w/%])(?:{'|'.join(spellings)})(?![\w/%])")
     return [found.span() for found in pattern.finditer(source)]
 
 
 def _spelling(url: str) -> str:
-    """Return a pattern of the ways to write a URL in Markdown and in HTML.
+    """Return a pattern for all spellings of a URL in Markdown and in HTML.
 
     A reader may have resolved character references and backslash escapes (CommonMark,
     "Backslash escapes", "Entity and numeric character references") and percent-encoded
-    what it found unfit for a URL; python-markdown leaves all of that alone.
+    characters that a URL cannot contain; python-markdown does neither.
     """
     parts = []
     for coded, plain in re.findall(r"((?:%[0-9A-Fa-f]{2})+)|([\s\S])", url):
@@ -164,7 +164,7 @@ def _spelling(url: str) -> str:
 
 @cache
 def _written(character: str) -> str:
-    """Return a pattern of the ways to write one character that is not percent-encoded."""
+    """Return a pattern for all spellings of a character that is not percent-encoded."""
     names = [name for name, text in html5.items() if text == character and name.endswith(";")]
     ways = [f"#0*{ord(character)};", f"#[xX]0*(?i:{ord(character):x});", *names]
     escape = r"\\?" if character in string.punctuation else ""
@@ -172,7 +172,7 @@ def _written(character: str) -> str:
 
 
 def _with(source: str, places: Iterable[tuple[int, int, str]]) -> str:
-    """Return the source with other text in these places."""
+    """Replace the text in these places."""
     parts: list[str] = []
     position = 0
     for start, end, text in places:
@@ -193,19 +193,19 @@ def _prove(expected: str, html: str) -> None:
     for address, url in zip(wanted, found, strict=False):
         if address != url:
             raise ExportRefused(
-                f"The image {url!r} cannot become {address!r}: no place of the source was found"
-                " that gives this URL to images and to nothing else."
+                f"cannot replace the image {url!r} by {address!r}: no place in the source sets"
+                " this URL for images alone"
             )
     pairs = zip_longest(expected.splitlines(keepends=True), html.splitlines(keepends=True))
     number, (old, new) = next(
         (number, pair) for number, pair in enumerate(pairs, 1) if pair[0] != pair[1]
     )
     raise ExportRefused(
-        f"The export would change more than its images' addresses: line {number} of the HTML"
-        f" would be {new!r} instead of {old!r}."
+        f"the export would change more than image addresses: line {number} of the HTML"
+        f" would be {new!r} instead of {old!r}"
     )
 
 
 def _respelled(html: str) -> str:
-    """Write every reference as this package would."""
+    """Rewrite every reference in the spelling of this package."""
     return replace_references(html, {r: r.url for r in find_references(html)})

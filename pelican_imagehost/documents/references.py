@@ -1,10 +1,10 @@
-"""Where an HTML text names its images, to the character, and how to name others in their place.
+"""The references to images in an HTML text, to the character, and their replacement.
 
-The text is never parsed and written again: a scanner follows the tokenizer of the WHATWG
-HTML standard ("Tokenization") and says which characters are an image's URL, so that
-everything else stays byte for byte what the reader made of the document. Like any
-tokenizer it knows no tree: inside SVG, CDATA sections and an empty `<title/>` are read
-as they would be outside.
+The text is never parsed and serialised: a scanner follows the tokenizer of the WHATWG HTML
+standard ("Tokenization") and finds the characters of each URL of an image. Everything else
+stays as the reader of the site wrote it, byte for byte. Like any tokenizer the scanner does
+not build a tree: within SVG, CDATA sections and an empty `<title/>` are read as they would
+be outside.
 
 A position counts code points, and every span is half-open.
 """
@@ -31,15 +31,15 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".a
 
 
 class Reference(NamedTuple):
-    """One place where a document names an image.
+    """A reference to an image in a document.
 
     Attributes:
-        url: The URL, character references resolved, the white space around it dropped.
+        url: The URL, character references resolved, surrounding white space removed.
         start: Where the URL begins in the document, in code points.
-        end: Where it ends, exclusive; `html[start:end]` is the URL as it was written.
+        end: Where it ends, exclusive; `html[start:end]` is the URL as written.
         element: The name of the element, in lower case.
-        attribute: The name of the attribute, in lower case; in a `srcset`, each
-            candidate's URL is a reference of its own.
+        attribute: The name of the attribute, in lower case; each candidate of a `srcset`
+            is a separate reference.
     """
 
     url: str
@@ -57,32 +57,33 @@ _WANTED = {
     "source": frozenset({"src", "srcset"}),
     "video": frozenset({"poster"}),
 }
-_ONLY_WITH_SUFFIX = {("a", "href"), ("source", "src")}  # these lead to pages and films as well
+_ONLY_WITH_SUFFIX = {("a", "href"), ("source", "src")}  # these may also link to pages and films
 _RAW_TEXT = ("iframe", "noembed", "noframes", "style", "textarea", "title", "xmp")
 
-# What HTML calls white space; `\s` is more. Its letters are those of ASCII, so without re.A
-# the Kelvin sign would be a k, and a long s an s.
+# The white space of HTML; `\s` matches more. HTML letters are ASCII: without re.A the Kelvin
+# sign would match k, and the long s would match s.
 _WS = "\t\n\f\r "
 _FLAGS = re.ASCII | re.IGNORECASE | re.VERBOSE
 _NAME_END = rf"(?=[{_WS}/>])"
 
 # "Before attribute name state" to "After attribute value (quoted) state". It is possessive,
-# and every way through it leads to the tag's `>` or the end of the text, so that it takes
+# and every path through it ends at the `>` of the tag or at the end of the text, so it takes
 # linear time on any input. A group in a possessive repeat makes CPython fail ("The span of
-# capturing group is wrong"), and before 3.11.5 (gh-106052) such a repeat went on from where
-# its last, failed round had got to: so no round may fail but in front of white space.
+# capturing group is wrong"), and before 3.11.5 (gh-106052) such a repeat continued from the
+# position that its last, failed iteration had reached, so an iteration may fail only in front
+# of white space.
 _NAME = rf"[^{_WS}/>][^{_WS}/>=]*+"
 _EQUALS = rf"[{_WS}]*+ = [{_WS}]*+"
 _UNQUOTED = rf"""[^{_WS}>"'][^{_WS}>]*+"""
 _VALUE = rf"""(?: "[^"]*+ (?: "|\Z ) | '[^']*+ (?: '|\Z ) | {_UNQUOTED} )"""
 _ATTRIBUTES = rf"(?: [{_WS}/]++ | {_NAME} (?: {_EQUALS} {_VALUE}?+ )?+ )*+"
 
-# Most tags can be passed over at once: an end tag without quotes; a tag that interests
-# nobody and whose attributes, all double-quoted, hold neither `<` nor `>`, so that the next
-# `<` lies behind it; and such a link where nothing looks like an image's suffix.
+# Most tags can be skipped at once: an end tag without quotes; a tag that cannot contain a
+# reference and whose attributes, all double-quoted, contain neither `<` nor `>`, so that the
+# next `<` is after it; and such a link that does not contain the suffix of an image.
 _NAMES = "|".join((*_WANTED, *_RAW_TEXT, "script", "plaintext"))
 _SUFFIX = "|".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
-_PASSED_OVER = rf"""
+_SKIPPED = rf"""
       /[a-z][^<>"']*+>
     | (?: (?!(?:{_NAMES}){_NAME_END}) [a-z][^{_WS}/<>"'=]*+
         | a (?=[{_WS}][^<>&.]*+ (?: \.(?!{_SUFFIX})[^<>&.]*+ )*> ) )
@@ -90,7 +91,7 @@ _PASSED_OVER = rf"""
 """
 _MARKUP = re.compile(
     rf"""
-    < (?! {_PASSED_OVER} )
+    < (?! {_SKIPPED} )
     (?: !-- (?: -?> | [\s\S]*? (?: --!?> | \Z ) )  # "Comment start state"
       | (?: [!?] | /(?![a-z]) ) [^>]*+             # "Bogus comment state"
       | (?P<name> /?[a-z][^{_WS}/>]*+ ) {_ATTRIBUTES} (?: (?P<close> > ) | \Z )
@@ -111,7 +112,7 @@ _ENCODED = re.compile(
 _SURROGATES = range(0xD800, 0xE000)
 _WINDOWS_1252 = range(0x80, 0xA0)
 # A URL, and either the commas that end it or its descriptors, in which parentheses hide
-# commas; and the descriptors that do not make a browser drop the candidate.
+# commas; and the descriptors with which a browser keeps the candidate.
 _CANDIDATE = re.compile(rf"[{_WS},]*+([^{_WS}]*[^{_WS},])(?:,++|((?:[^(,]++|\([^)]*+\)?+)*+),?+)")
 _WIDTH, _HEIGHT = r"0*+[1-9][0-9]*+w", r"0*+[1-9][0-9]*+h"
 _DENSITY = r"(?:(?:[0-9]*+\.)?[0-9]++|-(?:0*+\.)?0++)(?:[eE][+-]?+[0-9]++)?x"
@@ -126,19 +127,19 @@ _EDGE_COMMA = re.compile(r"\A,|,\Z")
 
 
 def find_references(html: str) -> list[Reference]:
-    """Find every place of an HTML text that names an image.
+    """Find every reference to an image in an HTML text.
 
     These are `img` `src` and `srcset`, `source` `src` and `srcset`, `video` `poster`,
-    `input` `src`, SVG's `image` `href` and `xlink:href`, and `a` `href`; those of `a` and
-    `source` `src` only where the URL has an image's suffix. Comments, scripts, styles and
-    other raw text hold none ("Tokenization"); `noscript` and `template` do. A tag of a
-    class `image-process-…` is left to the plugin of that name.
+    `input` `src`, `image` `href` and `xlink:href` of SVG, and `a` `href`; those of `a` and
+    `source` `src` only if the URL has the suffix of an image. Comments, scripts, styles and
+    other raw text are skipped ("Tokenization"); `noscript` and `template` are not. A tag
+    with a class `image-process-…` is left to the plugin of that name.
 
     Args:
         html: Any text; it need not be well-formed.
 
     Returns:
-        The references in the order of the document. Their spans do not overlap.
+        The references in document order. Their spans do not overlap.
     """
     return [
         Reference(url, start, end, element, attribute)
@@ -151,46 +152,46 @@ def find_references(html: str) -> list[Reference]:
 
 
 def replace_references(html: str, replacements: Mapping[Reference, str]) -> str:
-    """Put other URLs in the place of references, and leave all else as it is.
+    """Replace references by other URLs, and leave everything else unchanged.
 
     Args:
-        html: The text the references were found in.
-        replacements: The new URL of each reference that shall have one. It is escaped for
-            its place: what could end a value, however quoted, becomes a character
-            reference, white space is percent-encoded, and so is a comma at either end of
-            a URL in a `srcset` ("Srcset attributes").
+        html: The text in which the references were found.
+        replacements: The new URL of each reference to replace. It is escaped for its place:
+            characters that could end a value, however quoted, become character references;
+            white space is percent-encoded, and so is a comma at either end of a URL in a
+            `srcset` ("Srcset attributes").
 
     Returns:
         The text with the new URLs.
 
     Raises:
-        ValueError: A new URL is empty: an attribute cannot say so in every place.
+        ValueError: A new URL is empty, which not every attribute can express.
     """
     parts: list[str] = []
     position = 0
     for reference in sorted(replacements, key=lambda reference: reference.start):
         url = _escape(replacements[reference], is_set=reference.attribute == "srcset")
         if url[0].isalnum() and html[reference.start - 1].isalnum():
-            url = f"&#{ord(url[0])};{url[1:]}"  # before it is a `&#32`, say, without `;`
+            url = f"&#{ord(url[0])};{url[1:]}"  # it may follow `&#32`, for example, without `;`
         parts += (html[position : reference.start], url)
         position = reference.end
     return "".join((*parts, html[position:]))
 
 
 def has_image_suffix(url: str) -> bool:
-    """Tell whether a URL's path ends like the name of an image, in whatever case.
+    """Return whether the path of a URL has the suffix of an image, in upper or lower case.
 
     Args:
-        url: A URL or a path; its query and fragment do not count.
+        url: A URL or a path; its query and fragment are ignored.
 
     Returns:
-        True where the path ends in one of `IMAGE_SUFFIXES`.
+        True if the path ends in one of `IMAGE_SUFFIXES`.
     """
     return url.partition("#")[0].partition("?")[0].lower().endswith(IMAGE_SUFFIXES)
 
 
 def _start_tags(html: str) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
-    """Walk through the tags that may name images; yield their names and attributes."""
+    """Yield the names and attributes of the tags that may contain references."""
     position = 0
     while markup := _MARKUP.search(html, position):
         position = markup.end()
@@ -213,7 +214,7 @@ def _start_tags(html: str) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
 
 def _script_end(html: str, position: int) -> int:
     """Return where a script ends ("Script data state" to "Script data double escape end state")."""
-    escaped = hidden = False  # in `<!--`; and in a `<script>` in that, which hides one end tag
+    escaped = hidden = False  # in `<!--`; and in a `<script>` within it, which hides one end tag
     for step in _SCRIPT_STEP.finditer(html, position):
         if step["slash"] is None:
             escaped = step[0] == "<!--"
@@ -226,17 +227,17 @@ def _script_end(html: str, position: int) -> int:
 
 
 def _attributes(html: str, start: int, end: int) -> dict[str, tuple[int, int]]:
-    """Return the span of each attribute's value; it is empty where there is none."""
+    """Return the span of the value of each attribute; empty if it does not have one."""
     spans: dict[str, tuple[int, int]] = {}
     for attribute in _NEXT_ATTRIBUTE.finditer(html, start, end):
-        if attribute[1] and attribute[1].isascii():  # lower() makes a k of the Kelvin sign
+        if attribute[1] and attribute[1].isascii():  # lower() turns the Kelvin sign into k
             span = attribute.span(attribute.lastindex or 0)
-            spans.setdefault(attribute[1].lower(), span)  # of one name, the first counts
+            spans.setdefault(attribute[1].lower(), span)  # the first of a name counts
     return spans
 
 
 def _urls(html: str, start: int, end: int, *, is_set: bool) -> Iterator[tuple[str, int, int]]:
-    """Yield each URL of an attribute's value, with its span in the document."""
+    """Yield each URL in the value of an attribute, with its span in the document."""
     text, offsets = _decode(html[start:end])
     if is_set:
         spans = _candidates(text)
@@ -247,13 +248,13 @@ def _urls(html: str, start: int, end: int, *, is_set: bool) -> Iterator[tuple[st
 
 
 def _decode(raw: str) -> tuple[str, Sequence[int]]:
-    """Resolve the character references of an attribute's value.
+    """Resolve the character references in the value of an attribute.
 
     The sources are "Character reference state" and the states after it, for line ends
     "Preprocessing the input stream", and for U+0000 the attribute value states.
 
     Returns:
-        The text, and for each of its code points, and for its end, the offset in `raw`.
+        The text, and the offset in `raw` of each of its code points and of its end.
     """
     if not ("&" in raw or "\r" in raw or "\0" in raw):
         return raw, range(len(raw) + 1)
@@ -269,7 +270,7 @@ def _decode(raw: str) -> tuple[str, Sequence[int]]:
 
 
 def _character(encoded: re.Match[str]) -> str:
-    """Return what a character reference, a line end or a U+0000 stands for."""
+    """Return the character for a character reference, a line end or a U+0000."""
     hexadecimal, decimal, name = encoded.groups()
     if name:
         return html5.get(name, encoded[0])
@@ -285,7 +286,7 @@ def _character(encoded: re.Match[str]) -> str:
 
 
 def _candidates(srcset: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans of a srcset's URLs ("Parsing a srcset attribute")."""
+    """Yield the spans of the URLs in a srcset ("Parsing a srcset attribute")."""
     position = 0
     while candidate := _CANDIDATE.match(srcset, position):
         position = candidate.end()
@@ -294,7 +295,7 @@ def _candidates(srcset: str) -> Iterator[tuple[int, int]]:
 
 
 def _escape(url: str, *, is_set: bool) -> str:
-    """Write a URL so that it is one value in any kind of quotes, or without them."""
+    """Escape a URL so that it is one value in any kind of quotes, or unquoted."""
     if not url:
-        raise ValueError("An image's new URL is empty.")
+        raise ValueError("the new URL of an image is empty")
     return (_EDGE_COMMA.sub("%2C", url) if is_set else url).translate(_ESCAPES)

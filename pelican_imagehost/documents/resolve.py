@@ -1,4 +1,4 @@
-"""From what a document says to the file it means, and the guard that keeps it in the site."""
+"""From references to files, within the folders of the site only."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _ABSENT = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOO
 
 
 class Place(NamedTuple):
-    """Where a reference stands.
+    """The place of a reference.
 
     Attributes:
-        folder: absolute folder of the document.
-        page: gives the folder of its page in the output, relative, "" for the top.
+        folder: the absolute folder of the document.
+        page: returns the folder of its page in the output, relative, "" for the top.
     """
 
     folder: str
@@ -45,13 +45,13 @@ class Place(NamedTuple):
 
 
 class Location(NamedTuple):
-    """What a reference means.
+    """The image that a reference means.
 
     Attributes:
-        path: the manifest's name for the image: relative to the site's root, NFC.
-        file: the absolute file, "" where only the manifest knows the image.
-        status: the file's stat result, None where there is no file.
-        suffix: the reference's query and fragment, kept in the new address.
+        path: the path in the manifest, relative to the root of the site, NFC.
+        file: the absolute file, "" if the image is only in the manifest.
+        status: the result of stat(2), None if the file is missing.
+        suffix: the query and fragment of the reference, kept in the new address.
     """
 
     path: str
@@ -62,16 +62,16 @@ class Location(NamedTuple):
 
 class _Folder(NamedTuple):
     real: str  # symbolic links followed
-    path: str  # as the manifest names it
+    path: str  # as in the manifest
     inside: bool
 
 
 class Resolver:
-    """Finds files for references; remembers what it learnt of folders, so make one a run.
+    """Finds the files of references; caches folders, so use one instance per run.
 
     Args:
-        settings: the site's.
-        known: the manifest's paths, which answer where a file is not there.
+        settings: the settings of the site.
+        known: the paths in the manifest, for files that are missing.
     """
 
     def __init__(self, settings: Settings, known: Container[str]) -> None:
@@ -88,21 +88,21 @@ class Resolver:
     def resolve(self, url: str, place: Place) -> Location | None:
         """Find the file that a reference means.
 
-        Candidates in order: beside the document, where a browser would look from its page,
+        Candidates in order: beside the document, relative to its page as a browser resolves it,
         the content root, STATIC_PATHS, IMAGEHOST_SEARCH_PATHS; each as written, then
         percent-decoded, then in the other Unicode normal form (NFC, NFD: UAX #15).
 
         Args:
             url: the reference, character references resolved.
-            place: where it stands.
+            place: the place of the reference.
 
         Returns:
-            What it means; None where it is not local and so none of ours.
+            The image; None if the reference is not local.
 
         Raises:
-            MissingImage: nothing is there; the message has the near miss.
-            OutsideSite: it leads out of the site's folders.
-            UnreadableImage: it is a folder, or may not be looked at.
+            MissingImage: the file does not exist; the message suggests a similar name.
+            OutsideSite: the file is outside the folders of the site.
+            UnreadableImage: it is a folder, or access is denied.
         """
         if _PLAIN.fullmatch(url) and not self._settings.ignore:
             with suppress(OutsideSite, UnreadableImage):  # the search below decides
@@ -129,14 +129,14 @@ class Resolver:
             failure = error
         if found is not None:
             return found._replace(suffix=suffix)
-        # "C# notes.png": the # belongs to the name
+        # "C# notes.png": the # is part of the name
         whole = self._search(path + suffix, place) if suffix else None
         if whole is None and failure is not None:
             raise failure
         return whole
 
     def _localise(self, url: str) -> str | None:
-        """Strip what says "this site" from a URL; None where it says another."""
+        """Remove the address of this site from a URL; return None if it is another site."""
         if not url or url.startswith("#") or self._is_ignored(url):
             return None
         intrasite = self._settings.link_pattern.match(url)
@@ -155,7 +155,7 @@ class Resolver:
         return any(fnmatch.fnmatchcase(url, pattern) for pattern in self._settings.ignore)
 
     def _stored(self, path: str) -> Location | None:
-        """Take an address of the store itself, `…/ab/ab12….jpg`, which `add` printed once."""
+        """Resolve an address in the store, `…/ab/ab12….jpg`, as printed by `add`."""
         match = KEY.fullmatch(path, path.rfind("/", 0, path.rfind("/")) + 1)
         if match is None:
             return None
@@ -167,7 +167,7 @@ class Resolver:
             return self._absent(name, error)
 
     def _on_host(self, url: str) -> bool:
-        """Tell whether a URL names the image host, which may hold what this site never saw."""
+        """Return whether a URL is on the image host, which may have images of other sites."""
         return self._settings.url is not None and url.lstrip().startswith(self._settings.url)
 
     def _search(self, path: str, place: Place) -> Location | None:
@@ -191,7 +191,7 @@ class Resolver:
             source = self._settings.output_names.get(spelling.strip("/"))
             if source is not None:
                 yield str(source)
-            if spelling.startswith("/"):  # editors insert whole paths of the machine
+            if spelling.startswith("/"):  # editors insert absolute paths
                 yield os.path.normpath(spelling)
 
     def _bases(self, path: str, place: Place) -> Iterator[tuple[str, str]]:
@@ -222,13 +222,14 @@ class Resolver:
         if not inside:
             raise self._outside(candidate, file)
         if not stat.S_ISREG(status.st_mode):
-            what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
-            raise UnreadableImage(f"{self._settings.relative(candidate)} is {what}, not an image")
+            is_folder = stat.S_ISDIR(status.st_mode)
+            kind = "is a folder, not an image" if is_folder else "is not a regular file"
+            raise UnreadableImage(f"{self._settings.relative(candidate)} {kind}")
         return Location(path, file, status, "")
 
     def _absent(self, path: str, error: OSError | ValueError) -> Location | None:
         if isinstance(error, OSError) and error.errno not in _ABSENT:
-            raise UnreadableImage(f"{path} cannot be looked at: {error.strerror}") from error
+            raise UnreadableImage(f"{path} cannot be read: {error.strerror}") from error
         return Location(path, "", None, "") if path in self._known else None
 
     def _open_folder(self, directory: str) -> _Folder:
@@ -246,12 +247,12 @@ class Resolver:
     def _outside(self, candidate: str, file: str) -> OutsideSite:
         via = f", a link to {file}," if file != candidate else ""
         return OutsideSite(
-            f"{self._settings.relative(candidate)}{via} lies outside the site's folders; "
-            "add its folder to IMAGEHOST_SEARCH_PATHS if it may be published"
+            f"{self._settings.relative(candidate)}{via} is outside the folders of the site; "
+            "add its folder to IMAGEHOST_SEARCH_PATHS to publish it"
         )
 
     def _in_theme(self, path: str, place: Place) -> bool:
-        """Tell whether the theme's own files, which Pelican copies, have the path."""
+        """Return whether the path is a static file of the theme, which Pelican copies."""
         bases = self._bases(unquote(path), place)
         names = {
             os.path.normpath(name).lstrip("/") for root, name in bases if root == self._roots[0]
@@ -271,7 +272,7 @@ class Resolver:
         return MissingImage(f"no such file (looked in {where}){self._near_miss(name, place)}")
 
     def _near_miss(self, name: str, place: Place) -> str:
-        """Name the file that was likely meant: another case, suffix, spelling or folder."""
+        """Suggest a file with another case, suffix, spelling or folder."""
         names = self._all_names()
         stems = {os.path.splitext(known)[0].casefold(): known for known in names}
         close = difflib.get_close_matches(
@@ -285,7 +286,7 @@ class Resolver:
         return f"; did you mean {os.path.relpath(f'{folder}/{known}', place.folder)}?"
 
     def _all_names(self) -> dict[str, list[str]]:
-        """Map each image's name in the site's folders to where it lies; walked once."""
+        """Map the name of each image in the folders of the site to its folders; cached."""
         if self._names is None:
             self._names = {}
             for root in self._roots:
@@ -299,13 +300,13 @@ class Resolver:
 
 
 def _split(url: str) -> tuple[str, str]:
-    """Part a URL's path from its query and fragment (RFC 3986, section 3)."""
+    """Split a URL before its query and fragment (RFC 3986, section 3)."""
     end = min((i for i in (url.find("?"), url.find("#")) if i >= 0), default=len(url))
     return url[:end], url[end:]
 
 
 def _spellings(path: str) -> Iterator[str]:
-    r"""A path as written, percent-decoded, in both normal forms, with `\\` for `/`."""
+    r"""Yield a path as written, percent-decoded, in both normal forms, and with `\\` as `/`."""
     decoded = unquote(path, errors="surrogateescape") if "%" in path else path
     spellings = [path, decoded]
     if not decoded.isascii():

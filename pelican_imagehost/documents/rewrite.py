@@ -1,11 +1,14 @@
-"""One document on its way: its references found, resolved, and rewritten."""
+"""The rewriting of one document: its references are found, resolved and replaced."""
 
 from __future__ import annotations
 
+import html
 import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
-from pelican_imagehost.documents.lines import find_line
 from pelican_imagehost.documents.references import (
     Reference,
     find_references,
@@ -19,14 +22,17 @@ from pelican_imagehost.report import Document, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Page"]
+__all__ = ["Rewrite", "find_line"]
+
+_AFTER = r"(?![\w.%-])"
+_BEFORE = r"""(?:\]\(\s*<?|\]:\s*<?|=\s*["']?|::\s*|^\w+:\s*|,\s*)"""
 
 
-class Page:
-    """A document and the references in it.
+class Rewrite:
+    """A document, its references, and the document with other addresses.
 
     Args:
-        document: what the author wrote.
+        document: the document as its author wrote it.
     """
 
     def __init__(self, document: Document) -> None:
@@ -40,7 +46,11 @@ class Page:
         )
 
     def resolve(self, resolver: Resolver) -> Iterator[Location]:
-        """Find out what the references mean, and yield the locations of those that are local."""
+        """Resolve the references.
+
+        Yields:
+            The locations of those that are local.
+        """
         for url in self._found:
             try:
                 found = resolver.resolve(url, self._place)
@@ -51,11 +61,14 @@ class Page:
             if found is not None:
                 yield found
 
-    def rewrite(self, addresses: Mapping[str, str]) -> Document:
-        """Replace each reference whose image has an address; all else stays byte for byte.
+    def apply(self, addresses: Mapping[str, str]) -> Document:
+        """Replace each reference to an image that has an address.
 
         Args:
             addresses: manifest path → address.
+
+        Returns:
+            The document; everything else in it is unchanged, byte for byte.
         """
         if not self._found:
             return self.document
@@ -66,7 +79,7 @@ class Page:
                 return None
             return addresses[location.path] + location.suffix
 
-        html = tuple(
+        texts = tuple(
             self._replace(text, references, address)
             for text, references in zip(self.document.html, self._references, strict=True)
         )
@@ -74,14 +87,19 @@ class Page:
             (url and address(url)) or value
             for value, url in zip(self.document.fields, self._fields, strict=True)
         )
-        return self.document._replace(html=html, fields=fields)
+        return self.document._replace(html=texts, fields=fields)
 
     def uses(self) -> set[str]:
-        """The manifest paths that this document names."""
+        """Return the manifest paths of the images that this document uses."""
         return {found.path for found in self._found.values() if isinstance(found, Location)}
 
     def problems(self, errors: Mapping[str, ImageHostError], name: str) -> list[Problem]:
-        """What is wrong with this document's references, each once."""
+        """List the problems with the references of this document, each once.
+
+        Args:
+            errors: manifest path → the reason why that image could not be hosted.
+            name: the name of the document in messages.
+        """
         problems = []
         for url, found in self._found.items():
             error = errors.get(found.path) if isinstance(found, Location) else found
@@ -97,3 +115,32 @@ class Page:
         new = {reference: address(reference.url) for reference in references}
         replacements = {reference: url for reference, url in new.items() if url is not None}
         return replace_references(text, replacements) if replacements else text
+
+
+def find_line(source: str, url: str) -> int | None:
+    """Find the line of a document that contains a URL.
+
+    The reference was found in the rendered HTML, so its spelling in the source may differ:
+    escaped, percent-encoded, or not. Markdown, HTML, reST and metadata references are
+    searched first, because a text may also just mention a file.
+
+    Args:
+        source: the file of the document.
+        url: the reference.
+
+    Returns:
+        The number of the line, from 1; None if the source does not contain the URL or
+        cannot be read.
+    """
+    try:
+        text = Path(source).read_text("utf-8", errors="replace")
+    except OSError:
+        return None
+    spellings = dict.fromkeys([url, html.escape(url), unquote(url), quote(url, safe="/{}|:?#%")])
+    names = "|".join(re.escape(spelling) for spelling in spellings if spelling)
+    match = names and (
+        re.search(f"{_BEFORE}(?P<name>{names}){_AFTER}", text, re.MULTILINE)
+        or re.search(f"{_BEFORE}(?P<name>{names})", text, re.MULTILINE)
+        or re.search(f"(?P<name>{names})", text)
+    )
+    return text.count("\n", 0, match.start("name")) + 1 if match else None

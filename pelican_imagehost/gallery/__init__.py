@@ -1,1 +1,1 @@
-"""The gallery: the site's images as a person looks through them, whatever serves the page."""
+"""The gallery: a page of all images of the site, for any server."""

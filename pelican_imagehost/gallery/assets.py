@@ -1,4 +1,4 @@
-"""The gallery's style, script and icon, under addresses that change with their content."""
+"""The style sheet, script and icon of the gallery, at addresses that depend on their content."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _TYPES: Final = {
     "gallery.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_DIGITS: Final = 12  # of SHA-256: enough to tell one version from the next
+_DIGITS: Final = 12  # of SHA-256, enough to tell versions apart
 
 
 class Asset(NamedTuple):
-    """One file.
+    """A static file of the gallery.
 
     Attributes:
-        path: its address, below where assets are: `0123456789ab/gallery.css`.
+        path: its address below `assets/`: `0123456789ab/gallery.css`.
         type: its media type.
         data: its bytes.
     """
@@ -33,13 +33,17 @@ class Asset(NamedTuple):
 
 @functools.cache
 def load_assets() -> dict[str, Asset]:
-    """Read all files: name → asset."""
+    """Read all assets.
+
+    Returns:
+        Name → asset.
+    """
     folder = importlib.resources.files(__package__) / "static"
     return {name: _load(name, (folder / name).read_bytes()) for name in _TYPES}
 
 
 def find_asset(path: str) -> Asset | None:
-    """Find the asset of an address; one of another version is not there."""
+    """Return the asset at an address, or None; old versions are not found."""
     asset = load_assets().get(path.rpartition("/")[2])
     return asset if asset is not None and asset.path == path else None
 

@@ -1,4 +1,4 @@
-"""The site's images, each once, with all that is known of it: what `list` and the gallery show."""
+"""The images of the site, each once, with files, uses and uploads, for `list` and the gallery."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["Deletion", "Facts", "ListedImage", "list_images", "users_by_key"]
 
 
 class Facts(NamedTuple):
-    """What is known of a site's images, each from its own place.
+    """The sources of the list of images.
 
     Attributes:
-        paths: the manifest: path → image.
+        paths: the manifest, path → image.
         records: the uploads.
-        uses: document → the manifest paths that it names, as the last build saw.
-        mentions: file → the keys that its text mentions.
-        problems: what went wrong in the last build.
+        uses: document → the manifest paths that it uses, as of the last build.
+        mentions: file → the keys in its text.
+        problems: the problems of the last build.
     """
 
     paths: Mapping[str, Image]
@@ -42,12 +42,12 @@ class Facts(NamedTuple):
     def read(
         cls, settings: Settings, mentions: Mapping[str, Iterable[str]], *, read_only: bool = True
     ) -> Facts:
-        """Read what is known.
+        """Read the manifest, the records and the index.
 
         Args:
-            settings: the site's.
+            settings: the settings of the site.
             mentions: see `Mentions.find`.
-            read_only: write nothing at all; a build that runs just now may then be missed.
+            read_only: write no file at all; may miss the results of a running build.
 
         Raises:
             ImageHostError: the manifest or the records cannot be read.
@@ -60,13 +60,13 @@ class Facts(NamedTuple):
 
 
 class Deletion(NamedTuple):
-    """What became of an image that was to be deleted.
+    """The outcome of the deletion of an image.
 
     Attributes:
         sha256: its digest.
-        name: its name for a reader.
-        deleted: whether it is gone.
-        message: what was done, or why nothing was.
+        name: its name in messages.
+        deleted: whether it was deleted.
+        message: the outcome, or the reason why it was kept.
     """
 
     sha256: str
@@ -76,23 +76,23 @@ class Deletion(NamedTuple):
 
 
 class ListedImage(NamedTuple):
-    """One image, however many files hold it and however often it was uploaded.
+    """An image, with all its files and uploads.
 
     Attributes:
-        sha256: as in `Image`, and so are the next four.
+        sha256: as in `Image`, like the next four.
         type: its type.
         size: bytes.
         width: pixels.
         height: pixels.
         url: its address.
-        paths: the manifest's names for it, in order.
-        documents: what uses it, in order.
-        name: the file's name when it was uploaded, else that of its first path.
-        created: when it came, in seconds since 1970, UTC; None where nothing tells.
-        updated: when it was last uploaded, likewise; None where it never was.
-        token: the name of the token that it was first uploaded with; None likewise, and ""
-            where a repair found its file.
-        times: how often it was uploaded.
+        paths: its paths in the manifest, in order.
+        documents: the files that use it, in order.
+        name: the name of the file when it was uploaded, else of its first path.
+        created: the time when it was added, in seconds since 1970, UTC; None if unknown.
+        updated: the time of the last upload, in the same unit; None if never uploaded.
+        token: the name of the token of the first upload; None if never uploaded, and "" if
+            a repair found the file.
+        times: the number of uploads.
     """
 
     sha256: str
@@ -111,24 +111,24 @@ class ListedImage(NamedTuple):
 
     @property
     def image(self) -> Image:
-        """What it is."""
+        """Return its digest, type and size."""
         return Image(*self[:5])
 
     @property
     def saved(self) -> int:
-        """Bytes that it would take again under each other name and with each other upload."""
+        """Return the bytes saved by storing once what was added more than once."""
         return self.size * max(0, len(self.paths) + self.times - 1)
 
 
 def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
-    """Bring together what is known of each image.
+    """List each image once.
 
     Args:
-        settings: the site's.
-        facts: what is known.
+        settings: the settings of the site.
+        facts: the sources.
 
     Returns:
-        The images: those of the manifest by their first paths, then those only uploaded.
+        The images of the manifest by their first paths, then those only uploaded.
     """
     paths: dict[Image, list[str]] = {}
     for path, image in sorted(facts.paths.items()):
@@ -165,11 +165,11 @@ def users_by_key(facts: Facts) -> dict[str, set[str]]:
 def _history(
     image: Image, paths: list[str], record: Record | None, store: str
 ) -> tuple[str, int | None, int | None, str | None, int]:
-    """Tell name, created, updated, token and times."""
+    """Return name, created, updated, token and times."""
     name = os.path.basename(paths[0]) if paths else image.key[3:]
     if record is None:
         return name, _time_of(store + image.key), None, None, 0
-    times = record.times if record.token else 0  # what a repair found, nobody uploaded
+    times = record.times if record.token else 0  # found by a repair, not uploaded
     return record.name or name, record.created, record.updated, record.token, times
 
 
@@ -177,4 +177,4 @@ def _time_of(path: str) -> int | None:
     try:
         return int(os.stat(path).st_mtime)
     except OSError:
-        return None  # a clone without the bytes
+        return None  # a clone without the image files

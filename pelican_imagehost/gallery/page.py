@@ -1,4 +1,4 @@
-"""The gallery's pages as HTML: plain, whole without a script, safe with any name in it."""
+"""The HTML pages of the gallery: complete without scripts, safe with any file name."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Front", "headers", "render_deleted", "render_gallery", "render_login"]
 
-_AROUND: Final = 2  # pages shown on each side of this one
+_AROUND: Final = 2  # pages shown on each side of the current one
 
 
 class Front(NamedTuple):
-    """Where a gallery's parts are, and what may be done in it.
+    """The addresses of a gallery, and whether it can be changed.
 
     Attributes:
-        base: what stands before `assets/`, `images/`, `thumbnails/`, `login` and so on; ends
-            with a slash.
-        home: the gallery itself.
-        writable: whether images can be uploaded and deleted, and one logs in.
+        base: the prefix of `assets/`, `images/`, `thumbnails/`, `login` and so on; ends with
+            a slash.
+        home: the address of the gallery itself.
+        writable: whether users log in, and upload and delete images.
     """
 
     base: str = "/"
@@ -40,27 +40,27 @@ class Front(NamedTuple):
 
 
 def render_gallery(view: View, settings: Settings, front: Front) -> str:
-    """Write the page of images."""
+    """Render the page of images."""
     return _render("gallery.html", front, view=view, settings=settings, host=_host(settings))
 
 
 def render_login(front: Front, error: str = "") -> str:
-    """Write the page that asks for a token.
+    """Render the page that asks for a token.
 
     Args:
-        front: where the parts are.
-        error: why the last one did not do; "" the first time.
+        front: the addresses.
+        error: the reason why the last token was refused; "" the first time.
     """
     return _render("login.html", front, error=error)
 
 
 def render_deleted(deletions: list[Deletion], front: Front) -> str:
-    """Write what became of images, for a browser without scripts."""
+    """Render the outcome of a deletion, for browsers without scripts."""
     return _render("deleted.html", front, deletions=deletions)
 
 
 def headers(settings: Settings) -> dict[str, str]:
-    """Give the headers of every page: no script, style, frame or form but its own."""
+    """Return the headers of every page; they allow only its own scripts, styles and forms."""
     host = _origin(settings)
     policy = (
         f"default-src 'none'; img-src 'self'{host and ' '}{host}; style-src 'self'; "
@@ -70,7 +70,7 @@ def headers(settings: Settings) -> dict[str, str]:
     return {
         "Content-Security-Policy": policy,
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Referrer-Policy": "same-origin",  # with none, a form's Origin would be `null`
+        "Referrer-Policy": "same-origin",  # without it, the Origin of a form would be `null`
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
     }
@@ -113,12 +113,12 @@ def _environment() -> jinja2.Environment:
 
 
 def _moment(seconds: int) -> str:
-    """Write a moment as HTML does, in this machine's time zone."""
+    """Format a time for HTML, in the time zone of this machine."""
     return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat()
 
 
 def _near(page: int, pages: int) -> list[int]:
-    """List the pages to offer, in order; 0 stands for those left out between."""
+    """List the pages to link to, in order; 0 stands for a gap."""
     shown = {1, pages, *range(max(1, page - _AROUND), min(pages, page + _AROUND) + 1)}
     offered: list[int] = []
     for number in sorted(shown):

@@ -1,4 +1,4 @@
-"""What a person asks the gallery for: words, a type, days, an order, a page."""
+"""Queries to the gallery: words, type, dates, order and page."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _PAGE: Final = re.compile("[1-9][0-9]{0,8}")
 
 
 class Query(NamedTuple):
-    """A question to the gallery; one with nothing in it asks for all images.
+    """A query to the gallery; an empty one finds all images.
 
     Attributes:
-        text: words, each of which the name, a path, a document or the digest must contain.
+        text: words; each must occur in the name, a path, a document or the digest.
         type: an image type, or "".
         since: the first day, or None.
         until: the last day, or None.
-        unused: only what nothing uses.
-        duplicates: only what is stored once and came more than once.
+        unused: only unused images.
+        duplicates: only images added more than once.
         sort: one of `SORTS`.
         page: from 1.
     """
@@ -44,7 +44,7 @@ class Query(NamedTuple):
 
     @classmethod
     def parse(cls, fields: Mapping[str, str]) -> Query:
-        """Read the query of an address; what makes no sense in it counts as not there."""
+        """Read the query of an address; invalid values are ignored."""
         page = fields.get("page", "")
         return cls(
             text=fields.get("text", "").strip(),
@@ -58,29 +58,29 @@ class Query(NamedTuple):
         )
 
     def fields(self) -> dict[str, str]:
-        """The parts that are not as a new query has them, as an address holds them."""
+        """Return the parts that differ from an empty query, as in an address."""
         new = Query()._asdict()
         changed = {name: value for name, value in self._asdict().items() if value != new[name]}
         return {name: "1" if value is True else str(value) for name, value in changed.items()}
 
     def address(self, **changes: object) -> str:
-        """Write the query of the address that asks this, with changes; `?` at least."""
+        """Return the query part of the address, `?` at least, with some fields changed."""
         return f"?{urlencode(self._replace(**changes).fields())}"  # type: ignore[arg-type]  # fields
 
     @property
     def is_filtered(self) -> bool:
-        """Whether it may leave any image out."""
+        """Return whether the query can exclude images."""
         return self._replace(sort=SORTS[0], page=1) != Query()
 
 
 def select(images: Iterable[ListedImage], query: Query) -> list[ListedImage]:
-    """Choose the images that a query asks for, in the order given."""
+    """Return the images that match a query, in the order given."""
     words = query.text.casefold().split()
     return [image for image in images if _fits(image, query) and _has_words(image, words)]
 
 
 def sort(images: Iterable[ListedImage], order: str) -> list[ListedImage]:
-    """Put images in one of the orders of `SORTS`."""
+    """Sort images in one of the orders of `SORTS`."""
     if order == "largest":
         return sorted(images, key=attrgetter("size"), reverse=True)
     by_name = sorted(images, key=lambda image: (image.name.casefold(), image.sha256))
@@ -90,7 +90,7 @@ def sort(images: Iterable[ListedImage], order: str) -> list[ListedImage]:
 
 
 def day_of(seconds: int) -> date:
-    """The day of a moment, in this machine's time zone."""
+    """Return the date of a time in seconds since 1970, in the time zone of this machine."""
     return datetime.fromtimestamp(seconds, UTC).astimezone().date()
 
 

@@ -1,4 +1,4 @@
-"""What is copied of an image: Markdown and HTML that show it, fit to paste."""
+"""Markdown and HTML for an image, to copy and paste."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SPECIAL = re.compile(r"[\\`*_\[\]]")
 
 
 def describe(name: str) -> str:
-    """Make an alternative text of a file's name: without its suffix, in one line."""
+    """Make an alternative text from the name of a file, without its suffix, on one line."""
     return " ".join(re.sub(r"(?<=.)\.\w{1,5}$", "", name).split())
 
 
 def to_markdown(image: ListedImage) -> str:
-    """Write an image in Markdown, so that its text stays text in every dialect.
+    """Write an image in Markdown, escaped for every dialect.
 
-    A backslash before `<` is not understood everywhere, an entity is.
+    Not every dialect supports a backslash before `<`; all support entities.
     """
     text = _SPECIAL.sub(r"\\\g<0>", escape(describe(image.name), quote=False))
     address = f"<{image.url}>" if re.search(r"[()]", image.url) else image.url
@@ -30,7 +30,7 @@ def to_markdown(image: ListedImage) -> str:
 
 
 def to_html(image: ListedImage) -> str:
-    """Write an image in HTML, with its size, so that a page does not jump when it comes."""
+    """Write an image in HTML, with its size, so that the page does not jump when it loads."""
     return (
         f'<img src="{escape(image.url)}" alt="{escape(describe(image.name))}" '
         f'width="{image.width}" height="{image.height}">'

@@ -1,7 +1,7 @@
-"""Small pictures of stored images, so that a page of many is quick on a phone.
+"""Thumbnails of stored images, so that a page of many loads quickly on a phone.
 
-The only place that decodes, and only for the owner's gallery: never on the way in. Without
-Pillow, or for what it cannot read, the gallery shows the image itself.
+Only this module decodes images, and only for the gallery of the owner, never on upload.
+Without Pillow, and for images that it cannot read, the gallery shows the image itself.
 """
 
 from __future__ import annotations
@@ -21,32 +21,34 @@ if TYPE_CHECKING:
 
 __all__ = ["Thumbnails"]
 
-_SIDE = 480  # pixels; twice what the gallery shows, for screens that are fine
-_SMALL = 50_000  # bytes that are shown as they are
-_TYPES = frozenset(["avif", "jpg", "png", "webp"])  # the others move, or scale by themselves
+_SIDE = 480  # pixels; twice the size in the gallery, for high-resolution screens
+_SMALL = 50_000  # bytes; smaller images are shown directly
+_TYPES = frozenset(
+    ["avif", "jpg", "png", "webp"]
+)  # the others are animated, or scale by themselves
 _MOST_PIXELS = 30_000_000  # decoded at once: 120 MB of memory
 _QUALITY = 75
 
 
 class Thumbnails:
-    """Makes small pictures when they are asked for, and keeps them.
+    """Makes thumbnails on demand, and caches them.
 
     Args:
-        store: of the images.
-        folder: where small pictures are kept; they may be deleted at any time.
+        store: the store of the images.
+        folder: the cache; its files may be deleted at any time.
     """
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
         self._folder = folder
-        self._lock = threading.Lock()  # one at a time, so that memory has a bound
-        self._hopeless: set[str] = set()
+        self._lock = threading.Lock()  # one at a time, to limit memory
+        self._failed: set[str] = set()
 
     def find(self, key: str) -> Path:
-        """Find the file to show for an image, and make it if need be.
+        """Return the file to show for an image; make the thumbnail if necessary.
 
         Args:
-            key: of an image that the store has.
+            key: the key of a stored image.
 
         Returns:
             A small WebP, or the image itself.
@@ -56,26 +58,28 @@ class Thumbnails:
         small = self._folder / f"{name}.webp"
         if small.exists():
             return small
-        if kind not in _TYPES or key in self._hopeless or original.stat().st_size < _SMALL:
+        if kind not in _TYPES or key in self._failed or original.stat().st_size < _SMALL:
             return original
         with self._lock:
             if small.exists() or self._make(original, small):
                 return small
-            self._hopeless.add(key)
+            self._failed.add(key)
         return original
 
     def _make(self, original: Path, small: Path) -> bool:
-        """Make a small picture; False where there is no Pillow, no room, or nothing to decode."""
+        """Make a thumbnail; return False without Pillow, if the disk is full, or on a bad image."""
         try:
             import PIL.Image  # noqa: PLC0415  an extra
         except ImportError:
             return False
-        # Decoders fail in as many ways as files are broken.
+        # Broken files make decoders fail in many ways.
         failures = (OSError, ValueError, SyntaxError, EOFError, PIL.Image.DecompressionBombError)
         with suppress(*failures), warnings.catch_warnings():
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # our limit counts
+            warnings.simplefilter(
+                "ignore", PIL.Image.DecompressionBombWarning
+            )  # we have our own limit
             with PIL.Image.open(original) as picture:
-                # A JPEG is decoded at a fraction of its size; this does nothing to others.
+                # Decode a JPEG at a fraction of its size; has no effect on other types.
                 picture.draft("RGB", (_SIDE, _SIDE))
                 if picture.width * picture.height <= _MOST_PIXELS:
                     _save(_shrink(picture), small)

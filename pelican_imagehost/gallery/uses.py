@@ -1,8 +1,8 @@
-"""Which files of the site name which image by its address.
+"""The files of the site that refer to images by address.
 
-A document names an image beside it by its file, which the index remembers, and an uploaded
-one by its address, which only the document's text tells. The texts are read once, and
-again only where a file's length or time has changed.
+A document refers to a local image by its file, which the index records, and to an uploaded
+image by its address, which is only in the text of the document. Texts are read once, and
+again when the length or the time of a file has changed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -27,17 +28,18 @@ _KEY: Final = re.compile(KEY.pattern.encode())
 _OTHERS: Final = (
     "avi db flac gz m4a m4v mkv mov mp3 mp4 ogg otf pdf pyc ttf wav webm woff woff2 xz zip"
 )
-_NO_TEXT: Final = frozenset(IMAGE_SUFFIXES) | {f".{name}" for name in _OTHERS.split()}
-_NO_SITE: Final = frozenset(["node_modules", "__pycache__"])
+_BINARY: Final = frozenset(IMAGE_SUFFIXES) | {f".{name}" for name in _OTHERS.split()}
+_NOT_SITE: Final = frozenset(["node_modules", "__pycache__"])
 
 _Stamp = tuple[int, int]
 
 
 class Mentions:
-    """The image keys that the files of a site and its theme mention.
+    """The keys of images in the texts of a site and its theme.
 
     Args:
-        settings: the site's; its store, output, cache, manifest and records do not count.
+        settings: the settings of the site; its store, output, cache, manifest and records
+            are not searched.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -48,11 +50,10 @@ class Mentions:
         self._known: dict[str, tuple[_Stamp, frozenset[str]]] = {}
 
     def find(self) -> dict[str, frozenset[str]]:
-        """Look at every file again.
+        """Search all files.
 
         Returns:
-            The file, as a reader would look for it → the keys that it mentions; only files
-            that mention any.
+            File, relative to the site → the keys in it; only files that contain any.
         """
         found = {}
         for path, stamp in _files(map(str, self._settings.text_folders), self._skipped):
@@ -65,7 +66,7 @@ class Mentions:
 
 
 def keys_in(path: str) -> frozenset[str]:
-    """Return the keys that a file mentions; none where it cannot be read."""
+    """Return the keys of images in a file; none if it cannot be read."""
     with (
         suppress(OSError, ValueError),  # ValueError: it is empty
         open(path, "rb") as file,
@@ -76,23 +77,25 @@ def keys_in(path: str) -> frozenset[str]:
 
 
 def _files(tops: Iterable[str], skipped: set[str]) -> Iterator[tuple[str, _Stamp]]:
-    """Yield files that may be text, links followed as Pelican follows them, and their state."""
+    """Yield files that may be text, and their state; follows links, as Pelican does."""
     waiting, seen = list(tops), set()
     while waiting:
         folder = waiting.pop()
         with suppress(OSError):
             status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in seen:  # a link that leads up again
+            if (status.st_dev, status.st_ino) in seen:  # a link to a folder above it
                 continue
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             if any(entry.name == "pyvenv.cfg" for entry in entries):  # a virtual environment
                 continue
             for entry in entries:
-                if entry.name.startswith(".") or entry.path in skipped or entry.name in _NO_SITE:
+                if entry.name.startswith(".") or entry.path in skipped or entry.name in _NOT_SITE:
                     continue
                 if entry.is_dir():
                     waiting.append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() not in _NO_TEXT and entry.is_file():
-                    status = entry.stat()
-                    yield entry.path, (status.st_size, status.st_mtime_ns)
+                elif os.path.splitext(entry.name)[1].lower() not in _BINARY:
+                    with suppress(OSError):  # a broken link
+                        status = entry.stat()
+                        if stat.S_ISREG(status.st_mode):
+                            yield entry.path, (status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""What one page of the gallery shows, read from where the site's facts lie."""
+"""The content of a page of the gallery."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["PAGE_SIZE", "Gallery", "Totals", "View"]
 
-_HEAD: Final = 48  # bytes, before their copy
+_HEAD: Final = 48  # bytes, followed by a copy of them
 PAGE_SIZE: Final = 48  # images; full rows of two, three, four, six and eight
 
 
 class Totals(NamedTuple):
-    """Numbers over all images.
+    """Totals over all images.
 
     Attributes:
-        images: how many.
+        images: the number of images.
         size: their bytes.
         saved: bytes saved by storing once.
-        unused: how many nothing uses.
-        duplicates: how many came more than once.
+        unused: the number of unused images.
+        duplicates: the number of images added more than once.
     """
 
     images: int
@@ -44,18 +44,18 @@ class Totals(NamedTuple):
 
 
 class View(NamedTuple):
-    """One page.
+    """A page of the gallery.
 
     Attributes:
-        query: what was asked; its page is one that there is.
-        images: those of the page, in order.
-        stored: the keys of those whose bytes are here.
-        found: how many images the query finds.
-        pages: how many pages they fill; 1 at least.
-        totals: numbers over all images.
-        types: the types that there are.
-        problems: what went wrong in the last build.
-        built: whether it is known which documents use the manifest's images.
+        query: the query; its page exists.
+        images: the images on the page, in order.
+        stored: the keys of those that are in the store.
+        found: the number of images that match the query.
+        pages: the number of pages, at least 1.
+        totals: totals over all images.
+        types: the types of all images.
+        problems: the problems of the last build.
+        built: whether the site has been built, so that the uses of its images are known.
     """
 
     query: Query
@@ -77,15 +77,15 @@ class _State(NamedTuple):
 
 
 class Gallery:
-    """The images of a site, for many pages and many threads; nothing is written.
+    """The images of a site, read-only, for use by many threads.
 
     Args:
-        settings: the site's.
+        settings: the settings of the site.
 
     Attributes:
-        settings: the site's.
-        store: likewise.
-        thumbnails: small pictures of what the store has.
+        settings: the settings of the site.
+        store: the store of the site.
+        thumbnails: the thumbnails of the stored images.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -98,7 +98,7 @@ class Gallery:
         self._state = _State([], [], False, _total([]))
 
     def images(self) -> list[ListedImage]:
-        """All images, as they are now.
+        """List all images.
 
         Raises:
             ImageHostError: the manifest or the records cannot be read.
@@ -106,7 +106,7 @@ class Gallery:
         return self._read().images
 
     def view(self, query: Query) -> View:
-        """Choose what a page shows.
+        """Return the page that a query asks for.
 
         Raises:
             ImageHostError: as `images`.
@@ -129,7 +129,7 @@ class Gallery:
         )
 
     def _read(self) -> _State:
-        """Read again what has changed since the last time; of a large site that takes longest."""
+        """Reload the images if a file has changed; slow on a large site."""
         with self._lock:
             mentions = self._mentions.find()
             files = (self.settings.manifest, self.settings.index, self.settings.records)
@@ -141,7 +141,7 @@ class Gallery:
 
 
 def _load(settings: Settings, mentions: dict[str, frozenset[str]]) -> _State:
-    # Only who may write takes part in the write-ahead log, and sees what a build just wrote.
+    # Without write access SQLite cannot use the write-ahead log, and misses a running build.
     read_only = not os.access(settings.index, os.W_OK)
     facts = Facts.read(settings, mentions, read_only=read_only)
     images = list_images(settings, facts)
@@ -159,10 +159,10 @@ def _total(images: list[ListedImage]) -> Totals:
 
 
 def _stamp(file: Path) -> tuple[object, ...]:
-    """Tell the state of a file; of a database with a write-ahead log, the last commit's.
+    """Return the state of a file; of a database with a write-ahead log, of its last commit.
 
-    The log itself grows before its commit can be seen, so it tells too early. What SQLite's
-    readers go by is the head of the log's index (sqlite.org/walformat.html, section 2.1).
+    The log itself grows before the commit is visible, so its size changes too early. Readers
+    use the header of the log index (sqlite.org/walformat.html, section 2.1).
     """
     head, status = b"", None
     with suppress(OSError), open(f"{file}-shm", "rb") as log_index:

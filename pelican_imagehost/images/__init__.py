@@ -1,1 +1,1 @@
-"""What an image is: its digest, type and size, and whether it may be hosted."""
+"""Images: digest, type and size, and whether they may be hosted."""

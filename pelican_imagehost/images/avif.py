@@ -1,4 +1,4 @@
-"""An AVIF's size as it is shown; imagesize 2.0.1 gives up on a turned one."""
+"""The displayed size of an AVIF; imagesize 2.0.1 fails on rotated ones."""
 
 from __future__ import annotations
 
@@ -14,10 +14,16 @@ __all__ = ["measure"]
 def measure(data: bytes | mmap.mmap) -> tuple[int, int]:
     """Measure the primary item (ISO/IEC 23008-12, sections 6.5.3 `ispe` and 6.5.10 `irot`).
 
-    EXIF's orientation does not count in an AVIF (AV1 Image File Format, section 2.2.2).
+    The orientation in EXIF is ignored in an AVIF (AV1 Image File Format, section 2.2.2).
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        Width and height in pixels, rotation applied.
 
     Raises:
-        ValueError: the boxes are cut off or damaged.
+        ValueError: a box is missing, truncated or damaged.
     """
     meta = _boxes(_first(_boxes(data), b"meta")[4:])
     found = list(meta)
@@ -36,14 +42,14 @@ def measure(data: bytes | mmap.mmap) -> tuple[int, int]:
 
 
 def _associations(containers: list[tuple[bytes, bytes]], wanted: int) -> Iterator[int]:
-    """Yield the numbers, from 1, of an item's properties (`ipma`, section 9.3.1)."""
+    """Yield the indexes, from 1, of the properties of an item (`ipma`, section 9.3.1)."""
     for content in (content for name, content in containers if name == b"ipma"):
         item_bytes = 4 if content[:1] > b"\0" else 2
         index_bytes = 2 if content[3:4] and content[3] & 1 else 1
         position = 8
         for _ in range(int.from_bytes(content[4:8])):
             if position >= len(content):
-                raise ValueError("ipma is cut off")
+                raise ValueError("ipma is truncated")
             item = int.from_bytes(content[position : position + item_bytes])
             number = int.from_bytes(content[position + item_bytes : position + item_bytes + 1])
             position += item_bytes + 1
@@ -62,7 +68,7 @@ def _first(boxes: Iterator[tuple[bytes, bytes]], wanted: bytes) -> bytes:
 
 
 def _boxes(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, bytes]]:
-    """Yield names and contents of boxes (ISO/IEC 14496-12, section 4.2)."""
+    """Yield the name and content of each box (ISO/IEC 14496-12, section 4.2)."""
     position = 0
     while position < len(data):
         size, start = int.from_bytes(data[position : position + 4]), position + 8
@@ -70,6 +76,6 @@ def _boxes(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, bytes]]:
             size, start = int.from_bytes(data[start : start + 8]), start + 8
         end = position + size if size else len(data)
         if end < start or end > len(data):
-            raise ValueError("a box is cut off")
+            raise ValueError("a box is truncated")
         yield data[position + 4 : position + 8], data[start:end]
         position = end

@@ -1,4 +1,4 @@
-"""Image: what an image is, and nothing of how that is found out."""
+"""The facts about an image, and its name in the store; `identify` finds them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ KEY = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})\.({'|'.join(IMAGE_TYPES)}
 
 
 class Image(NamedTuple):
-    """What an image is.
+    """The facts about an image.
 
     Attributes:
         sha256: 64 hexadecimal digits, lower case.
-        type: `avif`, `gif`, `jpg`, `png`, `svg` or `webp`, by the content.
+        type: `avif`, `gif`, `jpg`, `png`, `svg` or `webp`, from the content.
         size: bytes.
         width: pixels, as shown (EXIF orientation applied).
         height: pixels, as shown.
@@ -34,7 +34,7 @@ class Image(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The image's path in the store and in its address: `ab/ab12….jpg`."""
+        """Return the path of the image in the store and in its address: `ab/ab12….jpg`."""
         return f"{self.sha256[:2]}/{self.sha256}.{self.type}"
 
 

@@ -1,8 +1,8 @@
-"""SVG as an image: its size, and a refusal of all that could act or call out.
+"""The size of an SVG, and a check that it cannot run scripts or load other files.
 
-A browser runs no script of an SVG in `<img>`, but it does when a reader opens the
-address itself; an image host must not serve what could run there (SVG 2, section 2.2,
-"secure static mode", is what is allowed here).
+A browser does not run scripts of an SVG in `<img>`, but it does when a reader opens the
+address of the image itself, so an image host must not serve them. This module allows the
+"secure static mode" of SVG 2 (section 2.2).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ACTIVE = frozenset(
 _LINKS = frozenset(["href", "src"])
 _CSS_URL = re.compile(r"url\(\s*+[\"']?+\s*+(?!#|data:)|@import|image-set\(|\bsrc\(", re.IGNORECASE)
 _XHTML = "http://www.w3.org/1999/xhtml"
-_DATA_IMAGES = frozenset(["image", "feimage"])  # they run no script (SVG 2, section 2.2)
+_DATA_IMAGES = frozenset(["image", "feimage"])  # these never run scripts (SVG 2, section 2.2)
 _LENGTH = re.compile(
     r"\s*((?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?:e[+-]?[0-9]++)?)\s*(px|pt|pc|mm|cm|in|)\s*",
     re.IGNORECASE,
@@ -53,42 +53,42 @@ _MAX_SIDE = 10**9
 
 
 def looks_like_svg(data: bytes) -> bool:
-    """Tell whether content begins as an SVG document does."""
+    """Return whether content begins like an SVG document."""
     if data.startswith(_UTF16):
         return b"<\0s\0v\0g" in data[:_SAMPLE] or b"\0<\0s\0v\0g" in data[:_SAMPLE]
     return _ROOT.match(data[:_SAMPLE]) is not None
 
 
 def inspect(data: bytes) -> tuple[int, int]:
-    """Measure an SVG and refuse one that is not a plain picture.
+    """Measure an SVG, and refuse one that could run scripts or load other files.
 
     Args:
         data: the whole document.
 
     Returns:
-        Width and height in CSS pixels: of the attributes, else of the viewBox, else 300 × 150.
+        Width and height in CSS pixels, from the attributes, else the viewBox, else 300 × 150.
 
     Raises:
-        CorruptImage: it is not well-formed XML, or its root is no `svg`.
-        UnsupportedImage: it carries a script, an event handler, or a reference to another file.
+        CorruptImage: not well-formed XML, or its root is not `svg`.
+        UnsupportedImage: it contains a script, an event handler, or a reference to another file.
     """
     inspector = _Inspector()
     try:
         inspector.parser.Parse(data, True)
-    except (LookupError, ValueError) as error:  # expat's handler of unknown encodings
+    except (LookupError, ValueError) as error:  # from expat, for an unknown encoding
         raise UnsupportedImage(f"is an SVG in an encoding that cannot be read: {error}") from None
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
-        raise CorruptImage(f"is no well-formed SVG: {reason}, line {error.lineno}") from None
+        raise CorruptImage(f"is not a well-formed SVG: {reason}, line {error.lineno}") from None
     return _dimensions(inspector.root)
 
 
 class _Inspector:
-    """Expat handlers that look at every element, attribute and style sheet once."""
+    """Expat handlers that check every element, attribute and style sheet once."""
 
     def __init__(self) -> None:
         self.root: Mapping[str, str] = {}
-        self.styles: list[list[str]] = []  # of each open <style>, the text so far
+        self.styles: list[list[str]] = []  # the text so far of each open <style>
         self.depth = 0
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
@@ -98,15 +98,15 @@ class _Inspector:
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.ProcessingInstructionHandler = self._instruction
 
-    def _refuse(self, what: str) -> UnsupportedImage:
+    def _refuse(self, part: str) -> UnsupportedImage:
         line = self.parser.CurrentLineNumber
-        return UnsupportedImage(f"is an SVG with {what} in line {line}; remove it to host the file")
+        return UnsupportedImage(f"is an SVG with {part} in line {line}; remove it to host the file")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = _local(tag)
         if self.depth == 0:
             if name != "svg":
-                raise CorruptImage(f"is no SVG: its root is <{tag}>")
+                raise CorruptImage(f"is not an SVG: its root is <{tag}>")
             self.root = attributes
         self.depth += 1
         if name in _ACTIVE:
@@ -119,11 +119,11 @@ class _Inspector:
     def _check_attribute(self, element: str, name: str, value: str) -> None:
         target = "".join(value.split()).lower()
         if value.strip() == _XHTML:
-            raise self._refuse("parts of HTML")  # <meta>, <img srcset>, … act in an SVG too
+            raise self._refuse("HTML elements")  # <meta>, <img srcset>, … work in an SVG too
         if name.startswith("on"):
             raise self._refuse(f"an event handler ({name})")
         if target.startswith(("javascript:", "vbscript:", "data:text/html")):
-            raise self._refuse("a script address")
+            raise self._refuse("a script URL")
         if (
             name in _LINKS
             and element != "a"
@@ -133,7 +133,7 @@ class _Inspector:
         ):
             raise self._refuse(f"a reference to another file ({value[:80]})")
         if name == "attributename" and _local(target) in _LINKS:
-            raise self._refuse("an animated address")
+            raise self._refuse("an animated link")
         if "(" in value and _CSS_URL.search(_css(value)):
             raise self._refuse(f"a reference to another file ({value[:80]})")
 
@@ -147,23 +147,23 @@ class _Inspector:
             style.append(text)
 
     def _doctype(self, name: str, system: str | None, public: str | None, subset: int) -> None:  # noqa: ARG002  expat's signature
-        # For XHTML's identifiers browsers know `&colon;`, which expat passes over.
+        # With the identifiers of XHTML, browsers resolve `&colon;`; expat skips it.
         if public is not None and "//DTD SVG" not in public:
-            raise self._refuse(f"a document type that is no SVG's ({public[:80]})")
+            raise self._refuse(f"a document type other than SVG ({public[:80]})")
 
     def _entity(  # noqa: PLR0913, PLR0917  expat's signature
         self,
         name: str,
-        is_parameter: bool,  # noqa: FBT001  likewise
+        is_parameter: bool,  # noqa: FBT001  as above
         value: str | None,
-        base: str | None,  # noqa: ARG002  likewise
+        base: str | None,  # noqa: ARG002  as above
         system: str | None,
-        public: str | None,  # noqa: ARG002  likewise
-        notation: str | None,  # noqa: ARG002  likewise
+        public: str | None,  # noqa: ARG002  as above
+        notation: str | None,  # noqa: ARG002  as above
     ) -> None:
-        # Nested entities grow without bound; expat's own limit would come late.
+        # Nested entities grow without bound; the limit in expat takes effect late.
         if system is not None or is_parameter or "&" in (value or ""):
-            raise self._refuse(f"an entity that refers elsewhere ({name})")
+            raise self._refuse(f"an entity that refers to other content ({name})")
 
     def _instruction(self, target: str, data: str) -> None:  # noqa: ARG002  expat's signature
         if target.lower() == "xml-stylesheet":
@@ -177,8 +177,8 @@ def _local(name: str) -> str:
 def _css(text: str) -> str:
     """Resolve escapes, which could hide `url(` (CSS Syntax 3, section 4.3.7).
 
-    Comments stay: they cannot part `url(` or `@import`, and what looks like one may stand in a
-    string. What a real one hides is refused as well.
+    Comments are kept: they cannot split `url(` or `@import`, and a string may contain text
+    that looks like one. References within comments are refused too.
     """
     return re.sub(
         r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))",
@@ -200,7 +200,7 @@ def _dimensions(root: Mapping[str, str]) -> tuple[int, int]:
 
 
 def _scaled(width: int, height: int, box_width: int, box_height: int) -> tuple[int, int]:
-    """Complete one given side by the viewBox's proportions."""
+    """Compute the missing side from the proportions of the viewBox."""
     if width:
         return width, max(1, round(width * box_height / box_width))
     if height:

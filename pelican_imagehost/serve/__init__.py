@@ -1,1 +1,1 @@
-"""A front door: uploads over HTTP, and the gallery. Needs `pelican-imagehost[server]`."""
+"""The upload service and its gallery, over HTTP. Needs `pelican-imagehost[server]`."""

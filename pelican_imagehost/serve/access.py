@@ -1,8 +1,7 @@
-"""Who may upload: named tokens, sessions made from them, and no page of another site.
+"""Access control: named tokens, sessions opened with them, and a check of the origin.
 
-A web page that its reader merely looks at can send requests to a server on the reader's own
-machine, so a token is asked for there as well, and a request that says it comes from another
-origin is refused before its token is looked at.
+Any web page in a browser can send requests to a server on the same machine, so a token is
+required there too, and a request from another origin is refused before its token is checked.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ __all__ = ["COOKIE", "SESSION_SECONDS", "Access", "check_origin", "is_local"]
 COOKIE = "imagehost"
 SESSION_SECONDS = 30 * 24 * 3600
 _TICKET_SECONDS = 600
-_WRONG = 20  # wrong tokens of one address
-_WINDOW = 60.0  # in so many seconds
-_MOST = 10_000  # addresses remembered
-_NETWORK = 64  # bits of an IPv6 address that one customer has
+_WRONG = 20  # wrong tokens from one address
+_WINDOW = 60.0  # seconds after which they no longer count
+_MOST = 10_000  # addresses to remember
+_NETWORK = 64  # bits of an IPv6 address that identify a customer
 
 
 class Access:
-    """Knows the tokens, and who guesses at them.
+    """Checks tokens, and limits guesses.
 
     Args:
         tokens: name → secret.
@@ -43,13 +42,13 @@ class Access:
         self._wrong: dict[str, list[float]] = {}
 
     def check(self, request: Request) -> str:
-        """Tell whose request this is, by its token or its session.
+        """Check the token or the session of a request.
 
         Returns:
-            The token's name.
+            The name of the token.
 
         Raises:
-            Refusal: it has none, a wrong one, or its address has guessed too often.
+            Refusal: no token, a wrong token, or too many wrong tokens from the address.
         """
         check_origin(request)
         session = self.session(request)
@@ -66,42 +65,40 @@ class Access:
         return self.name_of(secret, request)
 
     def name_of(self, secret: str, request: Request) -> str:
-        """Find the token's name; wrong ones are counted by the client's address.
+        """Return the name of a token; count wrong tokens by the address of the client.
 
         Raises:
-            Refusal: there is no such token, or the address has guessed too often.
+            Refusal: a wrong token, or too many wrong tokens from the address.
         """
         address = _network(request)
         self._check_guesses(address)
         found = None
-        for name, known in self._tokens.items():  # all of them: time tells nothing
+        for name, known in self._tokens.items():  # all of them, so that the time reveals nothing
             if hmac.compare_digest(known.encode(), secret.encode()):
                 found = name
         if found is None:
             self._wrong.setdefault(address, []).append(time.monotonic())
-            raise Refusal(
-                401, "wrong_token", "this token is not known", {"WWW-Authenticate": "Bearer"}
-            )
+            raise Refusal(401, "wrong_token", "unknown token", {"WWW-Authenticate": "Bearer"})
         return found
 
     def open_session(self, name: str) -> str:
-        """Make the value of a session's cookie."""
+        """Return the value of the cookie for a new session."""
         return self._seal("session", name, SESSION_SECONDS)
 
     def session(self, request: Request) -> str | None:
-        """The name of the token that a request's session was opened with."""
+        """Return the name of the token that opened the session of a request, or None."""
         return self._unseal("session", request.cookies.get(COOKIE, ""))
 
     def open_ticket(self) -> str:
-        """Make what opens a session within some minutes: the first token's, whose owner starts."""
+        """Return a ticket that opens a session within ten minutes, with the first token."""
         return self._seal("ticket", next(iter(self._tokens)), _TICKET_SECONDS)
 
     def redeem(self, ticket: str) -> str | None:
-        """The name of the token that a ticket was made for; None where it is over or wrong."""
+        """Return the name of the token of a ticket; None if it has expired or is invalid."""
         return self._unseal("ticket", ticket)
 
     def secret_of(self, name: str) -> str:
-        """The secret of a token, for its own owner."""
+        """Return the secret of a token, for its owner."""
         return self._tokens[name]
 
     def _seal(self, purpose: str, name: str, seconds: int) -> str:
@@ -142,21 +139,21 @@ class Access:
 
 
 def check_origin(request: Request) -> None:
-    """Refuse what a page of another site sends (Fetch Standard, "Origin header").
+    """Refuse requests from pages of other sites (Fetch Standard, "Origin header").
 
     Raises:
-        Refusal: it does not come from this site, if it says from where.
+        Refusal: the request has an origin, and it is another site.
     """
     origin = request.headers.get("origin")
     is_foreign = request.headers.get("sec-fetch-site") == "cross-site"
     if origin is not None:
         is_foreign |= origin.partition("://")[2] != request.headers.get("host")
     if is_foreign:
-        raise Refusal(403, "foreign_origin", "pages of other sites may send nothing here")
+        raise Refusal(403, "foreign_origin", "requests from pages of other sites are not allowed")
 
 
 def is_local(request: Request) -> bool:
-    """Tell whether a program on this machine asks, and no proxy for somebody else."""
+    """Return whether a request comes from a program on this machine, and not from a proxy."""
     forwarded = {"forwarded", "x-forwarded-for", "x-real-ip", "via"} & set(request.headers.keys())
     client = request.client.host if request.client else ""
     try:
@@ -169,7 +166,7 @@ def _secret(request: Request) -> str:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return secret.strip()
-    # Chevereto's way and PicGo's.
+    # As Chevereto and PicGo send it.
     return request.headers.get("x-api-key") or request.query_params.get("key", "")
 
 

@@ -1,6 +1,6 @@
-"""The ASGI application, and how a worker makes it.
+"""The ASGI application.
 
-Run it by `pelican-imagehost serve`, or under any server of ASGI with the factory
+Run it with `pelican-imagehost serve`, or with any ASGI server and the factory
 `pelican_imagehost.serve.app:from_environment`.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from pelican_imagehost.serve import gallery, images, uploads
+from pelican_imagehost.serve import gallery, uploads
 from pelican_imagehost.serve.refusal import Refusal
 from pelican_imagehost.serve.service import Service
 from pelican_imagehost.serve.tokens import default_file, load_tokens
@@ -41,20 +41,21 @@ TOKENS_FILE = "IMAGEHOST_TOKENS"
 
 
 def from_environment() -> Starlette:
-    """Make the application of a worker process.
+    """Create the application in a worker process.
 
-    `IMAGEHOST_SETTINGS` names Pelican's settings file, else it is pelicanconf.py here;
-    `IMAGEHOST_TOKENS` names the file of tokens; `IMAGEHOST_TOKEN` is one, in its place.
+    Environment variables: `IMAGEHOST_SETTINGS`, the settings file of Pelican, by default
+    pelicanconf.py in the working directory; `IMAGEHOST_TOKENS`, the token file;
+    `IMAGEHOST_TOKEN`, a single token used instead of the file.
 
     Raises:
-        ImageHostError: one of them cannot be used.
+        ImageHostError: one of them is invalid.
     """
     start_logging()
     return create(service_from_environment())
 
 
 def service_from_environment() -> Service:
-    """Make the service of a worker process; see `from_environment`."""
+    """Create the service in a worker process; see `from_environment`."""
     site = Site(Path(os.environ.get(SETTINGS_FILE, "pelicanconf.py")))
     file = Path(os.environ.get(TOKENS_FILE) or default_file())
     tokens = load_tokens(file, os.environ, site.settings.root)
@@ -62,7 +63,7 @@ def service_from_environment() -> Service:
 
 
 def create(service: Service) -> Starlette:
-    """Make the application of a service, which runs as long as the application does."""
+    """Create the application of a service; it starts and closes the service."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -71,27 +72,27 @@ def create(service: Service) -> Starlette:
         service.close()
 
     return Starlette(
-        routes=[*uploads.routes(service), *images.routes(service), *gallery.routes(service)],
+        routes=[*uploads.routes(service), *gallery.routes(service)],
         exception_handlers={HTTPException: _answer_error, Exception: _answer_failure},
         lifespan=lifespan,
     )
 
 
 def start_logging() -> None:
-    """Let a process say what happens, each line once."""
+    """Configure the log of a process."""
     logging.basicConfig(level=logging.INFO, format="pelican-imagehost: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # What Pelican thinks of settings, a build says.
+    # A build reports the warnings of Pelican about settings.
     logging.getLogger("pelican.settings").setLevel(logging.ERROR)
 
 
 async def _answer_error(_request: Request, error: Exception) -> Response:
-    """Say in JSON what Starlette would say in text: no such page, no such method."""
-    assert isinstance(error, HTTPException)  # noqa: S101  as it is registered
+    """Answer errors of Starlette in JSON: unknown path, wrong method."""
+    assert isinstance(error, HTTPException)  # noqa: S101  as registered
     code = error.detail.lower().replace(" ", "_")
     return Refusal(error.status_code, code, error.detail, error.headers).answer()
 
 
 async def _answer_failure(_request: Request, _error: Exception) -> Response:
-    """Say that we are wrong, not the client; the server logs the rest."""
-    return Refusal(500, "internal", "the service has failed; its log says how").answer()
+    """Answer an internal error; the server logs the details."""
+    return Refusal(500, "internal", "internal error; see the log of the service").answer()

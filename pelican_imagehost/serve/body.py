@@ -1,4 +1,4 @@
-"""Bodies of requests: as they come, neither too long nor too slow."""
+"""Request bodies: read in chunks, with limits on size and time."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LINGERING = 64 * 1024**2  # bytes
 
 
 class Patience(NamedTuple):
-    """How long a client is waited for.
+    """The time limits for a client.
 
     Attributes:
         silence: seconds without a byte.
-        start: seconds that a slow sender has in any case.
-        slowest: bytes a second after that.
-        lingering: seconds in which a refused sender may end what it sends.
+        start: seconds allowed to every client.
+        slowest: the minimum bytes per second after that.
+        lingering: seconds for a refused client to finish sending.
     """
 
     silence: float = 30.0
@@ -46,13 +46,13 @@ async def receive_body(
     """Receive a body, chunk by chunk.
 
     Args:
-        request: whose body nobody has read.
+        request: a request with an unread body.
         limit: bytes.
-        patience: with its sender.
+        patience: the time limits.
         take: called with each chunk.
 
     Raises:
-        Refusal: it is longer than the limit, by its own word or in truth, or too slow.
+        Refusal: the body is too long, by its header or in fact, too slow, or incomplete.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
@@ -73,11 +73,13 @@ async def receive_body(
     except TimeoutError:
         raise _too_slow() from None
     except ClientDisconnect:
-        raise Refusal(400, "cut_off", "the connection ended before the body did") from None
+        raise Refusal(
+            400, "cut_off", "the connection was closed before the end of the body"
+        ) from None
 
 
 async def read_body(request: Request, limit: int, patience: Patience) -> bytes:
-    """Receive a small body whole; as `receive_body`."""
+    """Receive a small body; otherwise as `receive_body`."""
     chunks: list[bytes] = []
     await receive_body(request, limit, patience, chunks.append)
     return b"".join(chunks)
@@ -86,17 +88,17 @@ async def read_body(request: Request, limit: int, patience: Patience) -> bytes:
 def answer_refused(
     request: Request, content: Mapping[str, object], refusal: Refusal, patience: Patience
 ) -> JSONResponse:
-    """Answer a request that was refused, perhaps in the middle of its body."""
-    if request._stream_consumed:  # noqa: SLF001  Starlette says it nowhere else
+    """Answer a request that was refused, possibly before the end of its body."""
+    if request._stream_consumed:  # noqa: SLF001  Starlette has no public attribute for it
         return JSONResponse(content, refusal.status, refusal.headers)
     return _LastAnswer(content, refusal, patience)
 
 
 class _LastAnswer(JSONResponse):
-    """An answer at once, after which the connection ends, though not at once.
+    """An immediate answer, after which the connection is closed with a delay.
 
-    A sender whose connection is cut while it sends never reads the answer (RFC 9112,
-    section 9.6), so what it sends is still taken for a while, and forgotten.
+    A client whose connection is closed while it sends may never read the answer (RFC 9112,
+    section 9.6), so the rest of its body is read and discarded for a while.
     """
 
     def __init__(self, content: Mapping[str, object], refusal: Refusal, patience: Patience) -> None:
@@ -109,13 +111,13 @@ class _LastAnswer(JSONResponse):
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         try:
             async with asyncio.timeout(self._patience.lingering):
-                await _forget(receive)
+                await _discard(receive)
         except TimeoutError:
             pass
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _forget(receive: Receive) -> None:
+async def _discard(receive: Receive) -> None:
     received, more = 0, True
     while more and received < _LINGERING:
         message = await receive()
@@ -128,4 +130,4 @@ def _too_long(limit: int) -> Refusal:
 
 
 def _too_slow() -> Refusal:
-    return Refusal(408, "too_slow", "the body came too slowly; send it again")
+    return Refusal(408, "too_slow", "the request was too slow; send it again")

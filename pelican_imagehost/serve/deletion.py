@@ -1,7 +1,7 @@
-"""Deleting images, by the command line in a process of its own.
+"""The deletion of images, by the command line in a separate process.
 
-Only a site that was read anew tells what uses an image. Its settings are a program, and
-reading it changes much of a process, so that is not done in the one that serves.
+The site must be read again to know the uses of an image. Its settings are a program, and
+reading them changes the state of a process, so the service does not do it itself.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ __all__ = ["delete"]
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE = 300.0  # seconds: a large site is read, and its host is pushed to
+_PATIENCE = 300.0  # seconds, to read a large site and push to its host
 
 
 async def delete(service: Service, digests: Sequence[str]) -> list[Deletion]:
-    """Delete the images that nothing uses.
+    """Delete unused images.
 
     Args:
-        service: whose.
-        digests: which.
+        service: the service.
+        digests: the SHA-256 of each image.
 
     Returns:
-        What became of each, in order.
+        The outcome for each, in order.
 
     Raises:
-        Refusal: the site cannot be read, or it took too long.
+        Refusal: the site cannot be read, or deleting took too long.
     """
     options = ("delete-chosen", "--settings", str(service.settings_file))
     process = await asyncio.create_subprocess_exec(
@@ -53,15 +53,15 @@ async def delete(service: Service, digests: Sequence[str]) -> list[Deletion]:
     )  # fmt: skip
     try:
         async with asyncio.timeout(_PATIENCE):
-            output, said = await process.communicate()
+            output, messages = await process.communicate()
     except TimeoutError:
         process.kill()
-        raise Refusal(504, "too_slow", "deleting took too long; look again later") from None
+        raise Refusal(504, "too_slow", "deleting took too long; reload the page later") from None
     try:
         deletions = [Deletion(**fields) for fields in json.loads(output)]
     except ValueError:
-        lines = said.decode(errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else f"it ended with {process.returncode}"
+        lines = messages.decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"gc exited with status {process.returncode}"
         raise Refusal(500, "not_deleted", reason.removeprefix("pelican-imagehost: ")) from None
     for deletion in deletions:
         logger.info("delete %s: %s", deletion.name, deletion.message)

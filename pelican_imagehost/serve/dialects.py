@@ -1,7 +1,7 @@
-"""How clients ask and what they understand: one endpoint in several dialects.
+"""The dialects of clients: one endpoint with several forms of request and answer.
 
-No dialect's way of sending an address to be fetched is here: a server that fetches what it
-is told to can be sent anywhere.
+Uploads by URL, which some dialects have, are not supported: a server that fetches URLs for
+clients can be made to attack others.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Answer = dict[str, Any]
 
 
 class Dialect(NamedTuple):
-    """How one kind of client uploads.
+    """The protocol of one kind of client.
 
     Attributes:
-        path: where it posts.
-        fields: the names of the form's fields that it puts files into.
-        files: how many there may be at once.
-        success: writes the answer, from the images in order.
-        failure: writes the answer to a refusal.
+        path: the path of the endpoint.
+        fields: the names of the form fields for files.
+        files: the largest number of files in a request.
+        success: builds the answer from the images in order.
+        failure: builds the answer for a refusal.
     """
 
     path: str
@@ -100,11 +100,11 @@ DIALECTS = (
 
 
 def sharex(base: str, secret: str) -> Answer:
-    """Write ShareX's configuration of a custom uploader (version 13 of its format).
+    """Build the configuration of a custom uploader for ShareX (version 13 of its format).
 
     Args:
-        base: this service's address, without a slash at its end.
-        secret: the token of whoever asks.
+        base: the address of this service, without a trailing slash.
+        secret: the token of the user.
     """
     return {
         "Version": "13.0.0",

@@ -1,4 +1,4 @@
-"""Forms as they arrive (RFC 7578): files go to the spool chunk by chunk, fields stay small."""
+"""Multipart forms (RFC 7578): files are spooled in chunks, the size of fields is limited."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from pelican_imagehost.report import count
 from pelican_imagehost.serve.body import receive_body
 from pelican_imagehost.serve.refusal import Refusal
 
@@ -23,16 +24,16 @@ __all__ = ["Form", "receive_form"]
 
 _MAX_PARTS = 100
 _MAX_FIELD = 8192  # bytes
-_OVERHEAD = 1024**2  # bytes of a body that may be something else than files
+_OVERHEAD = 1024**2  # bytes of a body besides the files
 
 
 class Form(NamedTuple):
-    """A form that has arrived.
+    """A received form.
 
     Attributes:
-        fields: text fields by name; the last of one name.
-        files: those of the accepted names, in order.
-        others: the names of parts that were not accepted.
+        fields: text fields by name; the last one of each name.
+        files: the files in accepted fields, in order.
+        others: the names of the other fields with files.
     """
 
     fields: dict[str, str]
@@ -40,7 +41,7 @@ class Form(NamedTuple):
     others: list[str]
 
     def discard(self) -> None:
-        """Remove the files, unless the store has taken them."""
+        """Remove the files, unless they have been stored."""
         for file in self.files:
             file.discard()
 
@@ -56,19 +57,19 @@ async def receive_form(
     """Receive a form of `multipart/form-data`.
 
     Args:
-        request: whose body nobody has read.
-        spool: takes the files.
-        accepted: names of the fields that hold files.
-        files: how many there may be.
-        patience: with its sender.
+        request: a request with an unread body.
+        spool: stores the files.
+        accepted: the names of the fields for files.
+        files: the largest number of files.
+        patience: the time limits.
 
     Returns:
-        The form, whose files are the caller's to discard.
+        The form; the caller must discard its files.
 
     Raises:
-        Refusal: it is no such form, too much, or too slow; nothing is left of it.
-        ImageTooLarge: one of the files.
-        StoreError: there is no room.
+        Refusal: not a valid form, too large, or too slow; its files are removed.
+        ImageTooLarge: one of the files is too large.
+        StoreError: the files cannot be written.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
@@ -92,11 +93,11 @@ async def receive_form(
 
 def _expected(accepted: Collection[str]) -> str:
     names = " or ".join(accepted)
-    return f"send a form of multipart/form-data with the image in the field {names}"
+    return f"send multipart/form-data with the image in the field {names}"
 
 
 class _Reader:
-    """Takes a parser's events and fills a form."""
+    """Fills a form from the events of a parser."""
 
     def __init__(self, form: Form, spool: Spool, accepted: Collection[str], files: int) -> None:
         self._form = form
@@ -112,7 +113,7 @@ class _Reader:
         self._is_complete = False
 
     def callbacks(self) -> MultipartCallbacks:
-        """What `MultipartParser` wants."""
+        """Return the callbacks for `MultipartParser`."""
         return {
             "on_part_begin": self._begin,
             "on_header_field": self._header_field,
@@ -125,14 +126,14 @@ class _Reader:
         }
 
     def check_end(self) -> None:
-        """Refuse a form that is not whole."""
+        """Refuse an incomplete form."""
         if not self._is_complete:
-            raise Refusal(400, "cut_off", "the form ends in its middle; send it again")
+            raise Refusal(400, "cut_off", "the form is incomplete; send it again")
 
     def _begin(self) -> None:
         self._parts += 1
         if self._parts > _MAX_PARTS:
-            raise Refusal(400, "too_many_parts", f"a form has at most {_MAX_PARTS} parts")
+            raise Refusal(400, "too_many_parts", f"a form may have at most {_MAX_PARTS} parts")
         self._disposition = b""
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
@@ -156,7 +157,7 @@ class _Reader:
         elif self._name not in self._accepted:
             self._form.others.append(self._name)
         elif len(self._form.files) == self._most:
-            raise Refusal(400, "too_many_files", f"at most {self._most} files at once")
+            raise Refusal(400, "too_many_files", f"at most {count(self._most, 'file')} per request")
         else:
             self._file = self._spool.open(_decode(filename))
             self._form.files.append(self._file)
@@ -178,7 +179,7 @@ class _Reader:
 
 
 def _decode(raw: bytes) -> str:
-    """Read a name as browsers and programs write it (HTML, "multipart/form-data encoding")."""
+    """Decode a name as browsers and programs encode it (HTML, "multipart/form-data encoding")."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""The gallery's endpoints: its pages, a session for a browser, and deleting."""
+"""The endpoints of the gallery: pages, login, deletion, and the stored images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ from pelican_imagehost.images.image import KEY, MEDIA_TYPES
 from pelican_imagehost.serve.access import COOKIE, SESSION_SECONDS, check_origin
 from pelican_imagehost.serve.body import read_body
 from pelican_imagehost.serve.deletion import delete
-from pelican_imagehost.serve.images import HEADERS
 from pelican_imagehost.serve.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -47,6 +46,15 @@ _LONGEST = 64 * 1024  # bytes of a form
 _MOST = 500  # images of one deletion
 _FRONT = Front()
 _PRIVATE = {"Cache-Control": "private, max-age=31536000, immutable"}
+# As in the nginx configuration of the host: an image opened by itself runs and loads nothing.
+_IMAGE = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox"
+    ),
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
 _ASSET = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
@@ -54,7 +62,7 @@ _ASSET = {
 
 
 def routes(service: Service) -> list[Route]:
-    """The routes of the gallery."""
+    """Return the routes of the gallery and of all stored images."""
     gallery = Gallery(service.settings)
     return [
         Route("/", partial(_show, service, gallery)),
@@ -63,6 +71,7 @@ def routes(service: Service) -> list[Route]:
         Route("/logout", _log_out, methods=["POST"]),
         Route("/delete", partial(_delete, service), methods=["POST"]),
         Route("/assets/{path:path}", _asset),
+        Route("/images/{key:path}", partial(_image, service)),
         Route("/thumbnails/{key:path}", partial(_thumbnail, service, gallery)),
     ]
 
@@ -84,7 +93,7 @@ async def _show_login(service: Service, request: Request) -> Response:
         return _page(service, render_login(_FRONT))
     name = service.access.redeem(ticket)
     if name is None:
-        error = "This link is over; start the service again for another, or give a token."
+        error = "This link has expired; restart the service to get another, or enter a token."
         return _page(service, render_login(_FRONT, error), 401)
     return _let_in(service, request, name)
 
@@ -137,7 +146,7 @@ async def _delete(service: Service, request: Request) -> Response:
 
 async def _thumbnail(service: Service, gallery: Gallery, request: Request) -> Response:
     try:
-        service.access.check(request)  # decoding costs more than sending
+        service.access.check(request)  # decoding is expensive
         return await _send_thumbnail(gallery, request.path_params["key"])
     except Refusal as refusal:
         return refusal.answer()
@@ -145,37 +154,45 @@ async def _thumbnail(service: Service, gallery: Gallery, request: Request) -> Re
 
 async def _send_thumbnail(gallery: Gallery, key: str) -> Response:
     if KEY.fullmatch(key) is None or not gallery.store.path(key).is_file():
-        raise Refusal(404, "not_found", "there is no such image")
+        raise Refusal(404, "not_found", "no such image")
     file = await run_in_threadpool(gallery.thumbnails.find, key)
     kind = MEDIA_TYPES[file.suffix.removeprefix(".")]
-    return FileResponse(file, headers=HEADERS | _PRIVATE, media_type=kind)
+    return FileResponse(file, headers=_IMAGE | _PRIVATE, media_type=kind)
+
+
+async def _image(service: Service, request: Request) -> Response:
+    match = KEY.fullmatch(request.path_params["key"])
+    file = service.store.path(match[0]) if match else None
+    if match is None or file is None or not file.is_file():
+        return Refusal(404, "not_found", "no such image", {"Cache-Control": "no-store"}).answer()
+    return FileResponse(file, headers=_IMAGE, media_type=MEDIA_TYPES[match[3]])
 
 
 async def _asset(request: Request) -> Response:
     asset = find_asset(request.path_params["path"])
     if asset is None:
-        return Refusal(404, "not_found", "there is no such file").answer()
+        return Refusal(404, "not_found", "no such file").answer()
     return Response(asset.data, headers=_ASSET, media_type=asset.type)
 
 
 async def _read_digests(service: Service, request: Request) -> list[str]:
-    """Read which images a form or a piece of JSON names, each once.
+    """Read the digests of images from a form or from JSON, each once.
 
     Raises:
-        Refusal: it names none, too many, or something else.
+        Refusal: no digests, too many, or invalid ones.
     """
     if _is_json(request):
         try:
-            named = json.loads(await read_body(request, _LONGEST, service.patience))["sha256"]
+            digests = json.loads(await read_body(request, _LONGEST, service.patience))["sha256"]
         except (ValueError, TypeError, KeyError, RecursionError):
-            named = None
+            digests = None
     else:
-        named = (await _read_form(service, request)).get("sha256")
-    if not isinstance(named, list) or not 0 < len(named) <= _MOST:
-        raise Refusal(400, "no_images", f"name 1 to {_MOST} images by their SHA-256")
-    if not all(isinstance(name, str) and re.fullmatch("[0-9a-f]{64}", name) for name in named):
-        raise Refusal(400, "no_images", "an image is named by 64 hexadecimal digits")
-    return list(dict.fromkeys(named))
+        digests = (await _read_form(service, request)).get("sha256")
+    if not isinstance(digests, list) or not 0 < len(digests) <= _MOST:
+        raise Refusal(400, "no_images", f"send the SHA-256 of 1 to {_MOST} images")
+    if not all(isinstance(one, str) and re.fullmatch("[0-9a-f]{64}", one) for one in digests):
+        raise Refusal(400, "no_images", "a SHA-256 must have 64 hexadecimal digits")
+    return list(dict.fromkeys(digests))
 
 
 async def _read_form(service: Service, request: Request) -> dict[str, list[str]]:
@@ -183,7 +200,7 @@ async def _read_form(service: Service, request: Request) -> dict[str, list[str]]
     try:
         return parse_qs(body.decode("ascii"), max_num_fields=_MOST + 1)
     except ValueError as error:
-        raise Refusal(400, "no_form", "this is no form that a browser sends") from error
+        raise Refusal(400, "no_form", "the form cannot be read") from error
 
 
 def _is_json(request: Request) -> bool:

@@ -1,7 +1,7 @@
-"""Taking uploads into the store: many at once, because one sync of the disk does for all.
+"""Storing uploads, in batches, because one sync of the disk serves a whole batch.
 
-Bytes are durable and in their place before the record says so, and the record is durable
-before anybody is answered. A crash between leaves a file that `verify` finds, or nothing.
+Files are durable and in place before they are recorded, and the record is durable before
+a client gets an answer. A crash in between leaves a file that `verify` finds, or nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["Intake"]
 
 logger = logging.getLogger(__name__)
 
-_MOST = 64  # requests that wait for one sync
+_MOST = 64  # requests that share one sync
 
 
 class _Delivery(NamedTuple):
@@ -41,12 +41,12 @@ class _Delivery(NamedTuple):
 
 
 class Intake:
-    """One thread that stores what arrives.
+    """The thread that stores uploads.
 
     Args:
-        store: takes the bytes.
-        records: takes the facts; nobody else may use them meanwhile.
-        retracted: digests that must not come back.
+        store: the store.
+        records: the record of uploads; for the exclusive use of this thread.
+        retracted: returns the digests of retracted images, which are refused.
         taken: called after each batch.
     """
 
@@ -66,11 +66,11 @@ class Intake:
         self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Take what has arrived, and end."""
+        """Store everything received so far, and end the thread."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
@@ -79,14 +79,14 @@ class Intake:
         """Store files, all or none.
 
         Args:
-            files: as they arrived.
-            token: the name of the token that they came with.
+            files: the uploaded files.
+            token: the name of the token of the request.
 
         Returns:
-            What they are, in order; stored and recorded, durably.
+            The images, in order, stored and recorded durably.
 
         Raises:
-            Refusal: one is no image that may come, or there is no room.
+            Refusal: one is not an allowed image, or the store cannot be written.
         """
         answer: asyncio.Future[list[Image]] = asyncio.get_running_loop().create_future()
         self._queue.put(_Delivery(files, token, answer))
@@ -114,10 +114,10 @@ class Intake:
         ]
         try:
             self._store_all(good)
-        except Exception as error:  # noqa: BLE001  all who wait are told, and the thread goes on
+        except Exception as error:  # noqa: BLE001  all clients get an answer, and the thread goes on
             refusal = _refusal(error)
             outcomes = [one if isinstance(one, Refusal) else refusal for one in outcomes]
-        # All at once: each call to the loop from here wakes it up.
+        # In one call: each call from this thread wakes the loop up.
         loop = deliveries[0].answer.get_loop()
         loop.call_soon_threadsafe(_answer, deliveries, outcomes)
         self._taken()
@@ -137,7 +137,7 @@ class Intake:
             raise Refusal(
                 409,
                 "retracted",
-                f"{file.name} was retracted; allow it again with: pelican-imagehost retract "
+                f"{file.name} was retracted; to allow it again, run: pelican-imagehost retract "
                 f"--undo {image.sha256}",
             )
         return image
@@ -155,7 +155,7 @@ class Intake:
 
 def _answer(deliveries: list[_Delivery], outcomes: list[Outcome]) -> None:
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
-        if delivery.answer.done():  # who asked has been cancelled
+        if delivery.answer.done():  # the request was cancelled
             continue
         if isinstance(outcome, Refusal):
             delivery.answer.set_exception(outcome)
@@ -166,5 +166,5 @@ def _answer(deliveries: list[_Delivery], outcomes: list[Outcome]) -> None:
 def _refusal(error: Exception, name: str = "") -> Refusal:
     if isinstance(error, ImageHostError):
         return explain(error, name)
-    logger.error("an upload failed in an unforeseen way", exc_info=error)
+    logger.error("an upload failed unexpectedly", exc_info=error)
     return Refusal(500, "internal", f"{name}: {error}" if name else str(error))

@@ -1,7 +1,7 @@
-"""What was uploaded is committed and pushed, in batches, where the store is a git repository.
+"""Publishing uploads: committed and pushed in batches, if the store is a git repository.
 
-Nobody waits for it, and nothing is forgotten: the records say what is still to be done, so
-that a restart goes on where a crash, or a host that did not answer, left off.
+Uploads do not wait for it. The records hold the state, so that after a crash, or while the
+host is unreachable, nothing is lost.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ __all__ = ["Outbox"]
 
 logger = logging.getLogger(__name__)
 
-_GATHERING = 1.0  # seconds in which uploads become one commit
-_LOOKING = 60.0  # seconds until another process's leavings are looked for
-_FAREWELL = 5.0  # seconds
-_LONGEST_PAUSE = 300.0  # seconds between attempts at a host that does not answer
+_GATHERING = 1.0  # seconds of uploads in one commit
+_LOOKING = 60.0  # seconds between checks for uploads left by other processes
+_FAREWELL = 5.0  # seconds for a running push at the end
+_LONGEST_PAUSE = 300.0  # seconds between attempts when the host does not answer
 
 
 class Outbox:
-    """One thread that publishes; of several processes one at a time does.
+    """The thread that publishes; only one process at a time does.
 
     Args:
-        settings: the site's.
+        settings: the settings of the site.
 
     Attributes:
-        trouble: why the last attempt failed; "" where it did not.
-        retracted: digests that must not come back.
+        trouble: the reason why the last attempt failed; "" if it succeeded.
+        retracted: the digests of retracted images, which are refused.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -55,35 +55,35 @@ class Outbox:
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to publish to."""
+        """Return whether the store is a repository."""
         return self._repository.exists
 
     def start(self) -> None:
-        """Begin; what an earlier session left is published first."""
+        """Start the thread, which first publishes uploads left by an earlier session."""
         if self.exists:
             self._learn(self._repository.names())
             self._news.set()
             self._thread.start()
 
     def close(self) -> None:
-        """End; what is left stays for the next session."""
+        """End the thread; the rest is left for the next session."""
         self._ends.set()
         self._news.set()
         if self._thread.is_alive():
-            self._thread.join(_FAREWELL)  # a push may hang; killed, it is taken up again
+            self._thread.join(_FAREWELL)  # a push may hang; the next session repeats it
 
     def notify(self) -> None:
-        """There may be something to publish."""
+        """Wake the thread, because there may be uploads to publish."""
         self._news.set()
 
     def send(self) -> int:
-        """Publish what waits.
+        """Publish all waiting uploads.
 
         Returns:
-            How many images that were.
+            The number of images.
 
         Raises:
-            ImageHostError: they could not be; they wait.
+            ImageHostError: publishing failed; the uploads keep waiting.
         """
         records = Records(self._settings.records)
         try:
@@ -104,7 +104,7 @@ class Outbox:
             records.close()
 
     def _is_new(self, sha256: str, key: str, names: set[str]) -> bool:
-        is_there = self._store.path(key).exists()  # else it was deleted meanwhile
+        is_there = self._store.path(key).exists()  # else it has been deleted
         return is_there and key not in names and sha256 not in self.retracted
 
     def _push(self, remote: str) -> None:
@@ -130,11 +130,11 @@ class Outbox:
         try:
             with self._lock.acquire(blocking=False):
                 sent = self.send()
-        except Timeout:  # another process is at it; what it overlooks, the next look finds
+        except Timeout:  # another process is publishing; the next check finds the rest
             return True
         except ImageHostError as error:
             if str(error) != self.trouble:
-                logger.warning("uploads wait, and are tried again: %s", error)
+                logger.warning("cannot publish uploads, will retry: %s", error)
             self.trouble = str(error)
             self._news.set()
             return False

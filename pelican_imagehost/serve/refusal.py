@@ -1,4 +1,4 @@
-"""What a client is told when its request is refused."""
+"""The answers to refused requests."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _ANSWERS: dict[type[ImageHostError], tuple[int, str]] = {
 
 
 class Refusal(Exception):
-    """A request that is not granted.
+    """A refused request.
 
     Args:
-        status: HTTP's status code (RFC 9110, section 15).
-        code: a word for programs.
-        message: a sentence for people.
-        headers: what else the answer says.
+        status: the HTTP status code (RFC 9110, section 15).
+        code: the reason, for programs.
+        message: the reason, for people.
+        headers: more headers of the answer.
     """
 
     def __init__(
@@ -53,20 +53,20 @@ class Refusal(Exception):
 
     @property
     def content(self) -> dict[str, Any]:
-        """The JSON of an answer, in our own dialect."""
+        """Return the JSON of the answer, in the dialect of this package."""
         return {"error": {"code": self.code, "message": str(self)}}
 
     def answer(self) -> JSONResponse:
-        """Answer with it."""
+        """Return the answer."""
         return JSONResponse(self.content, self.status, self.headers)
 
 
 def explain(error: ImageHostError, name: str = "") -> Refusal:
-    """Say over HTTP what the core said.
+    """Convert an error of the core to a refusal.
 
     Args:
-        error: the core's.
-        name: the file that it is about, as the client calls it.
+        error: the error.
+        name: the name that the client gave to the file.
     """
     kinds = (answer for kind, answer in _ANSWERS.items() if isinstance(error, kind))
     status, code = next(kinds, (500, "internal"))

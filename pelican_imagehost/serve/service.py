@@ -1,4 +1,4 @@
-"""The upload service of one site: what its endpoints share."""
+"""The upload service of a site, shared by its endpoints."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ __all__ = ["Service"]
 
 
 class Service:
-    """Takes uploads into a site's store.
+    """Stores uploads in a site.
 
     Args:
-        settings: the site's.
+        settings: the settings of the site.
         tokens: name → secret.
-        settings_file: Pelican's settings file, for commands in processes of their own.
-        patience: with clients.
+        settings_file: the settings file of Pelican, for commands in separate processes.
+        patience: the time limits for clients.
 
     Attributes:
-        settings: the site's.
+        settings: as given.
         settings_file: as given.
-        patience: likewise.
-        access: who may upload.
-        store: the site's.
-        spool: takes what arrives.
-        outbox: publishes what was taken.
+        patience: as given.
+        access: checks tokens.
+        store: the store of the site.
+        spool: the files being received.
+        outbox: publishes uploads.
 
     Raises:
         ImageHostError: the store or the records cannot be written.
@@ -71,12 +71,12 @@ class Service:
         )
 
     def start(self) -> None:
-        """Begin to take uploads."""
+        """Start to accept uploads."""
         self._intake.start()
         self.outbox.start()
 
     def close(self) -> None:
-        """End; what has arrived is stored first."""
+        """End the service; store everything received so far."""
         self._intake.close()
         self.outbox.close()
         self._records.close()
@@ -85,14 +85,14 @@ class Service:
         """Store files, all or none.
 
         Args:
-            files: as they arrived.
-            token: the name of the token that they came with.
+            files: the uploaded files.
+            token: the name of the token of the request.
 
         Returns:
-            One hosted image a file, in order, stored and recorded.
+            A hosted image for each file, in order, stored and recorded.
 
         Raises:
-            Refusal: one cannot be hosted.
+            Refusal: one of them cannot be hosted.
         """
         images = await self._intake.take(files, token)
         prefix = self.settings.address_prefix

@@ -1,4 +1,4 @@
-"""Uploads on their way: written as they arrive, beside the tree that will take them."""
+"""Uploads in progress: written as they arrive, on the file system of the store."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Spool", "SpooledFile"]
 
-_ABANDONED = 3600  # seconds without a byte; no upload may take that long
+_ABANDONED = 3600  # seconds without a byte; no upload takes that long
 _LONGEST_NAME = 255
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class Spool:
-    """A folder for files that are still arriving, on the store's file system.
+    """The folder of files being received, on the file system of the store.
 
     Args:
-        store: that will take them.
-        limits: what an image may be.
+        store: the store.
+        limits: the limits on an image.
     """
 
     def __init__(self, store: Store, limits: Limits) -> None:
         self.folder = store.uploads
         self.limits = limits
         self._swept = -math.inf
-        self._mine = secrets.token_hex(8)  # one folder serves several processes
+        self._mine = secrets.token_hex(8)  # several processes share the folder
         self._numbers = itertools.count()
 
     def prepare(self) -> None:
-        """Make the folder, and remove what killed processes left in it.
+        """Create the folder, and remove files left by killed processes.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the folder cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -56,13 +56,13 @@ class Spool:
             raise StoreError(f"{self.folder} cannot be written: {error.strerror}") from error
 
     def open(self, name: str) -> SpooledFile:
-        """Begin a file.
+        """Open a new file.
 
         Args:
-            name: what the client calls it, whatever that may be.
+            name: the name that the client gave to it; need not be a valid file name.
 
         Raises:
-            StoreError: there is no room.
+            StoreError: the file cannot be written.
         """
         try:
             if self._swept + _ABANDONED < time.monotonic():
@@ -76,17 +76,17 @@ class Spool:
     def _sweep(self) -> None:
         self._swept = time.monotonic()
         for file in self.folder.glob("*.part"):
-            with suppress(FileNotFoundError):  # another process sweeps, or it has ended well
+            with suppress(FileNotFoundError):  # removed by another process, or stored
                 if file.stat().st_mtime + _ABANDONED < time.time():
                     file.unlink()
 
 
 class SpooledFile:
-    """One file that arrives, or has arrived.
+    """A file being received, or received.
 
     Attributes:
-        path: where it lies.
-        name: its name in words: no folder, no control character.
+        path: its path.
+        name: its name, for messages: without folders and control characters.
         size: bytes so far.
     """
 
@@ -98,11 +98,11 @@ class SpooledFile:
         self._limits = limits
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take the next bytes.
+        """Write the next bytes.
 
         Raises:
-            ImageTooLarge: they are more than an image may have.
-            StoreError: there is no room.
+            ImageTooLarge: the file has more bytes than allowed.
+            StoreError: the file cannot be written.
         """
         self.size += len(data)
         if self.size > self._limits.max_bytes:
@@ -115,7 +115,7 @@ class SpooledFile:
             raise StoreError(f"{self.path.parent} cannot be written: {error.strerror}") from error
 
     def identify(self) -> Image:
-        """Say what it is, when all of it has come.
+        """Identify the image, when all of it has been received.
 
         Raises:
             ImageHostError: as `identify` does.
@@ -125,12 +125,12 @@ class SpooledFile:
             return identify(self._file, self._limits)
 
     def discard(self) -> None:
-        """Remove it, unless the store has taken it."""
+        """Remove the file, unless it has been stored."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
 
 def _plain(name: str) -> str:
-    """Reduce a name that a client sent to one that can be shown: it is never a path here."""
+    """Reduce a name sent by a client to printable characters; it is never used as a path."""
     last = re.split(r"[/\\]", name)[-1]
     return "".join(c for c in last if c.isprintable())[:_LONGEST_NAME].strip()

@@ -1,4 +1,4 @@
-"""Before the workers start: what a person must be told, once, and in a sentence."""
+"""The start of the service: checks, and messages to the user, before workers start."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Start", "prepare", "write_sample"]
 
 
 class Start(NamedTuple):
-    """What was found out before the start.
+    """The addresses of the service.
 
     Attributes:
-        port: where it will listen.
-        gallery: the gallery's address, which lets its reader in for some minutes.
+        port: the port to listen on.
+        gallery: the address of the gallery, with a ticket that logs in for ten minutes.
     """
 
     port: int
@@ -38,20 +38,20 @@ def prepare(
     port: int,
     say: Callable[[str], None],
 ) -> Start:
-    """See that a service can run here, and tell workers by the environment how.
+    """Check that the service can run, and set the environment for its workers.
 
     Args:
-        settings_file: Pelican's settings file.
-        tokens_file: who may upload; the user's own file when None.
-        host: where it will listen.
-        port: likewise; 0: wherever there is room.
-        say: takes each line for the person who started it.
+        settings_file: the settings file of Pelican.
+        tokens_file: the token file; the default file of the user if None.
+        host: the address to listen on.
+        port: the port; 0 picks a free one.
+        say: called with each message to the user.
 
     Returns:
-        What the start needs to know.
+        The addresses of the service.
 
     Raises:
-        ImageHostError: it cannot run; the message says why.
+        ImageHostError: the service cannot run.
     """
     os.environ[app.SETTINGS_FILE] = str(settings_file.absolute())
     file = tokens_file or tokens.default_file()
@@ -63,27 +63,30 @@ def prepare(
     service.close()
     port = _find_port(host, port)
     if tokens.VARIABLE not in os.environ:
-        say(f"tokens: {file}; clients send one as: Authorization: Bearer <token>")
+        say(f"token file: {file}; clients must send: Authorization: Bearer <token>")
     if service.settings.url is None:
-        say(f"IMAGEHOST_URL is not set: addresses begin with {service.settings.address_prefix}")
-    say(f"http://{host}:{port}/ takes uploads and shows the gallery; Ctrl-C ends it")
+        say(f"IMAGEHOST_URL is not set; addresses start with {service.settings.address_prefix}")
+    say(f"uploads and gallery at http://{host}:{port}/; press Ctrl-C to stop")
     return Start(port, f"http://{host}:{port}/login?ticket={service.access.open_ticket()}")
 
 
 def write_sample(
     kind: str, settings_file: Path, tokens_file: Path | None, *, port: int, name: str
 ) -> str:
-    """Write a configuration for a server.
+    """Generate a sample configuration for a server.
 
     Args:
         kind: one of `samples.KINDS`.
-        settings_file: Pelican's settings file.
-        tokens_file: who may upload; where services have theirs when None.
-        port: of 127.0.0.1.
-        name: what clients call the server.
+        settings_file: the settings file of Pelican.
+        tokens_file: the token file; a file in /etc if None.
+        port: the port on 127.0.0.1.
+        name: the host name of the server.
+
+    Returns:
+        The text of the configuration.
 
     Raises:
-        ImageHostError: it cannot be written; the message says why.
+        ImageHostError: the settings cannot be read.
     """
     app.start_logging()
     place = Place(
@@ -105,4 +108,4 @@ def _find_port(host: str, port: int) -> int:
             return found
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageHostError(f"port {port} of {host} cannot be used: {reason}") from error
+        raise ImageHostError(f"cannot listen on {host} port {port}: {reason}") from error

@@ -1,4 +1,4 @@
-"""Where tokens come from: the environment, or a file that nobody else may read."""
+"""The tokens: from the environment, or from a private file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["VARIABLE", "default_file", "load_tokens", "make_tokens"]
 
 VARIABLE = "IMAGEHOST_TOKEN"
 _SHORTEST = 16
-_TOKEN = re.compile(r"[\x21-\x7e]+")  # what a header carries as it is
+_TOKEN = re.compile(r"[\x21-\x7e]+")  # allowed in a header
 _HEAD = """\
-# Tokens for uploads, one a line: a name of your choice, then the secret. Keep it private.
+# Tokens for uploads, one per line: a name, then the secret. Keep this file private.
 """
 
 
 def default_file() -> Path:
-    """The file of tokens where none is named (XDG Base Directory Specification)."""
+    """Return the default token file (XDG Base Directory Specification)."""
     config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(config, "pelican-imagehost", "tokens")
 
@@ -34,36 +34,38 @@ def load_tokens(file: Path, environment: Mapping[str, str], site: Path) -> dict[
     """Read the tokens.
 
     Args:
-        file: one name and one secret a line.
-        environment: whose `IMAGEHOST_TOKEN` counts in place of the file.
-        site: a folder that is published, so that no secret may lie in it.
+        file: the token file, with a name and a secret per line.
+        environment: the environment; `IMAGEHOST_TOKEN` is used instead of the file.
+        site: the folder of the site; it is published, so the file must not be in it.
 
     Returns:
         Name → secret.
 
     Raises:
-        TokenError: there is none, one is too short, or others may read the file.
+        TokenError: no token, a token is too short, or other users can read the file.
     """
     if VARIABLE in environment:
         return {"environment": _checked(environment[VARIABLE], VARIABLE)}
     if file.resolve().is_relative_to(site.resolve()):
-        raise TokenError(f"{file} lies in the site's folder, which git publishes; move it out")
+        raise TokenError(
+            f"{file} is in the folder of the site, which is published; move it elsewhere"
+        )
     try:
         status = file.stat()
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise TokenError(f"the tokens' file {file} cannot be read: {reason}") from error
+        raise TokenError(f"cannot read the token file {file}: {reason}") from error
     if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
-        raise TokenError(f"others may read {file}; run: chmod 600 {file}")
+        raise TokenError(f"other users can access {file}; run: chmod 600 {file}")
     return _parse(text, file)
 
 
 def make_tokens(file: Path) -> None:
-    """Make a file with one new token, unless it is there.
+    """Create the token file with a new token, unless it exists.
 
     Raises:
-        TokenError: it cannot be written.
+        TokenError: the file cannot be written.
     """
     if file.exists():
         return
@@ -73,7 +75,7 @@ def make_tokens(file: Path) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
             opened.write(f"{_HEAD}default {secrets.token_urlsafe(32)}\n")
     except OSError as error:
-        raise TokenError(f"the tokens' file {file} cannot be made: {error.strerror}") from error
+        raise TokenError(f"cannot create the token file {file}: {error.strerror}") from error
 
 
 def _parse(text: str, file: Path) -> dict[str, str]:
@@ -85,17 +87,17 @@ def _parse(text: str, file: Path) -> dict[str, str]:
         if len(words) != 2:  # noqa: PLR2004  as the message says
             raise TokenError(f"{file}:{number}: expected a name and a secret")
         if words[0] in tokens:
-            raise TokenError(f"{file}:{number}: a second token named {words[0]}")
+            raise TokenError(f"{file}:{number}: duplicate token name {words[0]}")
         tokens[words[0]] = _checked(words[1], f"{file}:{number}")
     if not tokens:
-        raise TokenError(f"{file} has no token; a line is a name and a secret")
+        raise TokenError(f"{file} does not contain a token; add a line with a name and a secret")
     return tokens
 
 
 def _checked(secret: str, where: str) -> str:
     if len(secret) < _SHORTEST or _TOKEN.fullmatch(secret) is None:
         raise TokenError(
-            f"{where}: a token has at least {_SHORTEST} characters of ASCII without spaces; make "
-            "one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+            f"{where}: a token must have at least {_SHORTEST} ASCII characters and no spaces; make "
+            "one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     return secret

@@ -1,4 +1,4 @@
-"""The endpoints that take images."""
+"""The endpoints for uploads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pelican_imagehost.errors import ImageHostError
-from pelican_imagehost.images.read import read_image
+from pelican_imagehost.images.identify import read
 from pelican_imagehost.serve.access import is_local
 from pelican_imagehost.serve.body import answer_refused, read_body
 from pelican_imagehost.serve.dialects import DIALECTS, PICGO, Dialect, sharex
@@ -30,12 +30,12 @@ __all__ = ["routes"]
 
 logger = logging.getLogger(__name__)
 
-_SHOWN = 500  # characters of what a client sent
+_SHOWN = 500  # characters sent by a client, in messages
 _LONGEST_LIST = 256 * 1024  # bytes of JSON
 
 
 def routes(service: Service) -> list[Route]:
-    """The routes of all dialects."""
+    """Return the routes of all dialects."""
     uploads = [
         Route(dialect.path, partial(_upload, service, dialect), methods=["POST"])
         for dialect in DIALECTS
@@ -78,19 +78,23 @@ def _check_files(form: Form, dialect: Dialect) -> None:
         return
     names = " or ".join(dialect.fields)
     found = ", ".join([*form.others, *form.fields]) or "nothing"
-    message = f"the form has no file in the field {names}; found {found[:_SHOWN]}"
+    message = f"the form does not have a file in the field {names}; found {found[:_SHOWN]}"
     raise Refusal(400, "no_file", message)
 
 
 async def _receive_list(service: Service, request: Request) -> Form:
-    """Read the files that a program on this machine names (PicGo's server).
+    """Read files from a list of paths, sent by a program on this machine (PicGo server).
 
     Raises:
-        Refusal: another machine asks, or it is no list of files.
+        Refusal: the request is from another machine, or not a list of files.
         ImageHostError: one of the files cannot be read.
     """
     if not is_local(request):
-        raise Refusal(403, "not_local", "only programs on this machine may name files of it")
+        raise Refusal(
+            403,
+            "not_local",
+            "paths are only accepted from programs on this machine; upload the file",
+        )
     paths = _parse_list(await read_body(request, _LONGEST_LIST, service.patience))
     return await run_in_threadpool(_read_files, service, paths)
 
@@ -104,7 +108,9 @@ def _parse_list(body: bytes) -> list[str]:
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise Refusal(400, "no_list", 'expected JSON like {"list": ["/home/me/cat.png"]}')
     if not 0 < len(paths) <= PICGO.files:
-        raise Refusal(400, "no_file", f"the list names {len(paths)} files; 1 to {PICGO.files} go")
+        raise Refusal(
+            400, "no_file", f"the list has {len(paths)} files; send 1 to {PICGO.files} files"
+        )
     return [_path(path) for path in paths]
 
 
@@ -113,9 +119,9 @@ def _path(path: str) -> str:
     if path.lower().startswith("file:"):
         path = unquote(re.sub("(?i)^file:(//[^/]*)?", "", path))
     if "://" in path or path.startswith(("data:", "//")):
-        raise Refusal(400, "no_file", f"{shown}: no address is fetched, send the image itself")
+        raise Refusal(400, "no_file", f"{shown}: URLs are not fetched; upload the file")
     if not path.startswith("/") and path[1:3] not in {":\\", ":/"}:
-        raise Refusal(400, "no_file", f"{shown}: name the file by its whole path")
+        raise Refusal(400, "no_file", f"{shown}: the path must be absolute")
     return path
 
 
@@ -135,10 +141,10 @@ def _read_files(service: Service, paths: list[str]) -> Form:
 def _read_file(service: Service, path: str) -> bytes:
     shown = repr(path[:_SHOWN])
     try:
-        return read_image(path, service.settings.limits)[0]
+        return read(path, service.settings.limits).data
     except ImageHostError as error:
         raise explain(error, shown) from error
-    except ValueError as error:  # a NUL in it, or what no name of a file can hold
+    except ValueError as error:  # a NUL, or characters that no file name can contain
         raise Refusal(400, "unreadable", f"{shown}: {error}") from error
 
 

@@ -261,11 +261,9 @@ class Catalogue:
 
     def _read_one(self, file: str, batch: Batch | None) -> _Result:
         # Imported here: a warm build reads no image.
-        from pelican_imagehost.images.identify import identify  # noqa: PLC0415
-        from pelican_imagehost.images.read import read_image  # noqa: PLC0415
+        from pelican_imagehost.images.identify import read  # noqa: PLC0415
 
-        data, status = read_image(file, self.settings.limits)
-        image = identify(data, self.settings.limits)
+        data, image, status = read(file, self.settings.limits)
         is_new = not self.store.has(image) and (batch is None or batch.add(image, data))
         stamp = Stamp.of(status)
         return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)

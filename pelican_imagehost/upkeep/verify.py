@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.images.identify import identify
+from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.image import digest_of
-from pelican_imagehost.images.read import read_image
 from pelican_imagehost.publish.repository import StoreRepository
 from pelican_imagehost.report import silent
 from pelican_imagehost.storage.records import Records
@@ -200,17 +199,15 @@ def _heal(
 def _identify(catalogue: Catalogue, key: str) -> Image | None:
     """Tell what a file of the store is; None where it is nothing that may be there."""
     try:
-        data, _ = read_image(str(catalogue.store.path(key)), catalogue.settings.limits)
-        image = identify(data, catalogue.settings.limits)
+        image = read(str(catalogue.store.path(key)), catalogue.settings.limits).image
     except ImageHostError:
         return None
     return image if image.key == key else None
 
 
 def _source(catalogue: Catalogue, path: str, image: Image) -> bytes | None:
-    limits = catalogue.settings.limits
     try:
-        data, _ = read_image(str(catalogue.settings.root / path), limits)
-        return data if identify(data, limits) == image else None
+        found = read(str(catalogue.settings.root / path), catalogue.settings.limits)
     except ImageHostError:
         return None  # the caller reports what could not be healed
+    return found.data if found.image == image else None

@@ -1,4 +1,4 @@
-// Follows the preview: morphs the page when it changes, and says what is wrong.
+// Updates the page when it changes, and shows problems.
 (() => {
   "use strict";
   const script = document.currentScript;
@@ -8,7 +8,7 @@
   let busy = false;
   let again = false;
 
-  // What addresses the server may have answered this page from.
+  // The paths from which the server may have answered this page.
   const here = () => {
     const path = decodeURIComponent(location.pathname);
     return path.endsWith("/") ? [path + "index.html"] : [path, path + ".html"];
@@ -19,7 +19,7 @@
     outer([...page.querySelectorAll("script")].filter((one) => !one.src.includes(own))) +
     outer(page.querySelectorAll("link[rel~=stylesheet], style"));
 
-  // What a reader has typed or opened is theirs, not the page's.
+  // Keep fields and details that the user has changed.
   const isTouched = (node) =>
     node.nodeType === 1 && (
       (node.matches("input[type=checkbox], input[type=radio]") && node.checked !== node.defaultChecked) ||
@@ -38,7 +38,7 @@
     try {
       const response = await fetch(location.href, { cache: "no-store" });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      // A morph would not run changed scripts, and styles are better met all at once.
+      // A morph would not run changed scripts, and would apply styles one after the other.
       if (resources(page) !== resources(document)) { location.reload(); return; }
       document.title = page.title;
       Idiomorph.morph(document.body, page.body, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks });
@@ -52,7 +52,7 @@
     }
   }
 
-  // Files that keep their addresses when they change.
+  // Reload changed images and style sheets, which keep their addresses.
   function refresh(paths) {
     const changed = (url) => {
       const { origin, pathname } = new URL(url, location.href);
@@ -66,7 +66,7 @@
     if ([...document.scripts].some((one) => one.src && changed(one.src))) { location.reload(); return; }
     for (const link of document.querySelectorAll("link[rel~=stylesheet]")) {
       if (!changed(link.href)) continue;
-      const next = link.cloneNode();  // the old one stays until the new one is there: no flash
+      const next = link.cloneNode();  // keep the old one until the new one has loaded, to avoid a flash
       next.href = renew(link.href);
       next.onload = () => link.remove();
       link.after(next);
@@ -104,7 +104,7 @@
     if (isHere(paths)) update();
   }
 
-  // One connection, for the tab that is seen: browsers allow six a host.
+  // Connect in the visible tab only, because browsers allow six connections per host.
   function follow() {
     if (document.visibilityState === "hidden") { source?.close(); source = null; return; }
     if (source) return;

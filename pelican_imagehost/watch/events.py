@@ -1,9 +1,9 @@
-"""Which files changed: events are hints, and stat says what is true.
+"""Changed files: events are hints, and stat(2) decides.
 
-Editors save in many ways: in place, by a rename, by swapping files, with a moment in
-which there is no file. Folders that are moved give one event for all in them, or the
-names of before; a full queue gives none. So an event only says where to look, and now
-and then everything is looked at.
+Editors save in many ways: in place, by a rename, by swapping files, with a moment without
+a file. A folder that is moved causes one event for all its files, or events with the old
+names; a full queue causes none. So an event only shows where to look, and all files are
+checked from time to time.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ _KINDS: Final = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
-_MANY = 200  # hints at once; more, and it is cheaper to look at everything
-_QUIET = 0.15  # seconds without a hint, after which a flood is over
-_GRACE = 0.1  # seconds for an editor to put a file back
-_FIRST = 2.0  # seconds after the start: what changed while watches were being set
-_EVERY = 60.0  # seconds between looks at everything
-_POLL = 1.0  # likewise, where there are no events
+_MANY = 200  # hints at once; with more it is cheaper to check all files
+_QUIET = 0.15  # seconds without a hint that end a burst
+_GRACE = 0.1  # seconds for an editor to restore a file
+_FIRST = 2.0  # seconds after the start, to find changes made while watches were set
+_EVERY = 60.0  # seconds between checks of all files
+_POLL = 1.0  # the same without events
 
 
 class Watcher:
-    """A thread that tells which files below some roots have changed.
+    """A thread that reports changed files.
 
     Args:
-        roots: what to watch.
+        roots: the folders to watch.
         changed: called in that thread, with absolute paths.
-        poll: do without events.
+        poll: check all files every second instead of using events.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="file events", daemon=True)
 
     def start(self) -> None:
-        """Set the watches and look at everything; from then on no change is missed."""
+        """Set the watches and check all files; no later change is missed."""
         logging.getLogger("watchdog.observers.inotify_c").addHandler(self._overflow)
         self._snapshot.compare()
         if not self.polling:
@@ -104,35 +104,35 @@ class Watcher:
         self._unobserve()
         logging.getLogger("watchdog.observers.inotify_c").removeHandler(self._overflow)
 
-    def untold(self) -> set[str]:
-        """Give what changed before the end and was not told."""
+    def unreported(self) -> set[str]:
+        """Return changes that were not reported before the end."""
         return self._snapshot.compare()
 
     def rescan(self) -> None:
-        """Look at everything, soon."""
+        """Check all files soon."""
         self._hints.put(None)
 
     def _observe(self) -> None:
-        """Set watches; where the system has no more to give, poll."""
-        # A folder that was moved out and comes back still has its watch: that is well, and
-        # a warning that became an error would end the thread that reads all events.
+        """Set watches; poll if the system limit is reached."""
+        # A folder that is moved away and back keeps its watch. That is harmless, and if the
+        # warning became an error, it would end the thread that reads all events.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, r"watchdog\.")
         self._identities = self._identify()
         self._observer = Observer()
         kinds: list[type[FileSystemEvent]] = [*_KINDS]
         if type(self._observer).__name__ != "InotifyObserver":
-            kinds.append(FileModifiedEvent)  # only inotify says when a file is closed
+            kinds.append(FileModifiedEvent)  # only inotify reports when a file is closed
         try:
             for path, recursive in self._folders():
-                # Links within are in `tops`, lest a circle of them is walked for ever; the
-                # slash leads along one that is itself a link.
+                # Links in a folder are in `tops`, so that loops of links are not followed
+                # forever; the slash resolves a root that is itself a link.
                 slashed = os.path.join(path, "")
                 self._observer.schedule(
                     self._handler, slashed, recursive=recursive, event_filter=kinds
                 )
             self._observer.start()
         except OSError as error:
-            logger.warning("no file events (%s); looking at every file each second", error)
+            logger.warning("cannot use file events (%s); polling every second", error)
             self._observer = None
             self.polling = True
 
@@ -148,7 +148,7 @@ class Watcher:
         return [(path, deep) for path, deep in folders.items() if os.path.isdir(path)]
 
     def _identify(self) -> list[object]:
-        """Tell one folder from another of its name, which has no watch on it."""
+        """Identify the watched folders, to detect replaced ones, which have lost their watch."""
         statuses = [(path, os.stat(path)) for path, _ in self._folders()]
         return [(path, status.st_dev, status.st_ino) for path, status in statuses]
 
@@ -160,7 +160,7 @@ class Watcher:
             if self._stopped:
                 return
             if None in hints or len(hints) > _MANY or time.monotonic() >= full_look:
-                changed = self._look_at_everything()
+                changed = self._check_all()
                 full_look = time.monotonic() + (_POLL if self.polling else _EVERY)
             else:
                 changed = self._look(hints)
@@ -168,13 +168,13 @@ class Watcher:
                 self._changed(changed)
 
     def _wait(self, seconds: float) -> set[str | None]:
-        """Take all hints there are; of a flood, take it whole."""
+        """Return all pending hints; wait for the end of a burst."""
         hints: set[str | None] = set()
         try:
             hints.add(self._hints.get(timeout=seconds))
             while True:
-                flood = None in hints or len(hints) > _MANY
-                hints.add(self._hints.get(timeout=_QUIET if flood and not self._stopped else 0))
+                burst = None in hints or len(hints) > _MANY
+                hints.add(self._hints.get(timeout=_QUIET if burst and not self._stopped else 0))
         except queue.Empty:
             return hints
 
@@ -189,9 +189,9 @@ class Watcher:
             elif state:
                 self._missing.pop(path, None)
                 changed.add(path)
-        return changed | self._take_for_gone()
+        return changed | self._find_deleted()
 
-    def _take_for_gone(self) -> set[str]:
+    def _find_deleted(self) -> set[str]:
         now = time.monotonic()
         late = [path for path, due in self._missing.items() if due <= now]
         gone = set()
@@ -201,7 +201,7 @@ class Watcher:
                 gone.add(path)
         return gone
 
-    def _look_at_everything(self) -> set[str]:
+    def _check_all(self) -> set[str]:
         self._missing.clear()
         changed = self._snapshot.compare()
         if self._observer is not None and self._identities != self._identify():
@@ -212,14 +212,14 @@ class Watcher:
 
 
 class _Handler(FileSystemEventHandler):
-    """Turns events into hints: a path to look at, or None for everything."""
+    """Turns events into hints: a path to check, or None for all files."""
 
     def __init__(self, hints: queue.SimpleQueue[str | None], snapshot: Snapshot) -> None:
         self._hints = hints
         self._snapshot = snapshot
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Give a hint."""
+        """Queue a hint."""
         paths = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if path]
         for path in filter(self._snapshot.concerns, paths):
             folder = event.is_directory or os.path.isdir(path) or path in self._snapshot.tops
@@ -227,13 +227,13 @@ class _Handler(FileSystemEventHandler):
 
 
 class _OverflowHandler(logging.Handler):
-    """Hears of events that the kernel dropped, of which there is no event."""
+    """Detects an overflow of the event queue in the log of watchdog, which has no event for it."""
 
     def __init__(self, hints: queue.SimpleQueue[str | None]) -> None:
         super().__init__(logging.WARNING)
         self._hints = hints
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Look at everything."""
+        """Queue a hint for all files."""
         if "overflow" in record.getMessage():
             self._hints.put(None)

@@ -1,4 +1,4 @@
-"""The gallery as a page of the preview: it shows and finds, and changes nothing."""
+"""The gallery as a page of the preview, read-only."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "Answer", "Images"]
 
 PAGE: Final = "/.imagehost/images"
-# An SVG opened by itself runs nothing and loads nothing.
+# An SVG opened by itself runs and loads nothing.
 _IMAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 class Answer(NamedTuple):
-    """What is sent.
+    """An answer to a request.
 
     Attributes:
-        type: its media type.
-        body: its bytes.
+        type: the media type.
+        body: the content.
         policy: the content security policy.
     """
 
@@ -37,10 +37,10 @@ class Answer(NamedTuple):
 
 
 class Images:
-    """The gallery of the site that is being drafted.
+    """The gallery of the site being drafted.
 
     Args:
-        settings: the site's.
+        settings: the settings of the site.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -54,10 +54,10 @@ class Images:
 
         Args:
             address: the path of the URL, unquoted.
-            query: of the URL.
+            query: the query of the URL.
 
         Returns:
-            The page, an image, or what the page needs; None where nothing is there.
+            The page, an image or an asset; None if there is nothing at the address.
         """
         if address == PAGE:
             return self._page(query)

@@ -1,4 +1,4 @@
-"""News for browsers: numbered, kept for those who come late."""
+"""Messages to browsers, numbered, and kept for browsers that connect later."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 __all__ = ["Hub", "News"]
 
 _KEPT = 200
-_MANY = 500  # paths; more, and a page had better look for itself
+_MANY = 500  # paths; with more, pages reload
 
 
 class News(NamedTuple):
-    """One message.
+    """A message.
 
     Attributes:
-        number: grows, also from one session to the next.
+        number: increases, also from one session to the next.
         data: JSON.
     """
 
@@ -26,39 +26,39 @@ class News(NamedTuple):
 
 
 class Hub:
-    """Takes news from one side and hands them to any number of waiting threads."""
+    """Distributes messages to any number of waiting threads."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._kept: list[News] = []
-        self._number = time.time_ns() // 1_000_000  # above those of an earlier session
+        self._number = time.time_ns() // 1_000_000  # higher than in an earlier session
         self._closed = False
         self.problems: tuple[str, ...] = ()
 
     @property
     def number(self) -> int:
-        """The number of the latest news."""
+        """Return the number of the latest message."""
         return self._number
 
     def changed(self, addresses: list[str]) -> None:
-        """Tell which addresses show something else now."""
-        self._tell({"changed": addresses if len(addresses) <= _MANY else None})
+        """Send a list of changed addresses."""
+        self._send({"changed": addresses if len(addresses) <= _MANY else None})
 
     def wrong(self, problems: tuple[str, ...]) -> None:
-        """Tell what is wrong now, if that is news."""
+        """Send all current problems, if they have changed."""
         if problems != self.problems:
             self.problems = problems
-            self._tell({"problems": problems})
+            self._send({"problems": problems})
 
     def after(self, number: int, seconds: float) -> list[News] | None:
-        """Wait for news.
+        """Wait for new messages.
 
         Args:
-            number: that of the last one known.
-            seconds: how long to wait.
+            number: the number of the last message received.
+            seconds: the longest time to wait.
 
         Returns:
-            What came after it; nothing when the time is over; None when there will be no more.
+            The messages after that; an empty list after a timeout; None if the hub is closed.
         """
         with self._condition:
             self._condition.wait_for(lambda: self._closed or self._number != number, seconds)
@@ -67,17 +67,17 @@ class Hub:
             if self._number == number:
                 return []
             if not self._kept or not self._kept[0].number - 1 <= number < self._number:
-                # Of an earlier session, or too late for some of it: look at everything.
+                # From an earlier session, or some messages are no longer kept: reload.
                 return [News(self._number, json.dumps({"changed": None}))]
             return [news for news in self._kept if news.number > number]
 
     def close(self) -> None:
-        """Let all that wait go."""
+        """Release all waiting threads."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         with self._condition:
             self._number += 1
             self._kept.append(News(self._number, json.dumps(message)))

@@ -1,9 +1,10 @@
-"""The main process of drafting: ties events, builders and the preview together.
+"""The main loop of drafting: connects events, builders and the preview.
 
-It holds no Pelican, so it can have threads; a builder has none, so it can fork. One
-builder is asked at a time: it writes a changed document at once, and behind that the
-whole site is built, by a fork of it, or by a new process where settings or plugins
-changed or the system cannot fork. Each build has a number, and only the newest counts.
+This process does not load Pelican, so it can use threads; a builder has only one thread,
+so it can fork. One builder at a time gets requests: it writes a changed document at once,
+and the whole site is then built in the background, by a fork of it, or by a new process
+if settings or plugins have changed or the system cannot fork. Builds are numbered, and
+only the newest counts.
 """
 
 from __future__ import annotations
@@ -26,37 +27,37 @@ if TYPE_CHECKING:
 
 __all__ = ["Drafting", "Show"]
 
-_HURRY = 3.0  # times a build's length that saves may put it off; then it is let finish
-_MISHAPS = 3  # builders lost in a row, after which the next save is waited for
+_HURRY = 3.0  # saves may delay a build by this many times its duration
+_MAX_CRASHES = 3  # builders lost in a row before the loop waits for the next save
 
 
 class Show:
-    """What drafting tells the one who watches; does nothing by itself."""
+    """The receiver of results; this base class ignores them."""
 
     def changed(self, paths: tuple[str, ...], seconds: float, *, whole: bool) -> None:
-        """Files of the output, absolute, are not what they were; `whole`: after a whole build."""
+        """Report changed files of the output, absolute; `whole` is true after a whole build."""
 
     def problems(self, problems: Problems) -> None:
-        """All that is wrong now; none when all is well."""
+        """Report all current problems, if any."""
 
     def output(self, folder: str) -> None:
-        """The output lies here."""
+        """Set the folder of the output."""
 
     def configured(self, settings: Settings) -> None:
-        """The site's settings are these."""
+        """Set the settings of the site."""
 
     def say(self, message: str) -> None:
-        """Say something on the terminal."""
+        """Print a message on the terminal."""
 
 
 class Drafting:
-    """One drafting session: start it, let it serve, close it.
+    """A drafting session; call `start`, `serve` and `close`.
 
     Args:
-        settings_file: Pelican's settings file.
-        show: who is told.
-        poll: do without file events.
-        fork: whether builders fork; where not, each build is a new process.
+        settings_file: the settings file of Pelican.
+        show: the receiver of results.
+        poll: check all files every second instead of using file events.
+        fork: whether builders fork; otherwise each build is a new process.
     """
 
     def __init__(
@@ -76,17 +77,17 @@ class Drafting:
         self._watcher: Watcher | None = None
         self._roots = Roots((), (str(self._file.parent),), (), (), "")
         self._lines = Lines("", "")
-        self._failure: Problems = ()  # of the newest whole build
+        self._failure: Problems = ()  # from the newest whole build
         self._current: Peer | None = None
-        self._generation = 0  # of the newest build asked for
+        self._generation = 0  # of the newest build requested
         self._building = False
         self._building_afresh = False
         self._first = True
-        self._pending: set[str] = set()  # changes that no build asked for has seen
+        self._pending: set[str] = set()  # changes not included in a requested build
         self._afresh = True  # the next build needs a new process
         self._owed_since = 0.0
         self._length = 0.0
-        self._mishaps = 0
+        self._crashes = 0
         self._produced: frozenset[str] = frozenset()
         self._doubtful: set[str] = set()
         self._stopped = False
@@ -97,12 +98,12 @@ class Drafting:
         self._advance(set())
 
     def serve(self) -> None:
-        """Do what there is to do until `stop` is called, in this thread."""
+        """Process events in this thread until `stop` is called."""
         while not self._stopped:
             self._handle(*self._inbox.get())
 
     def stop(self) -> None:
-        """End `serve`; any thread may call this."""
+        """Make `serve` return; can be called from any thread."""
         self._stopped = True
         self._inbox.put((None, None))
 
@@ -122,14 +123,14 @@ class Drafting:
                 self._doubtful.add(message.path)
             case Drafted():
                 self._show.changed(message.changed, message.seconds, whole=False)
-                self._tell((*self._failure, *message.problems), message.notes)
+                self._report((*self._failure, *message.problems), message.notes)
             case Built() if peer is not None:
                 self._take_build(peer, message)
             case Ended() if peer is not None:
                 self._take_end(peer)
 
     def _is_news(self, paths: set[str]) -> bool:
-        """Leave out the manifest where a build of ours has written it; tell if anything is left."""
+        """Remove the manifest if one of our builds wrote it; return whether paths remain."""
         if self._lines.file in paths and not self._lines.are_news():
             paths.discard(self._lines.file)
         return bool(paths)
@@ -146,14 +147,15 @@ class Drafting:
             self._current.send(Edit(frozenset(paths)))
 
     def _is_program(self, path: str) -> bool:
-        """Tell whether only a new process can take a changed file in."""
+        """Return whether a changed file requires a new process."""
         beside = Path(path).parent == self._file.parent
         return path.endswith(".py") or (beside and is_settings(path))
 
     def _may_restart(self) -> bool:
-        """Tell whether a build under way, if any, is better given up for a newer one.
+        """Return whether the running build, if any, should be replaced by a newer one.
 
-        A new process has all to read; and saves in a row must not put a build off forever.
+        Not if it is a new process, which is slow to start, nor if it has been delayed too long
+        by repeated saves.
         """
         if not self._building:
             return True
@@ -161,7 +163,7 @@ class Drafting:
         return not (late or self._building_afresh)
 
     def _advance(self, paths: set[str]) -> None:
-        """Ask for a build of all that is pending, in place of one under way."""
+        """Request a build of all pending changes; it replaces a running build."""
         self._generation += 1
         self._building = True
         self._pending.clear()
@@ -182,7 +184,7 @@ class Drafting:
         return Edit(frozenset(paths), self._generation, frozenset(doubtful), killed)
 
     def _take_roots(self, peer: Peer, roots: Roots) -> None:
-        """Let a new process build, once what it will read is watched."""
+        """Let a new process build, after its files are watched."""
         if peer.generation != self._generation:
             peer.send(Leave())
             return
@@ -203,13 +205,13 @@ class Drafting:
         self._watcher.start()
         if old is not None:
             old.stop()
-            self._inbox.put((None, old.untold()))
+            self._inbox.put((None, old.unreported()))
 
     def _take_build(self, peer: Peer, built: Built) -> None:
         if built.generation != self._generation:
             return
         self._building = False
-        self._mishaps = 0
+        self._crashes = 0
         self._length = built.seconds
         if not built.failed:
             self._first = False
@@ -218,25 +220,25 @@ class Drafting:
             self.processes.killed.clear()
             self._show.changed(built.changed, built.seconds, whole=True)
         self._failure = built.problems if built.failed else ()
-        self._tell(built.problems, built.notes)
+        self._report(built.problems, built.notes)
         if peer is not self._current and (peer.ready or not built.failed):
             self._promote(peer)
         if built.failed and self._building_afresh and not peer.ready:
-            self._await_mending()
+            self._await_fix()
         if self._pending:
             self._take_changes(set(self._pending))
 
-    def _tell(self, problems: Problems, notes: Problems) -> None:
+    def _report(self, problems: Problems, notes: Problems) -> None:
         self._show.problems(tuple(dict.fromkeys(problems)))
         for note in notes:
             self._show.say(note)
 
-    def _await_mending(self) -> None:
-        """Watch all of the site: anything may make its settings fit for use, a new folder too."""
+    def _await_fix(self) -> None:
+        """Watch the whole site, because any change, even a new folder, may fix the settings."""
         site = str(self._file.parent)
         if site not in self._roots.recursive:
             self._watch(self._roots._replace(recursive=(site, *self._roots.recursive)))
-            self._advance(set())  # what changed before this was watched
+            self._advance(set())  # for changes made before it was watched
 
     def _promote(self, peer: Peer) -> None:
         if self._current is not None:
@@ -245,8 +247,8 @@ class Drafting:
         self._afresh = self._afresh and not peer.ready
 
     def _take_end(self, peer: Peer) -> None:
-        """A builder has ended: as it was told to, or by a mishap."""
-        self.processes.see_off(peer)
+        """Handle the end of a builder, requested or unexpected."""
+        self.processes.remove(peer)
         lost = peer is self._current
         if lost:
             self._current = None
@@ -254,7 +256,7 @@ class Drafting:
         if lost or (self._building and peer.generation == self._generation):
             self._building = False
             self._afresh = True
-            self._mishaps += 1
-            self._show.say(f"the builder, process {peer.process}, has ended by itself")
-            if self._mishaps < _MISHAPS:
+            self._crashes += 1
+            self._show.say(f"build process {peer.process} exited unexpectedly")
+            if self._crashes < _MAX_CRASHES:
                 self._advance(set())

@@ -1,4 +1,4 @@
-"""Whether a change of the manifest is news to the site: its own builds write there too."""
+"""Changes of the manifest by others, as opposed to our own builds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["Lines"]
 
 
 class Lines:
-    """The lines of a manifest, as they were when it was last read.
+    """The lines of a manifest when it was last read.
 
     Args:
-        file: the manifest; none where it is not there.
-        root: the folder that its paths are relative to.
+        file: the manifest; may be missing.
+        root: the folder of its relative paths.
     """
 
     def __init__(self, file: str, root: str) -> None:
@@ -22,10 +22,10 @@ class Lines:
         self._lines = self._read()
 
     def are_news(self) -> bool:
-        """Read the manifest again, and tell whether a line changed whose file is not here.
+        """Read the manifest again; return whether a line of a missing file has changed.
 
-        Only such a line answers for an image; a build writes none of them. So what a `git
-        pull` brings is news, and what a build leaves is not.
+        Only such lines change the result of a build, and builds do not write them. So lines
+        from `git pull` count, and lines written by a build do not.
         """
         before, self._lines = self._lines, self._read()
         return any(not self._is_here(line) for line in before ^ self._lines)
@@ -41,5 +41,5 @@ class Lines:
         try:
             path = json.loads(line)["path"]
             return os.path.isfile(os.path.join(self._root, path))
-        except (ValueError, TypeError, LookupError):  # no line of a manifest: builds complain of it
+        except (ValueError, TypeError, LookupError):  # not a valid line; builds report it
             return False

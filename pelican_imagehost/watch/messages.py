@@ -1,4 +1,4 @@
-"""What the main process and its builders say to each other, pickled, over a socket."""
+"""The messages between the main process and builders, pickled, over a socket."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Built", "Drafted", "Edit", "GiveUp", "Hello", "Leave", "New", "Problems", "Roots"]
 
-Problems = tuple[str, ...]  # one sentence each, `file:line: reason` where that is known
+Problems = tuple[str, ...]  # one message each, as `file:line: reason` if known
 
 
 class Edit(NamedTuple):
     """To a builder: files changed.
 
     Attributes:
-        paths: absolute; what they are now, the disk says.
-        generation: build the whole site under this number; None: not now.
-        doubtful: files of the output that nobody may own any more.
-        killed: processes that were killed, and may have left temporary files.
+        paths: absolute paths.
+        generation: the number of the whole build to start, or None.
+        doubtful: files of the output that may be left over from unfinished builds.
+        killed: killed processes, which may have left temporary files.
     """
 
     paths: frozenset[str]
@@ -29,32 +29,32 @@ class Edit(NamedTuple):
 
 
 class GiveUp(NamedTuple):
-    """To a builder: a new process will build; end what you are building."""
+    """To a builder: abandon the current build; a new process will build."""
 
 
 class Leave(NamedTuple):
-    """To a builder: end now."""
+    """To a builder: exit."""
 
 
 class Hello(NamedTuple):
-    """From a builder, first of all."""
+    """From a builder: the first message."""
 
     process: int
     generation: int
 
 
 class Roots(NamedTuple):
-    """From a new process: what there is to watch, and where the output is.
+    """From a new process: the folders to watch, and the output.
 
     Attributes:
-        recursive: folders.
-        flat: folders of which only the files count.
-        excluded: folders, and all in them.
-        ignored: patterns of file names: IGNORE_FILES.
+        recursive: folders, with their subfolders.
+        flat: folders, without their subfolders.
+        excluded: folders to exclude, with their subfolders.
+        ignored: patterns of file names, from IGNORE_FILES.
         output: OUTPUT_PATH.
-        manifest: the manifest, which lies in one of the flat folders.
-        site: the folder that its paths are relative to.
-        settings: the site's.
+        manifest: the manifest, in one of the flat folders.
+        site: the folder of the relative paths in the manifest.
+        settings: the settings of the site.
     """
 
     recursive: tuple[str, ...]
@@ -68,19 +68,19 @@ class Roots(NamedTuple):
 
 
 class New(NamedTuple):
-    """From a builder, before it makes a file that no build has made before."""
+    """From a builder: it is about to create a file that is not in earlier builds."""
 
     path: str
 
 
 class Drafted(NamedTuple):
-    """From a builder: the changed documents are written; what else they touch, is not.
+    """From a builder: the pages of changed documents are written, but not pages that list them.
 
     Attributes:
         changed: files of the output.
-        problems: all that are wrong with the site now, as far as is known.
-        notes: what Pelican warns of.
-        seconds: how long it took.
+        problems: all known problems of the site.
+        notes: warnings of Pelican.
+        seconds: the duration.
     """
 
     changed: tuple[str, ...]
@@ -90,16 +90,16 @@ class Drafted(NamedTuple):
 
 
 class Built(NamedTuple):
-    """From a builder: the whole site is written, or cannot be.
+    """From a builder: the whole site is written, or the build failed.
 
     Attributes:
-        generation: the number it was asked for under.
-        changed: files of the output that are not what they were, or are gone.
-        problems: all that are wrong with the site now.
-        notes: what Pelican warns of.
+        generation: the number of the build.
+        changed: files of the output that were changed or removed.
+        problems: all problems of the site.
+        notes: warnings of Pelican.
         produced: all files of the output.
-        failed: whether the site cannot be built as it is; then no file counts.
-        seconds: how long it took.
+        failed: whether the build failed; its files must then be ignored.
+        seconds: the duration.
     """
 
     generation: int

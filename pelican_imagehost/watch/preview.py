@@ -1,9 +1,9 @@
-"""The preview: the output over HTTP on this machine alone, with a script that follows it.
+"""The preview: the output over HTTP, for this machine only, with a script that updates pages.
 
-The script stands in pages as they are served and never on the disk. Nothing is cached.
-A page of another site must not read the drafts: only names of this machine are answered
-to (a foreign name that resolves to 127.0.0.1 is DNS rebinding), and only files within
-the output are served, links followed.
+The script is inserted when a page is served, never on disk. Nothing is cached. Pages of
+other sites must not read the drafts, so only requests for names of this machine are
+answered (another name that resolves to 127.0.0.1 is DNS rebinding), and only files in the
+output are served, links followed.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ __all__ = ["Preview"]
 
 _OWN: Final = "/.imagehost/"
 _NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
-_PULSE = 15.0  # seconds between signs of life
-_WAITING = b"<!DOCTYPE html><title>Not here</title><p>There is no such page (yet)."
+_PULSE = 15.0  # seconds between keep-alive messages
+_WAITING = b"<!DOCTYPE html><title>Page not found</title><p>Page not found, or not built yet."
 _TYPES: Final = {".webp": "image/webp", ".avif": "image/avif", ".js": "text/javascript",
                  ".woff2": "font/woff2", ".xml": "application/xml"}  # fmt: skip
 
 
 class Preview:
-    """A web server for one output folder, which may come later.
+    """A web server for the output folder, which is set later.
 
     Args:
-        port: where to listen; 0: wherever there is room.
+        port: the port to listen on; 0 picks a free one.
 
     Raises:
-        OSError: the port is taken, or not ours to take.
+        OSError: the port is in use, or not permitted.
     """
 
     def __init__(self, port: int) -> None:
@@ -58,11 +58,11 @@ class Preview:
 
     @property
     def address(self) -> str:
-        """Where it is seen."""
+        """Return the address of the preview."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/"
 
     def start(self) -> None:
-        """Serve, in threads."""
+        """Start to serve, in threads."""
         self._thread.start()
 
     def close(self) -> None:
@@ -74,20 +74,20 @@ class Preview:
         self._server.server_close()
 
     def changed(self, paths: Iterable[str]) -> None:
-        """Tell browsers that files of the output, absolute, have changed."""
+        """Notify browsers of changed files of the output, absolute."""
         start = len(self.root or "")
         addresses = [quote(path[start:].replace(os.sep, "/")) for path in paths]
         if addresses:
             self.hub.changed(addresses)
 
     def find(self, address: str) -> str | None:
-        """Find the file of an address, as web servers do.
+        """Find the file at an address, as web servers do.
 
         Args:
             address: the path of a URL, unquoted.
 
         Returns:
-            The file; None where there is none within the output.
+            The file; None if the output does not contain it.
         """
         if self.root is None or "\0" in address:
             return None
@@ -100,21 +100,21 @@ class Preview:
         return None
 
     def is_folder(self, address: str) -> bool:
-        """Tell whether an address lacks only the slash at its end."""
+        """Return whether only the trailing slash is missing from an address."""
         return not address.endswith("/") and self.find(f"{address}/") is not None
 
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    # Else the next session would find its port taken for a minute; Windows shares ports so.
+    # Otherwise the port stays in use for a minute; on Windows, the option would share it.
     allow_reuse_address = os.name != "nt"
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: browsers close connections as they like."""
+        """Ignore errors, because browsers close connections at any time."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """One connection."""
+    """A connection."""
 
     protocol_version = "HTTP/1.1"
     server_version = "pelican-imagehost"
@@ -125,27 +125,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         super().__init__(*arguments)  # type: ignore[arg-type]
 
     def setup(self) -> None:
-        """Send each event at once."""
+        """Disable buffering, so that each event is sent at once."""
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_HEAD(self) -> None:
-        """Answer without a body."""
+        """Answer a HEAD request, without a body."""
         self.do_GET()
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answer a GET request."""
         parts = urlsplit(self.path)
         address = unquote(parts.path)
         if not self._is_ours():
-            self._reply(HTTPStatus.FORBIDDEN, b"This is a preview for its own machine.\n")
+            self._reply(
+                HTTPStatus.FORBIDDEN, b"This preview is only available on the local machine.\n"
+            )
         elif address == f"{_OWN}client.js":
             self._reply(HTTPStatus.OK, _client(), "text/javascript; charset=utf-8")
         elif address == f"{_OWN}events":
-            self._tell(parse_qs(parts.query))
+            self._stream(parse_qs(parts.query))
         elif (own := self._preview.images) and (answer := own.answer(address, parts.query)):
             self._reply(HTTPStatus.OK, answer.body, answer.type, answer.policy)
         elif self._preview.is_folder(address):
@@ -154,7 +156,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._serve(address)
 
     def _is_ours(self) -> bool:
-        """Tell whether the browser asked for this machine by a name of its own."""
+        """Return whether the request is for a name of the local machine."""
         host = self.headers.get("Host", "")
         name, colon, port = host.rpartition(":")
         if not colon or not port.isdigit():
@@ -162,7 +164,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return name.lower() in _NAMES
 
     def _serve(self, address: str) -> None:
-        number = self._preview.hub.number  # before the file is read: what comes later is news
+        number = self._preview.hub.number  # before the file is read, so that later changes are sent
         file = self._preview.find(address)
         status = HTTPStatus.OK if file else HTTPStatus.NOT_FOUND
         file = file or self._preview.find("/404.html")
@@ -214,13 +216,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _redirect(self, address: str) -> None:
         self.send_response(HTTPStatus.FOUND)
-        self.send_header("Location", "/" + address.lstrip("/"))  # `//host` would lead away
+        self.send_header("Location", "/" + address.lstrip("/"))  # `//host` would be another site
         self.send_header("Content-Length", "0")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
 
-    def _tell(self, query: dict[str, list[str]]) -> None:
-        """Send news as they come (server-sent events, HTML standard, section 9.2)."""
+    def _stream(self, query: dict[str, list[str]]) -> None:
+        """Send messages as they arrive (server-sent events, HTML standard, section 9.2)."""
         self.close_connection = True
         hub = self._preview.hub
         last = self.headers.get("Last-Event-ID") or query.get("after", [""])[0]
@@ -233,7 +235,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 lines = [f"id: {one.number}\ndata: {one.data}\n\n" for one in news]
                 self._write("".join(lines) or ": alive\n\n")
                 number = news[-1].number if news else number
-        except OSError:  # the browser is gone
+        except OSError:  # the browser has disconnected
             return
 
     def _write(self, text: str) -> None:
@@ -243,7 +245,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @functools.cache
 def _client() -> bytes:
-    """The script, with the library that it needs."""
+    """Return the script, with its library."""
     folder = importlib.resources.files(__package__)
     parts = [folder.joinpath(name).read_bytes() for name in ("idiomorph.min.js", "client.js")]
     return b"\n".join(parts)

@@ -1,4 +1,4 @@
-"""The builders as the main process sees them: started, heard, and seen to their end."""
+"""The builder processes, as the main process starts, reads and ends them."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
 
 
 class Ended(NamedTuple):
-    """A builder has ended; comes after all that it has said."""
+    """A builder has ended; sent after its last message."""
 
 
 class Peer:
     """A builder.
 
     Attributes:
-        process: its number in the system; 0 before it has said so.
-        generation: the build it was made for.
-        ready: whether it has read the settings by itself.
+        process: the process ID; 0 until it is known.
+        generation: the number of the build that it was started for.
+        ready: whether it has read the settings.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -47,19 +47,19 @@ class Peer:
         self.ready = False
 
     def send(self, message: object) -> None:
-        """Send a message; that a builder has ended is noticed elsewhere."""
+        """Send a message; ignore errors, because `Processes` detects the end of a builder."""
         with contextlib.suppress(OSError):
             self.connection.send(message)
 
 
 class Processes:
-    """All builders of one session.
+    """All builders of a session.
 
     Args:
-        inbox: takes (builder, message) of all that builders say.
+        inbox: the queue for messages, as (builder, message).
 
     Attributes:
-        killed: processes that had to be killed, and may have left temporary files.
+        killed: killed processes, which may have left temporary files.
     """
 
     def __init__(self, inbox: queue.SimpleQueue[tuple[Peer | None, object]]) -> None:
@@ -76,25 +76,25 @@ class Processes:
         _adopt_orphans()
 
     def start(self, settings_file: Path, generation: int, *, first: bool) -> None:
-        """Start a builder that knows nothing yet."""
+        """Start a new builder."""
         environment = {**os.environ, KEY_VARIABLE: self._key.hex()}
-        environment.setdefault("PYTHONHASHSEED", "0")  # one order of sets, build after build
+        environment.setdefault("PYTHONHASHSEED", "0")  # the same order of sets in each build
         arguments = [str(self._listener.address), str(generation), "first" if first else "later"]
-        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+        process = subprocess.Popen(  # noqa: S603  the same interpreter and our module
             [sys.executable, "-m", _MODULE, *arguments, str(settings_file)],
             env=environment,
             stdin=subprocess.DEVNULL,
-            # A terminal's Ctrl-C is for the main process, from the builder's first moment.
+            # Ctrl-C on a terminal must only reach the main process, from the very start.
             process_group=0 if os.name == "posix" else None,
         )
         self._started[process.pid] = process
 
     def end_started(self, *, but: Peer | None) -> None:
-        """End the builders that were started, and wait until they write no more."""
-        doomed = [one for one in self._started.values() if but is None or one.pid != but.process]
-        for process in doomed:
+        """End the started builders, and wait until they have exited."""
+        ending = [one for one in self._started.values() if but is None or one.pid != but.process]
+        for process in ending:
             process.terminate()
-        for process in doomed:
+        for process in ending:
             try:
                 process.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
@@ -103,8 +103,8 @@ class Processes:
                 self.killed.add(process.pid)
             del self._started[process.pid]
 
-    def see_off(self, peer: Peer) -> None:
-        """Do what is to be done when a builder has ended."""
+    def remove(self, peer: Peer) -> None:
+        """Clean up after a builder that has ended."""
         self._peers.discard(peer)
         peer.connection.close()
         process = self._started.pop(peer.process, None)
@@ -115,7 +115,7 @@ class Processes:
         self._orphans -= {orphan for orphan in self._orphans if _is_reaped(orphan)}
 
     def numbers(self) -> list[int]:
-        """The builders' process numbers."""
+        """Return the process IDs of the builders."""
         return [peer.process for peer in self._peers if peer.process]
 
     def close(self) -> None:
@@ -125,7 +125,7 @@ class Processes:
             peer.send(GiveUp())
             peer.send(Leave())
         self.end_started(but=None)
-        with contextlib.suppress(OSError):  # wake the thread that accepts; it answers to no key
+        with contextlib.suppress(OSError):  # wakes the accepting thread; fails without the key
             Client(self._listener.address).close()
         self._acceptor.join(_PATIENCE)
         self._listener.close()
@@ -134,13 +134,13 @@ class Processes:
             with contextlib.suppress(queue.Empty):
                 one, message = self._inbox.get(timeout=0.5)
                 if one is not None and isinstance(message, Ended):
-                    self.see_off(one)
+                    self.remove(one)
 
     def _accept(self) -> None:
         while True:
             try:
                 connection = self._listener.accept()
-            except Exception:  # noqa: BLE001  a stranger: multiprocessing raises what it likes
+            except Exception:  # noqa: BLE001  multiprocessing raises anything for an unknown client
                 if self._closed:
                     return
                 continue
@@ -165,16 +165,16 @@ class Processes:
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of builders whose parent has ended, to take note of their end.
+    """Become the parent of builders whose parent has ended, to reap them.
 
-    Else each would stay a zombie where process 1 does not care, as in many containers.
+    Otherwise they stay zombies if process 1 does not reap, as in many containers.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
 def _is_reaped(process: int) -> bool:
-    """Take note of a process's end; False as long as another is its parent."""
+    """Reap a process; return False while it runs."""
     if not hasattr(os, "WNOHANG"):
         return True
     try:

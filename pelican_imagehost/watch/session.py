@@ -1,4 +1,4 @@
-"""A drafting session as a person runs it: on a terminal, with a preview, until Ctrl-C."""
+"""A drafting session on a terminal, with a preview, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-class _Person(Show):
+class _Terminal(Show):
     """Shows a session in browsers and on the terminal."""
 
     def __init__(self, preview: Preview, say: Callable[[str], None]) -> None:
         self._preview = preview
         self._say = say
-        self._said: set[str] = set()
-        self._wrong: Problems = ()
+        self._printed: set[str] = set()
+        self._problems: Problems = ()
 
     def changed(self, paths: tuple[str, ...], seconds: float, *, whole: bool) -> None:
         self._preview.changed(paths)
         if whole:
-            self._say(f"the site: {count(len(paths), 'file')} changed in {seconds:.1f} s")
+            self._say(f"site built in {seconds:.1f} s, {count(len(paths), 'file')} changed")
         elif paths:
-            self._say(f"{count(len(paths), 'page')} in {seconds * 1000:.0f} ms")
+            self._say(f"{count(len(paths), 'page')} updated in {seconds * 1000:.0f} ms")
 
     def problems(self, problems: Problems) -> None:
         self._preview.hub.wrong(problems)
         for problem in problems:
-            if problem not in self._wrong:
+            if problem not in self._problems:
                 self._say(problem)
-        if self._wrong and not problems:
-            self._say("all is well again")
-        self._wrong = problems
+        if self._problems and not problems:
+            self._say("all problems fixed")
+        self._problems = problems
 
     def output(self, folder: str) -> None:
         self._preview.root = folder
@@ -55,44 +55,44 @@ class _Person(Show):
         self._preview.images = Images(settings)
 
     def say(self, message: str) -> None:
-        if message not in self._said:  # Pelican warns of the same in every build
-            self._said.add(message)
+        if message not in self._printed:  # Pelican repeats warnings in every build
+            self._printed.add(message)
             self._say(message)
 
 
 def run(
     settings_file: Path, port: int, *, poll: bool, open_browser: bool, say: Callable[[str], None]
 ) -> None:
-    """Draft until SIGINT (Ctrl-C) or SIGTERM, and end cleanly.
+    """Run a session until SIGINT (Ctrl-C) or SIGTERM.
 
     Args:
-        settings_file: Pelican's settings file.
-        port: where the preview listens on 127.0.0.1; 0: anywhere.
-        poll: do without file events.
-        open_browser: show the preview at once.
-        say: takes each line for the terminal.
+        settings_file: the settings file of Pelican.
+        port: the port of the preview on 127.0.0.1; 0 picks a free one.
+        poll: check all files every second instead of using file events.
+        open_browser: open the preview in a browser.
+        say: called with each message for the terminal.
 
     Raises:
-        ImageHostError: the port is taken, or there is no such settings file.
+        ImageHostError: the port cannot be used, or the settings file does not exist.
     """
     if not settings_file.is_file():
-        raise ImageHostError(f"no settings file {settings_file} here; name it with -s")
+        raise ImageHostError(f"settings file {settings_file} not found; specify it with -s")
     try:
         preview = Preview(port)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageHostError(f"port {port} cannot be used ({reason}); try --port 0") from error
-    drafting = Drafting(settings_file, _Person(preview, say), poll=poll)
+        raise ImageHostError(f"cannot listen on port {port}: {reason}; try --port 0") from error
+    drafting = Drafting(settings_file, _Terminal(preview, say), poll=poll)
     with _stopped_by_signals(drafting):
         try:
             preview.start()
-            say(f"{preview.address.rstrip('/')}{PAGE} shows all images")
-            say(f"{preview.address} follows your saves; Ctrl-C ends it")
+            say(f"image gallery at {preview.address.rstrip('/')}{PAGE}")
+            say(f"preview at {preview.address}; press Ctrl-C to stop")
             drafting.start()
             if open_browser:
                 webbrowser.open(preview.address)
             drafting.serve()
-            say("ended")
+            say("stopped")
         finally:
             preview.close()
             drafting.close()
@@ -100,7 +100,7 @@ def run(
 
 @contextlib.contextmanager
 def _stopped_by_signals(drafting: Drafting) -> Iterator[None]:
-    """Let signals end a session between two steps: within one, a builder could be left behind."""
+    """Let signals end the session between steps, so that no builder is left running."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: drafting.stop()) for number in numbers]
     try:

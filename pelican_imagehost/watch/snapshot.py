@@ -1,4 +1,4 @@
-"""What files there are and what state each is in: the truth behind file events."""
+"""The watched files and the state of each, to check file events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "is_any_networked", "is_settings"]
 
-# What editors put beside a file for a moment, or as long as it is open.
+# Temporary files and lock files of editors.
 _TRANSIENT = re.compile(
     r".*(?:~|\.sw[a-px]|\.swpx|___jb_(?:tmp|old)___|\.tmp|\.part|\.crdownload)|\.#.*|#.*#|4913"
     r"|\.~lock\..*|~\$.*|\.goutputstream-.*|sed[A-Za-z0-9]{6}|\.nfs[0-9a-f]+"
@@ -32,20 +32,20 @@ _FOLDERS = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules"})
 
 
 class _State(NamedTuple):
-    """A file's stamp; and a digest, as long as a change might not show in the stamp."""
+    """The stamp of a file, and a digest while a change may not alter the stamp."""
 
     stamp: Stamp
     digest: bytes | None
 
 
 class Snapshot:
-    """The files below some roots, as they were when each was last looked at; at first, none.
+    """The files below some roots, as last seen; initially empty.
 
     Args:
-        roots: where to look.
+        roots: the folders.
 
     Attributes:
-        tops: the folders that were walked from: roots, and links to folders elsewhere.
+        tops: the folders at the top of each walk: roots, and links to folders elsewhere.
     """
 
     def __init__(self, roots: Roots) -> None:
@@ -54,11 +54,11 @@ class Snapshot:
         self._states: dict[str, _State] = {}
 
     def look(self, path: str) -> bool | None:
-        """Look at one file again.
+        """Check a file.
 
         Returns:
-            Whether it changed; None where it is gone and was known, which may be an
-            editor's way to replace it.
+            Whether it has changed; None if a known file is missing, which may only be an
+            editor replacing it.
         """
         before = self._states.get(path)
         after = _state(path, before)
@@ -68,14 +68,14 @@ class Snapshot:
         return before is None or _differs(before, after)
 
     def drop(self, path: str) -> bool:
-        """Take a file for gone, if it is; tells whether it was known and is."""
+        """Forget a missing file; return whether it is missing and was known."""
         return not os.path.isfile(path) and self._states.pop(path, None) is not None
 
     def compare(self) -> set[str]:
-        """Look at everything again.
+        """Check all files.
 
         Returns:
-            The paths that are new, changed or gone.
+            The paths that were added, changed or removed.
         """
         found = set()
         changed = set()
@@ -89,7 +89,7 @@ class Snapshot:
         return changed | gone
 
     def concerns(self, path: str) -> bool:
-        """Tell whether a path is one to look at."""
+        """Return whether a path is watched."""
         folder, name = os.path.split(path)
         if self._is_ignored(name) or not _FOLDERS.isdisjoint(folder.split(os.sep)):
             return False
@@ -105,13 +105,13 @@ class Snapshot:
         )
 
     def _files(self) -> Iterator[str]:
-        """Walk as Pelican does, along links to folders, which count too; but no folder twice."""
+        """Walk like Pelican, which follows links to folders, but visit each folder once."""
         for root in self._roots.flat:
             yield from (path for path in self._list(root)[0] if self._is_one_of_flat(path))
         self.tops = []
         ahead = deque(self._roots.recursive)
         seen = self._out_of_bounds()
-        while ahead:  # links come last: what lies in the site goes by its own name
+        while ahead:  # links come last, so that files in the site keep their own paths
             top = ahead.popleft()
             if _is_new(top, seen):
                 self.tops.append(top)
@@ -128,7 +128,7 @@ class Snapshot:
                 yield from self._files_in(path, links, seen)
 
     def _list(self, folder: str) -> tuple[list[str], list[str]]:
-        """List the files and the folders in a folder, links as what they lead to."""
+        """List the files and the folders in a folder, links by their targets."""
         files: list[str] = []
         folders: list[str] = []
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -143,9 +143,9 @@ class Snapshot:
         return files, folders
 
     def _out_of_bounds(self) -> set[_Identity]:
-        """Identify the folders that no link is followed to: excluded ones, and holders of a root.
+        """Identify folders to which links are not followed: excluded ones and parents of roots.
 
-        A link to one of those leads in a circle.
+        A link to a parent is a loop.
         """
         seen: set[_Identity] = set()
         holders = (str(holder) for root in self._roots.recursive for holder in Path(root).parents)
@@ -158,7 +158,7 @@ class Snapshot:
 
 
 def is_settings(name: str) -> bool:
-    """Tell whether a file, in the folder of the settings, may be a part of them."""
+    """Return whether a file in the folder of the settings may belong to them."""
     return name.endswith((".py", ".toml", ".json", ".yaml", ".yml", ".ini", ".cfg"))
 
 
@@ -177,7 +177,7 @@ def _state(path: str, before: _State | None) -> _State | None:
     except OSError:
         return None
     if before == after and stamp.is_settled(time.time_ns()):
-        return _State(stamp, None)  # from here on the stamp tells
+        return _State(stamp, None)  # from now on the stamp is enough
     return after
 
 
@@ -192,7 +192,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _is_new(folder: str, seen: set[_Identity]) -> bool:
-    """Tell whether a folder is there and was not seen; from now on it is."""
+    """Return whether a folder exists and was not seen before; mark it as seen."""
     identity = _identity(folder)
     if identity is None or identity in seen:
         return False
@@ -209,7 +209,7 @@ def _identity(path: str) -> _Identity | None:
 
 
 def is_any_networked(paths: Iterable[str]) -> bool:
-    """Tell whether any folder lies where changes by others give no events (Linux)."""
+    """Return whether any folder is on a network file system, which lacks events (Linux)."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
             mounts = dict(_mount(line) for line in file)
@@ -225,7 +225,7 @@ _NETWORKED = re.compile(
 
 
 def _mount(line: str) -> tuple[str, str]:
-    """Read a mount's folder and file system (proc_pid_mountinfo(5)); spaces stand as octal."""
+    """Read the folder and file system of a mount (proc_pid_mountinfo(5)); spaces are octal."""
     fields, _, rest = line.partition(" - ")
     folder = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields.split()[4])
     return folder, rest.split()[0]

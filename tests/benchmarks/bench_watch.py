@@ -55,10 +55,10 @@ def _measure_watch(root: Path, options: argparse.Namespace) -> float:
     name = configure(root, "watched", plugins=["pelican_imagehost"], layout="beside")
     command = [sys.executable, "-c", _WATCH, "-s", name, "--port", "0"]
     with _running(command, root) as (process, stderr):
-        address = _await(stderr, r"(http://\S+) follows")
-        _await(stderr, "(the site)")
+        address = _await(stderr, r"preview at (http://[^;\s]+);")
+        _await(stderr, "(site built)")
         saves = [_save(root, "output-watched", number) for number in range(options.saves)]
-        _await(stderr, "(the site)")
+        _await(stderr, "(site built)")
         _print("watch: save to disk", saves)
         _measure_paint(root, address, options.saves)
         _measure_memory(root, process.pid, stderr, options.rebuilds)
@@ -147,7 +147,7 @@ def _measure_memory(root: Path, process: int, stderr: IO[str], rebuilds: int) ->
     _await(stderr, None)
     for number in range(1, rebuilds + 1):
         _save(root, "output-watched", 9000 + number)
-        _await(stderr, "(the site)")
+        _await(stderr, "(site built)")
         if number in {1, 10, rebuilds}:
             _await(stderr, None)
             sizes[number] = _memory(process)

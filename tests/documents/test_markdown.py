@@ -193,7 +193,7 @@ def test_a_definition_shared_with_a_page_refuses_the_export() -> None:
         rewrite_markdown("![a][r] [b][r]\n\n[r]: a\n", render, lambda _: "/x.jpg")
 
 
-def test_an_address_that_is_no_markdown_refuses_the_export() -> None:
+def test_an_address_that_is_not_markdown_refuses_the_export() -> None:
     with pytest.raises(ExportRefused):
         rewrite_markdown("![a](a.png)", render, lambda _: '/x.jpg") <b>')
 

@@ -38,10 +38,10 @@ CASES = {
     "nothing between attributes": '<img alt="b"src="⟦a.png⟧">',
     "slashes between attributes": '<img/src="⟦a.png⟧"/alt=x>',
     "form feed": '<img\fsrc="⟦a.png⟧">',
-    "vertical tab is no space": '<img\vsrc="no.png"><img src="⟦a.png⟧">',
-    "no-break space is no space": '<img alt=a\u00a0src=no.png src="⟦a.png⟧">',
-    "long s is no s": '<\u017fource src="no.png"><img \u017frc="no.png" src="⟦a.png⟧">',
-    "Kelvin sign is no k": '<image xlin\u212a:href="no.png" XLINK:HREF="⟦a.png⟧">',
+    "vertical tab is not a space": '<img\vsrc="no.png"><img src="⟦a.png⟧">',
+    "no-break space is not a space": '<img alt=a\u00a0src=no.png src="⟦a.png⟧">',
+    "long s is not an s": '<\u017fource src="no.png"><img \u017frc="no.png" src="⟦a.png⟧">',
+    "Kelvin sign is not a k": '<image xlin\u212a:href="no.png" XLINK:HREF="⟦a.png⟧">',
     "greater-than in a value": '<img alt="a > b" src="⟦a.png⟧">',
     "tag in a value": "<i title=\"<img src='no.png'>\">x</i><img src='⟦a.png⟧'>",
     "tag in a value, single quotes": '<p data-x=\'<img src="no.png">\'><img src="⟦a.png⟧">',
@@ -64,7 +64,7 @@ CASES = {
     "end tag with attributes": '</p title="<img src=no>"><img src="⟦a.png⟧">',
     "end tag of an image": '</img src="no.png"><img src="⟦a.png⟧">',
     "escaped sample": '<pre><code>&lt;img src="no.png"&gt;</code></pre><img src="⟦a.png⟧">',
-    "pre is no raw text": '<pre><img src="⟦a.png⟧"></pre>',
+    "pre is not raw text": '<pre><img src="⟦a.png⟧"></pre>',
     "script": '<script>a = \'<img src="no.png">\';</script><img src="⟦a.png⟧">',
     "script in a comment in a script": (
         '<script><!-- <script> <img src="no.png"></script> <img src="no.png"> --></script>'

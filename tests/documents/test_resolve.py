@@ -101,7 +101,7 @@ def test_another_form_of_pelicans_links_is_followed(site: Site) -> None:
 
 
 @pytest.mark.parametrize("url", ["{tag}cat.jpg", "{index}", "{author}x.png", "|category|x.jpg"])
-def test_pelicans_links_to_what_is_no_file_are_left_alone(site: Site, url: str) -> None:
+def test_pelicans_links_to_other_things_than_files_are_unchanged(site: Site, url: str) -> None:
     site.picture("content/posts/cat.jpg")
     assert resolve(site, url) is None
 
@@ -133,7 +133,7 @@ def test_a_path_of_the_machine_is_taken_where_it_lies_in_the_site(site: Site) ->
 def test_a_path_of_the_machine_is_refused_where_it_does_not(site: Site) -> None:
     secret = site.picture("../secret.png")
     for url in (str(secret), secret.as_uri(), f"file://{site.root}/../secret.png"):
-        with pytest.raises(OutsideSite, match=r"secret\.png lies outside the site's folders"):
+        with pytest.raises(OutsideSite, match=r"secret\.png is outside the folders of the site"):
             resolve(site, url)
 
 
@@ -286,7 +286,7 @@ def test_a_folder_does_not_hide_a_file_whose_name_goes_on_with_a_number_sign(sit
 @pytest.mark.parametrize("url", ["../../secret.png", "/../secret.png", "{static}/../secret.png"])
 def test_a_name_that_climbs_out_of_the_site_is_refused(site: Site, url: str) -> None:
     site.picture("secret.png")
-    with pytest.raises(OutsideSite, match=r"^secret\.png lies outside .* IMAGEHOST_SEARCH_PATHS"):
+    with pytest.raises(OutsideSite, match=r"^secret\.png is outside .* IMAGEHOST_SEARCH_PATHS"):
         resolve(site, url)
 
 
@@ -307,7 +307,7 @@ def test_a_link_out_of_the_site_is_refused_with_its_target(site: Site) -> None:
     secret = site.picture("../secret.png").resolve()
     site.write("content/posts/a.md", "")
     (site.root / "content/posts/cat.png").symlink_to(secret)
-    with pytest.raises(OutsideSite, match=f"content/posts/cat.png, a link to {secret}, lies out"):
+    with pytest.raises(OutsideSite, match=f"content/posts/cat.png, a link to {secret}, is outside"):
         resolve(site, "cat.png")
 
 
@@ -315,7 +315,7 @@ def test_a_linked_folder_out_of_the_site_is_refused(site: Site) -> None:
     site.picture("../secrets/deep/cat.png")
     (site.root / "content" / "linked").symlink_to(site.root.parent / "secrets")
     for url in ("/linked/deep/cat.png", "../linked/deep/cat.png"):
-        with pytest.raises(OutsideSite, match=r"content/linked/deep/cat\.png lies outside"):
+        with pytest.raises(OutsideSite, match=r"content/linked/deep/cat\.png is outside"):
             resolve(site, url)
 
 
@@ -363,20 +363,20 @@ def test_what_may_not_be_published_does_not_hide_what_may(site: Site) -> None:
     assert find(site, "cat.png") == "content/images/cat.png"
 
 
-# What is no file
+# Paths that are not files
 
 
 @pytest.mark.parametrize("url", ["cats.jpg", "../posts/cats.jpg", "/posts/cats.jpg"])
-def test_a_folder_is_no_image(site: Site, url: str) -> None:
+def test_a_folder_is_not_an_image(site: Site, url: str) -> None:
     (site.root / "content/posts/cats.jpg").mkdir(parents=True)
     with pytest.raises(UnreadableImage, match=r"^content/posts/cats\.jpg is a folder"):
         resolve(site, url)
 
 
-def test_a_pipe_is_no_image(site: Site) -> None:
+def test_a_pipe_is_not_an_image(site: Site) -> None:
     site.write("content/posts/a.md", "")
     os.mkfifo(site.root / "content/posts/cat.jpg")
-    with pytest.raises(UnreadableImage, match="is no ordinary file"):
+    with pytest.raises(UnreadableImage, match="is not a regular file"):
         resolve(site, "cat.jpg")
 
 
@@ -534,7 +534,7 @@ def test_a_missing_file_comes_with_the_one_that_was_meant(
     assert str(caught.value).endswith(f"; did you mean {near}?")
 
 
-def test_the_near_miss_beside_the_document_is_named_first(site: Site) -> None:
+def test_the_near_miss_beside_the_document_is_suggested_first(site: Site) -> None:
     site.picture("content/a/cat.jpg")
     site.picture("content/posts/cat.jpg")
     with pytest.raises(MissingImage, match=r"did you mean cat\.jpg\?$"):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pelican_imagehost.documents.lines import find_line
+from pelican_imagehost.documents.rewrite import find_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def test_lines_are_counted_as_editors_count_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["dog.jpg", "Cat.jpg", ""])
-def test_what_the_text_does_not_show_has_no_line(tmp_path: Path, url: str) -> None:
+def test_a_url_that_the_text_does_not_contain_has_no_line(tmp_path: Path, url: str) -> None:
     assert find(tmp_path, "![](cat.jpg)\n", url) is None
 
 
@@ -80,7 +80,7 @@ def test_a_longer_name_is_not_taken_for_the_shorter(tmp_path: Path) -> None:
     assert find(tmp_path, "![](cat.jpg.png)\n![](cat.jpg)\n", "cat.jpg") == 2
 
 
-def test_a_source_that_is_no_unicode_is_read_all_the_same(tmp_path: Path) -> None:
+def test_a_source_that_is_not_unicode_is_read_too(tmp_path: Path) -> None:
     source = tmp_path / "post.md"
     source.write_bytes(b"caf\xe9\n![](cat.jpg)\n")
     assert find_line(str(source), "cat.jpg") == 2

@@ -67,7 +67,7 @@ def test_a_page_that_cannot_write_offers_nothing_of_that_kind(site: Site) -> Non
 def test_bytes_that_are_elsewhere_are_shown_from_there(site: Site) -> None:
     image = Image("a" * 64, "png", 5, 1, 1)
     record(site, Arrival(image, "a.png", "phone"))
-    assert "its bytes are not here" in render(site)
+    assert "not stored here" in render(site)
     site.configure(IMAGEHOST_URL=HOST)
     assert f'src="{HOST}/{image.key}"' in render(site)
     assert f"img-src 'self' {HOST};" in headers(site.settings())["Content-Security-Policy"]

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
+import sys
 import zlib
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +18,16 @@ from pelican_imagehost.errors import (
     CorruptImage,
     ImageHostError,
     ImageTooLarge,
+    UnreadableImage,
     UnsupportedImage,
 )
-from pelican_imagehost.images.identify import check_size, identify
+from pelican_imagehost.images.identify import ImageFile, check_size, identify, read
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.report import readable_size
 from pelican_imagehost.settings import IMAGE_TYPES, Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.conftest import PictureMaker
@@ -156,7 +161,7 @@ def test_a_bomb_of_60000_by_60000_pixels_is_refused_by_its_header() -> None:
         identify(bomb[:40], LIMITS)
 
 
-def test_a_blank_png_that_is_no_bomb_is_taken() -> None:
+def test_a_small_blank_png_is_accepted() -> None:
     assert identify(make_blank_png(50, 7), LIMITS)[3:] == (50, 7)
 
 
@@ -164,16 +169,18 @@ def test_a_blank_png_that_is_no_bomb_is_taken() -> None:
 def test_a_png_with_an_impossible_side_is_corrupt(side: int) -> None:
     data = bytearray(PICTURES["png"][1])
     data[16:20] = struct.pack(">L", side)
-    with pytest.raises(CorruptImage, match="begins like a PNG image but its header"):
+    with pytest.raises(
+        CorruptImage, match="begins like a PNG image but its header is truncated or damaged"
+    ):
         identify(bytes(data), LIMITS)
 
 
-def test_an_empty_file_is_named_as_such() -> None:
+def test_empty_bytes_are_reported_as_an_empty_file() -> None:
     with pytest.raises(CorruptImage, match="is an empty file"):
         identify(b"", LIMITS)
 
 
-def test_a_git_lfs_pointer_is_named_with_what_to_do() -> None:
+def test_a_git_lfs_pointer_is_reported_with_the_remedy() -> None:
     with pytest.raises(CorruptImage, match=r"Git LFS pointer.*`git lfs pull`"):
         identify(LFS_POINTER, LIMITS)
 
@@ -181,16 +188,22 @@ def test_a_git_lfs_pointer_is_named_with_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"just some words\n", "is a text file"),
-        ("Wörter und ein Bild 🐈".encode(), "is a text file"),
-        (b"a" * 511 + "é".encode() * 2, "is a text file"),  # a character cut by the sample's end
+        (b"just some words\n", "is a text file, not an image, despite its name$"),
+        ("Wörter und ein Bild 🐈".encode(), "is a text file, not an image, despite its name$"),
+        (
+            b"a" * 511 + "é".encode() * 2,
+            "is a text file, not an image, despite its name$",
+        ),  # a character cut by the sample's end
         (b"<!DOCTYPE html>\n<title>404</title>", "is an HTML page.*error page"),
         (b"\n<HTML><body>svg</body>", "is an HTML page"),
-        (b"\0\1\2\3 no picture", "is no image of a known type"),
-        (b"\xff\xfa\xfb" + b"latin-1 or worse" * 9, "is no image of a known type"),
+        (b"\0\1\2\3 no picture", "is not an image of a known type, despite its name$"),
+        (
+            b"\xff\xfa\xfb" + b"latin-1 or worse" * 9,
+            "is not an image of a known type, despite its name$",
+        ),
     ],
 )
-def test_what_is_no_image_is_named_by_what_it_seems_to_be(data: bytes, message: str) -> None:
+def test_a_file_that_is_not_an_image_is_described(data: bytes, message: str) -> None:
     with pytest.raises(UnsupportedImage, match=message):
         identify(data, LIMITS)
 
@@ -242,7 +255,7 @@ def test_a_header_cut_anywhere_gives_no_wrong_size(name: str) -> None:
 def test_a_header_cut_after_its_signature_is_corrupt(name: str) -> None:
     _, data = PICTURES[name]
     end = {"avif": 60}.get(name, 20 if "webp" in name else 8)
-    with pytest.raises(CorruptImage, match="header is cut off or damaged"):
+    with pytest.raises(CorruptImage, match="header is truncated or damaged"):
         identify(data[:end], LIMITS)
 
 
@@ -299,3 +312,139 @@ def test_check_size_lets_the_bounds_themselves_pass(size: int) -> None:
 )
 def test_sizes_are_written_in_decimal_units(size: int, text: str) -> None:
     assert readable_size(size) == text
+
+
+BEFORE, AFTER = make_blank_png(3, 3), make_blank_png(5, 5)
+assert len(BEFORE) == len(AFTER)
+
+
+@contextmanager
+def before_each_read(act: Callable[[], object]) -> Iterator[None]:
+    """Act on the real file between the first fstat and the reading of its bytes."""
+
+    def trace(_frame: object, event: str, function: Any) -> None:  # noqa: ANN401  any callable
+        if event == "c_call" and function.__name__ == "readall":
+            act()
+
+    previous = sys.getprofile()
+    sys.setprofile(trace)
+    try:
+        yield
+    finally:
+        sys.setprofile(previous)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "cat.png"
+    path.write_bytes(BEFORE)
+    return path
+
+
+def test_a_file_is_read_with_its_image_and_its_state(file: Path) -> None:
+    assert read(str(file), LIMITS) == ImageFile(BEFORE, identify(BEFORE, LIMITS), os.stat(file))
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_again(file: Path) -> None:
+    reads: list[int] = []
+
+    def grow() -> None:
+        reads.append(1)
+        if len(reads) == 1:
+            file.write_bytes(AFTER + b"more")
+
+    with before_each_read(grow):
+        data, image, status = read(str(file), LIMITS)
+    assert (data, status.st_size, len(reads)) == (AFTER + b"more", len(AFTER) + 4, 2)
+    assert image == identify(data, LIMITS)
+
+
+def test_bytes_of_the_same_length_with_another_time_are_read_again(file: Path) -> None:
+    reads: list[int] = []
+
+    def overwrite() -> None:
+        reads.append(1)
+        if len(reads) == 1:
+            file.write_bytes(AFTER)
+            os.utime(file, ns=(1, 1))
+
+    with before_each_read(overwrite):
+        data, image, status = read(str(file), LIMITS)
+    assert (data, image.width, status.st_mtime_ns, len(reads)) == (AFTER, 5, 1, 2)
+
+
+def test_a_file_replaced_while_it_is_read_gives_one_of_its_states(file: Path) -> None:
+    new = file.with_name("new.png")
+    replaced = AFTER + b"more"
+
+    def replace() -> None:
+        if file.read_bytes() != replaced:
+            new.write_bytes(replaced)
+            new.replace(file)
+
+    with before_each_read(replace):
+        data, image, status = read(str(file), LIMITS)
+    assert len(data) == status.st_size
+    assert data in {BEFORE, replaced}
+    assert image == identify(data, LIMITS)
+
+
+def test_a_file_that_keeps_changing_is_reported(file: Path) -> None:
+    def grow() -> None:
+        with file.open("ab") as stream:
+            stream.write(b"x")
+
+    with (
+        before_each_read(grow),
+        pytest.raises(UnreadableImage, match="changed each time it was read"),
+    ):
+        read(str(file), LIMITS)
+
+
+def test_a_file_that_grows_beyond_the_limit_is_refused(file: Path) -> None:
+    with (
+        before_each_read(lambda: file.write_bytes(bytes(1001))),
+        pytest.raises(ImageTooLarge, match="has 1,001 bytes"),
+    ):
+        read(str(file), LIMITS._replace(max_bytes=1000))
+
+
+def test_an_empty_file_is_corrupt(file: Path) -> None:
+    file.write_bytes(b"")
+    with pytest.raises(CorruptImage, match="is an empty file"):
+        read(str(file), LIMITS)
+
+
+def test_a_file_that_is_not_an_image_is_refused(file: Path) -> None:
+    file.write_bytes(b"words")
+    with pytest.raises(UnsupportedImage, match="is a text file, not an image"):
+        read(str(file), LIMITS)
+
+
+def test_a_file_that_is_too_large_is_not_read(file: Path) -> None:
+    with file.open("wb") as stream:
+        stream.truncate(10**12)  # more than there is memory
+    with pytest.raises(ImageTooLarge, match="IMAGEHOST_MAX_BYTES allows 10,485,760"):
+        read(str(file), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("absent.png", "No such file"), (".", "Is a directory"), ("cat.png/x", "Not a directory")],
+)
+def test_a_file_that_cannot_be_opened_gives_the_reason(file: Path, name: str, reason: str) -> None:
+    with pytest.raises(UnreadableImage, match=f"cannot be read: {reason}"):
+        read(f"{file.parent}/{name}", LIMITS)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to a pipe"])
+def test_a_file_that_is_not_regular_is_refused_without_waiting(tmp_path: Path, kind: str) -> None:
+    path, pipe = "/dev/zero", tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    if kind == "pipe":
+        path = str(pipe)
+    elif kind == "link to a pipe":
+        (tmp_path / "link.png").symlink_to(pipe)
+        path = str(tmp_path / "link.png")
+    with pytest.raises(UnreadableImage, match="is not a regular file"):
+        read(path, LIMITS)

@@ -260,18 +260,18 @@ def test_a_document_type_does_not_smuggle(subset: str) -> None:
 
 def test_an_entity_repeated_beyond_measure_is_refused() -> None:
     prolog = f'<!DOCTYPE svg [<!ENTITY a "{"x" * 50_000}">]>'
-    with pytest.raises(CorruptImage, match="is no well-formed SVG"):
+    with pytest.raises(CorruptImage, match="is not a well-formed SVG"):
         identify(wrap("&a;" * 50_000, prolog=prolog), LIMITS)
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (f"<svg {SVG}>\n<g>\n</svg>".encode(), "is no well-formed SVG: mismatched tag, line 3"),
-        (f"<svg {SVG}>\n".encode(), "is no well-formed SVG: no element found, line 2"),
-        (f"<svg {SVG}>\0</svg>".encode(), "is no well-formed SVG"),
-        (f"<svg {SVG}/><svg/>".encode(), "is no well-formed SVG: junk after document element"),
-        (wrap("&nbsp;"), "is no well-formed SVG: undefined entity, line 3"),
+        (f"<svg {SVG}>\n<g>\n</svg>".encode(), "is not a well-formed SVG: mismatched tag, line 3"),
+        (f"<svg {SVG}>\n".encode(), "is not a well-formed SVG: no element found, line 2"),
+        (f"<svg {SVG}>\0</svg>".encode(), "is not a well-formed SVG"),
+        (f"<svg {SVG}/><svg/>".encode(), "is not a well-formed SVG: junk after document element"),
+        (wrap("&nbsp;"), "is not a well-formed SVG: undefined entity, line 3"),
     ],
 )
 def test_what_is_not_well_formed_is_corrupt(data: bytes, message: str) -> None:
@@ -279,8 +279,8 @@ def test_what_is_not_well_formed_is_corrupt(data: bytes, message: str) -> None:
         identify(data, LIMITS)
 
 
-def test_another_root_is_no_svg() -> None:
-    with pytest.raises(CorruptImage, match="is no SVG: its root is <html>"):
+def test_another_root_is_not_an_svg() -> None:
+    with pytest.raises(CorruptImage, match="is not an SVG: its root is <html>"):
         inspect(b"<html><svg/></html>")
 
 

@@ -100,7 +100,9 @@ CONTENTS: dict[str, tuple[Callable[[], bytes], int, str]] = {
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_what_is_no_allowed_image_is_refused_by_its_bytes(unharmed: Server, name: str) -> None:
+def test_a_file_that_is_not_an_allowed_image_is_refused_by_its_bytes(
+    unharmed: Server, name: str
+) -> None:
     content, status, code = CONTENTS[name]
     message = check_refused(unharmed.upload(content(), "cat.png"), status, code)
     assert message.startswith(("cat.png: ", "has "))
@@ -182,17 +184,17 @@ FORMS: dict[str, tuple[tuple[bytes, str], int, str, str]] = {
     "the field as text": (form(("img", None, GIF)), 400, "no_file", "found img"),
     "an address": (form(("img", None, b"https://example.com/a")), 400, "no_file", "found img"),
     "another field": (form(("file", "a.gif", GIF)), 400, "no_file", "field img; found file"),
-    "two files": (form(*[("img", "a.gif", GIF)] * 2), 400, "too_many_files", "at most 1 "),
+    "two files": (form(*[("img", "a.gif", GIF)] * 2), 400, "too_many_files", "at most 1 file"),
     "10,000 fields": (form(*[("a", None, b"b")] * 10_000), 400, "too_many_parts", "at most 100"),
     "10,000 files": (form(*[("x", "a", GIF)] * 10_000), 400, "too_many_parts", "at most 100"),
     "a huge field": (form(("a", None, bytes(10**6))), 400, "field_too_long", "too long"),
     "a huge name": (raw(b"--b\n" + HEAD + b"x" * 10**6 + b'"\n\n'), 400, "not_a_form", "header"),
     "many headers": (raw(b"--b\n" + b"X-A: b\n" * 10_000), 400, "not_a_form", "header"),
     "a boundary of 1,000": (encode([], "x" * 1000), 400, "not_a_form", "Boundary"),
-    "cut off in a file": (raw(b"--b\n" + FILE + b"\nGIF89a"), 400, "cut_off", "middle"),
-    "cut off in a header": (raw(b"--b\nContent-Dispo"), 400, "cut_off", "middle"),
-    "no end": (raw(b"--b\n" + FILE + b"\nGIF89a\n--b"), 400, "cut_off", "middle"),
-    "empty": (raw(b""), 400, "cut_off", "middle"),
+    "cut off in a file": (raw(b"--b\n" + FILE + b"\nGIF89a"), 400, "cut_off", "incomplete"),
+    "cut off in a header": (raw(b"--b\nContent-Dispo"), 400, "cut_off", "incomplete"),
+    "no end": (raw(b"--b\n" + FILE + b"\nGIF89a\n--b"), 400, "cut_off", "incomplete"),
+    "empty": (raw(b""), 400, "cut_off", "incomplete"),
     "garbage before": (raw(b"garbage\n--b--"), 400, "not_a_form", "boundary"),
     "garbage between": (raw(b"--b\n" + FILE + b"\n\n--b\na\n--b--"), 400, "not_a_form", "header"),
     "another boundary": (raw(b"--b\n" + FILE + b"\n\n--b--", "c"), 400, "not_a_form", "boundary"),
@@ -206,7 +208,7 @@ FORMS: dict[str, tuple[tuple[bytes, str], int, str, str]] = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_form_that_is_none_is_refused_in_a_sentence(unharmed: Server, name: str) -> None:
+def test_an_invalid_form_is_refused_in_a_sentence(unharmed: Server, name: str) -> None:
     (body, kind), status, code, word = FORMS[name]
     headers = {"Authorization": f"Bearer {TOKEN}", "Content_Type": kind}
     answer = unharmed.request("POST", "/upload/image", body, **headers)

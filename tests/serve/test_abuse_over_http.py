@@ -116,13 +116,13 @@ def test_a_length_that_says_too_little_cuts_the_form_off(unharmed: Server) -> No
     with connect(unharmed.port) as connection:
         connection.sendall(head(f"Content-Length: {len(START) + 9}") + START + GIF[:9])
         check_refused(read_answer(connection), 400, "cut_off")
-    with connect(unharmed.port) as connection:  # what is left over is no request
+    with connect(unharmed.port) as connection:  # the rest is not a request
         connection.sendall(head(f"Content-Length: {len(START) + 9}") + WHOLE)
         assert read_answer(connection).status == 400
 
 
 @pytest.mark.parametrize("lengths", [["-1"], ["1e3"], ["9" * 400], ["5", "6"], ["٣"]])
-def test_a_length_that_is_none_gets_an_answer_of_400(unharmed: Server, lengths: list[str]) -> None:
+def test_an_invalid_length_gets_an_answer_of_400(unharmed: Server, lengths: list[str]) -> None:
     with connect(unharmed.port) as connection:
         connection.sendall(head(*[f"Content-Length: {length}" for length in lengths]) + WHOLE)
         assert read_answer(connection).status == 400
@@ -231,7 +231,7 @@ def test_a_list_names_neither_pipes_nor_links_to_text(unharmed: Server, tmp_path
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "text").write_text("secret\n")
     (tmp_path / "link.png").symlink_to(tmp_path / "text")
-    answers = {"pipe.png": (400, "is no regular file"), "link.png": (415, "is a text file")}
+    answers = {"pipe.png": (400, "is not a regular file"), "link.png": (415, "is a text file")}
     for name, (status, message) in answers.items():
         answer = send_list(unharmed, json.dumps({"list": [str(tmp_path / name)]}).encode())
         assert answer.status == status

@@ -151,13 +151,13 @@ def test_a_thousand_wrong_tokens_shut_their_address_out_and_nobody_else(server: 
 
 
 REFUSED_TOKENS = {
-    "too short": ("me short\n", "at least 16 characters"),
-    "empty": ("", "has no token"),
-    "comments": ("# me secret\n", "has no token"),
+    "too short": ("me short\n", "at least 16 ASCII characters"),
+    "empty": ("", "does not contain a token"),
+    "comments": ("# me secret\n", "does not contain a token"),
     "a word": ("0123456789abcdef0123456789\n", "expected a name and a secret"),
-    "not ASCII": ("me töken-töken-töken-töken\n", "at least 16 characters of ASCII"),
-    "twice": ("me 0123456789abcdef0\nme 0123456789abcdef1\n", "a second token named me"),
-    "no text": ("\udcff", "cannot be read"),
+    "not ASCII": ("me töken-töken-töken-töken\n", "at least 16 ASCII characters"),
+    "twice": ("me 0123456789abcdef0\nme 0123456789abcdef1\n", "duplicate token name me"),
+    "no text": ("\udcff", "cannot read the token file"),
 }
 
 
@@ -172,7 +172,7 @@ def check_start_refused(site: Site, message: str, *options: str | Path) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED_TOKENS)
-def test_a_file_of_tokens_that_is_none_is_refused(
+def test_an_invalid_token_file_is_refused(
     upload_site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.delenv("IMAGEHOST_TOKEN", raising=False)
@@ -197,20 +197,20 @@ def test_a_file_of_tokens_that_others_read_or_git_publishes_is_refused(
     inside.symlink_to(file)
     (upload_site.root / "own").write_text("me 0123456789abcdef0123456789\n")
     (upload_site.root / "own").chmod(0o600)
-    check_start_refused(upload_site, "lies in the site's folder", "--tokens", "own")
-    check_start_refused(upload_site, "cannot be read", "--tokens", tmp_path)
+    check_start_refused(upload_site, "is in the folder of the site", "--tokens", "own")
+    check_start_refused(upload_site, "cannot read the token file", "--tokens", tmp_path)
 
 
 @pytest.mark.parametrize("secret", ["", "short", "with spaces in its middle"])
-def test_a_token_of_the_environment_that_is_none_is_refused(
+def test_an_invalid_token_in_the_environment_is_refused(
     upload_site: Site, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
     monkeypatch.setenv("IMAGEHOST_TOKEN", secret)
-    check_start_refused(upload_site, "IMAGEHOST_TOKEN: a token has at least 16")
+    check_start_refused(upload_site, "IMAGEHOST_TOKEN: a token must have at least 16")
 
 
-def test_a_port_in_use_is_named(shared: Server, upload_site: Site) -> None:
+def test_a_port_in_use_is_reported(shared: Server, upload_site: Site) -> None:
     command = ["serve", "--port", str(shared.port)]
     done = upload_site.cli(*command)
     assert done.returncode == 1
-    assert f"port {shared.port} of 127.0.0.1 cannot be used".encode() in done.stderr
+    assert f"cannot listen on 127.0.0.1 port {shared.port}: ".encode() in done.stderr

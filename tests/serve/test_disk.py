@@ -26,7 +26,7 @@ def digests(file: Path) -> list[str]:
     return found
 
 
-def test_a_full_store_is_said_and_works_again_when_there_is_room(
+def test_a_full_store_is_reported_and_works_again_when_there_is_room(
     upload_site: Site, small_disk: Path
 ) -> None:
     store = small_disk / "images"

@@ -115,7 +115,7 @@ def test_a_page_asks_for_a_token_and_lets_no_wrong_one_in(page: Page, server: Se
     assert page.url == f"{server.url}/login"
     log_in(page, server, "wrong-" + TOKEN)
     page.get_by_role("alert").wait_for()
-    assert "not known" in page.get_by_role("alert").inner_text()
+    assert "unknown token" in page.get_by_role("alert").inner_text()
     log_in(page, server)
     page.get_by_text("No images yet.").wait_for()
     cookie = page.context.cookies()[0]
@@ -129,7 +129,7 @@ def test_a_ticket_lets_in_for_a_while_and_a_wrong_one_does_not(server: Server) -
     for wrong in (over, session, f"9999999999.{'0' * 64}", "", "猫"):
         answer = server.request("GET", f"/login?{urlencode({'ticket': wrong})}")
         assert (answer.status, answer.headers["Set-Cookie"]) == (401, None)
-        assert b"This link is over" in answer.body
+        assert b"This link has expired" in answer.body
     answer = server.request("GET", f"/login?ticket={access.open_ticket()}")
     assert (answer.status, answer.headers["Location"]) == (303, "/")
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
@@ -188,7 +188,7 @@ def test_what_there_is_is_shown_and_found(page: Page, server: Server) -> None:
     page.get_by_text("1 image found").wait_for()
     assert cards(page) == ["old.png"]
     page.goto(f"{server.url}/?until=2000-01-01")
-    page.get_by_text("No image is like that.").wait_for()
+    page.get_by_text("No images match.").wait_for()
     assert files["old.png"].exists()
 
 
@@ -220,11 +220,11 @@ def test_dropped_files_arrive_and_any_name_is_only_text(
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: dialogs.append(dialog.message))
     paste_or_drop(page, "dragover", {"a.png": b""})
-    page.get_by_text("Let go to upload").wait_for()
+    page.get_by_text("Drop to upload").wait_for()
     paste_or_drop(page, "drop", {name: file.read_bytes() for name, file in files.items()})
     page.locator("#uploads .done").nth(2).wait_for()
     page.locator(".card").nth(2).wait_for()
-    assert not page.get_by_text("Let go to upload").is_visible()
+    assert not page.get_by_text("Drop to upload").is_visible()
     assert sorted(cards(page)) == sorted(NAMES)
     for kind, part in (("Markdown", "!["), ("HTML", "<img "), ("URL", "https://")):
         name = NAMES[2]
@@ -264,7 +264,7 @@ def test_progress_errors_and_the_rest_go_on(
     assert len({text for text in seen if text.endswith("%")}) > 3, seen
     rows["good.png"].get_by_text("stored").wait_for()
     assert "is a text file" in rows["note.png"].inner_text()
-    assert "10.5 MB; 10.5 MB are allowed" in rows["huge.png"].inner_text()
+    assert "is 10.5 MB; the limit is 10.5 MB" in rows["huge.png"].inner_text()
     rows["slow.png"].get_by_role("button", name="Copy Markdown").click()
     page.get_by_text("Markdown of slow.png copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()").startswith("![slow](https://")
@@ -289,7 +289,7 @@ def test_deleting_asks_first_and_keeps_what_came_into_use(
         assert server.upload(file.read_bytes(), file.name).status == 200
     page.reload()
     page.get_by_label("Select a.png").check()
-    page.get_by_role("button", name="Select all here").click()
+    page.get_by_role("button", name="Select all on this page").click()
     page.get_by_label("Select c.png").uncheck()
     page.get_by_role("button", name="Delete…").click()
     dialog = page.get_by_role("dialog", name="Delete 2 images?")

@@ -150,7 +150,7 @@ def test_without_an_address_of_a_host_uploads_are_below_the_sites_own(
     assert (site.root / "output/images" / key_of(cat)).read_bytes() == cat
 
 
-def test_a_manifest_that_cannot_be_read_is_said_in_json(server: Server) -> None:
+def test_an_unreadable_manifest_is_reported_in_json(server: Server) -> None:
     (server.site.root / "imagehost.jsonl").mkdir()
     entered = server.request("POST", "/login", f"token={TOKEN}".encode())
     session = entered.headers["Set-Cookie"].partition(";")[0]
@@ -158,7 +158,7 @@ def test_a_manifest_that_cannot_be_read_is_said_in_json(server: Server) -> None:
     assert (answer.status, answer.json["error"]["code"]) == (500, "unreadable")
 
 
-def test_a_fault_of_our_own_is_said_in_json_and_raised_for_the_log(upload_site: Site) -> None:
+def test_an_internal_error_is_reported_in_json_and_raised_for_the_log(upload_site: Site) -> None:
     async def fail(_request: Request) -> Response:
         raise ZeroDivisionError
 

@@ -329,13 +329,13 @@ def test_a_plugin_that_cannot_be_loaded_is_a_problem(site: Site) -> None:
         desk.wait(lambda: "nonsense" in str(desk.wrong), "problem")
         desk.settle()
         assert "nonsense" in str(desk.wrong)
-        assert "PLUGINS does not name imagehost: images stay as they are written" in desk.said
+        assert "imagehost is not in PLUGINS; image links are unchanged" in desk.said
         site.configure(PLUGINS=["pelican_imagehost"])
         desk.wait(lambda: not desk.wrong, "end of the problem")
         desk.check()
 
 
-def test_what_pelican_warns_of_is_said(site: Site) -> None:
+def test_warnings_of_pelican_are_reported(site: Site) -> None:
     prepare(site)
     with Desk(site) as desk:
         write_post(site, "post-1", "[x]({filename}nowhere.md)", Category="notes")

@@ -59,8 +59,8 @@ def test_what_changed_in_the_last_moment_can_be_asked_for(folder: Path) -> None:
         (folder / "a.md").write_text("told")
         ear.expect("a.md")
     (folder / "a.md").write_text("not told")
-    assert ear._watcher.untold() == {str(folder / "a.md")}  # noqa: SLF001
-    assert ear._watcher.untold() == set()  # noqa: SLF001
+    assert ear._watcher.unreported() == {str(folder / "a.md")}  # noqa: SLF001
+    assert ear._watcher.unreported() == set()  # noqa: SLF001
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_a_flood_is_seen_whole(folder: Path) -> None:
         ear.expect(*names)
 
 
-def test_what_is_no_concern(folder: Path) -> None:
+def test_paths_that_are_not_watched(folder: Path) -> None:
     (folder / "output").mkdir()
     (folder / ".git").mkdir()
     with Ear(folder) as ear:

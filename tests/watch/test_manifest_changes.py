@@ -31,7 +31,7 @@ def test_only_a_line_that_answers_for_a_missing_file_is_news(tmp_path: Path) -> 
     assert lines.are_news()
 
 
-def test_a_line_that_is_none_is_news_too(tmp_path: Path) -> None:
+def test_an_invalid_line_is_a_change_too(tmp_path: Path) -> None:
     manifest = tmp_path / "imagehost.jsonl"
     lines = Lines(str(manifest), str(tmp_path))
     for text in ("<<<<<<< ours\n", "[]\n", '{"path": 1}\n', "{}\n"):

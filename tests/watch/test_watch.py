@@ -156,7 +156,7 @@ def test_a_full_event_queue_loses_nothing(site: Site) -> None:
     prepare(site)
     queue = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     with Command(site) as command:
-        command.await_line("the site")
+        command.await_line("site built")
         os.kill(command.pid, signal.SIGSTOP)  # nobody reads events
         for number in range(queue):
             (site.root / f"content/.junk-{number % 2}.tmp").write_text("x")
@@ -164,9 +164,9 @@ def test_a_full_event_queue_loses_nothing(site: Site) -> None:
         site.write("content/extra/beat.txt", "after")
         os.kill(command.pid, signal.SIGCONT)
         while (site.root / "output/extra/beat.txt").read_text() != "after":
-            command.await_line("the site")
+            command.await_line("site built")
         write_post(site, "post-2", "Later on.", Category="notes")
-        command.await_line("the site")
+        command.await_line("site built")
         for number in range(2):
             (site.root / f"content/.junk-{number}.tmp").unlink()
     assert tree(site.root / "output") == clean_build(site)
@@ -176,7 +176,7 @@ def test_a_full_event_queue_loses_nothing(site: Site) -> None:
 def test_it_ends_cleanly(site: Site, number: signal.Signals) -> None:
     prepare(site)
     with Command(site) as command:
-        command.await_line("the site")
+        command.await_line("site built")
         write_post(site, "post-1", "While it ends.")
         command.await_line("1 page")  # a whole build is under way
         children = processes_below(command.pid)
@@ -190,13 +190,14 @@ def test_it_ends_cleanly(site: Site, number: signal.Signals) -> None:
 def test_it_ends_without_a_word_while_the_first_builder_starts(site: Site) -> None:
     prepare(site)
     with Command(site) as command:
-        command.await_line("follows your saves")
+        command.await_line("preview at")
         while not (children := processes_below(command.pid)):
             pass
         assert command.end(signal.SIGINT) == 0
         said = command.said.splitlines()
-        assert said[0].endswith("/.imagehost/images shows all images")
-        assert said[2:] == ["pelican-imagehost: ended"]
+        assert said[0].startswith("pelican-imagehost: image gallery at http://127.0.0.1:")
+        assert said[0].endswith("/.imagehost/images")
+        assert said[2:] == ["pelican-imagehost: stopped"]
         assert [process for process in children if exists(process)] == []
 
 
@@ -247,9 +248,9 @@ def test_a_taken_port_is_one_clear_sentence(site: Site) -> None:
         port = str(taken.getsockname()[1])
         with Command(site, "--port", port) as command:
             line = command.await_line("error")
-            assert f"error: port {port} cannot be used (Address already in use)" in line
+            assert f"error: cannot listen on port {port}: Address already in use" in line
 
 
 def test_no_settings_file_is_one_clear_sentence(site: Site) -> None:
     with Command(site, "-s", "nowhere.py") as command:
-        command.await_line("error: no settings file nowhere.py here")
+        command.await_line("error: settings file nowhere.py not found; specify it with -s")

@@ -1,19 +1,19 @@
-// The gallery's script: copying, uploading, deleting. Without it the page shows and finds.
+// The script of the gallery: copying, uploading, deleting. Browsing and searching work without it.
 "use strict";
 
 const find = (selector, root = document) => root.querySelector(selector);
 const base = find("main").dataset.base;
 const home = location.pathname;
 
-// -- Saying what happened, to eyes and ears.
+// -- Status messages, also read by screen readers.
 
 const status = find("#status");
 let hiding = 0;
 
-function say(text) {
+function announce(text) {
   status.textContent = "";
   clearTimeout(hiding);
-  setTimeout(() => { status.textContent = text; }, 50); // the same words again are news too
+  setTimeout(() => { status.textContent = text; }, 50); // repeated messages are read out too
   hiding = setTimeout(() => { status.textContent = ""; }, 6000);
 }
 
@@ -30,7 +30,7 @@ function readable(bytes) {
 
 async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  const area = document.createElement("textarea"); // plain http: browsers offer no other way
+  const area = document.createElement("textarea"); // over plain HTTP there is no clipboard API
   area.value = text;
   document.body.append(area);
   area.select();
@@ -47,27 +47,27 @@ document.addEventListener("click", async (event) => {
   try {
     await copy(button.dataset.copy);
   } catch (error) {
-    say(`${name} could not be copied: ${error.message}`);
+    announce(`Cannot copy ${name}: ${error.message}`);
     return;
   } finally {
     button.focus();
   }
   button.textContent = "Copied";
   button.classList.add("done");
-  say(`${label.replace("Copy ", "")} of ${name} copied`);
+  announce(`${label.replace("Copy ", "")} of ${name} copied`);
   setTimeout(() => {
     button.textContent = label;
     button.classList.remove("done");
   }, 1600);
 });
 
-// -- Showing the page as it is now, without leaving it.
+// -- Updating the page in place.
 
 async function load(address) {
   const response = await fetch(address, { headers: { Accept: "text/html" } });
   const text = await response.text();
   const page = new DOMParser().parseFromString(text, "text/html");
-  if (!response.ok || !find("#results", page)) throw new Error("the session is over; log in again");
+  if (!response.ok || !find("#results", page)) throw new Error("the session has expired; log in again");
   return page;
 }
 
@@ -81,7 +81,7 @@ async function refresh() {
   choose();
 }
 
-// -- Uploading: two at a time, in the order given.
+// -- Uploading, two files at a time, in order.
 
 const uploads = find(".uploads");
 const waiting = [];
@@ -98,7 +98,7 @@ function upload(files) {
     find("#uploads").append(row);
     waiting.push([file, row]);
   }
-  if (files.length) say(`Uploading ${counted(files.length, "image")}`);
+  if (files.length) announce(`Uploading ${counted(files.length, "image")}`);
   work();
 }
 
@@ -111,9 +111,9 @@ function work() {
     });
   }
   if (!running && !waiting.length && arrived) {
-    say(`${counted(arrived, "image")} uploaded`);
+    announce(`${counted(arrived, "image")} uploaded`);
     arrived = 0;
-    refresh().catch((error) => say(error.message));
+    refresh().catch((error) => announce(error.message));
   }
 }
 
@@ -122,7 +122,7 @@ async function send(file, row) {
   const progress = find("progress", row);
   try {
     const limit = Number(uploads.dataset.maxBytes);
-    if (file.size > limit) throw new Error(`has ${readable(file.size)}; ${readable(limit)} are allowed`);
+    if (file.size > limit) throw new Error(`is ${readable(file.size)}; the limit is ${readable(limit)}`);
     const { url } = await post(file, (part) => {
       progress.value = part;
       state.textContent = part < 1 ? `${Math.floor(part * 100)} %` : "storing";
@@ -136,18 +136,18 @@ async function send(file, row) {
     row.className = "failed";
     progress.remove();
     state.textContent = error.message.replace(`${file.name}: `, "");
-    say(`${file.name}: ${state.textContent}`);
+    announce(`${file.name}: ${state.textContent}`);
   }
 }
 
 function post(file, advance) {
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest(); // fetch tells no progress of what it sends
+    const request = new XMLHttpRequest(); // fetch does not report upload progress
     const form = new FormData();
     form.append("img", file, file.name);
     request.upload.onprogress = (event) => advance(event.lengthComputable ? event.loaded / event.total : 0);
     request.upload.onload = () => advance(1);
-    request.onerror = () => reject(new Error("the connection broke; try again"));
+    request.onerror = () => reject(new Error("the connection was lost; try again"));
     request.onload = () => {
       const answer = read(request.responseText);
       if (request.status === 200 && answer.url) resolve(answer);
@@ -168,9 +168,9 @@ function read(text) {
 }
 
 function explain(code) {
-  if (code === 401 || code === 403) return "the session is over; log in again";
-  if (code === 413) return "is larger than is allowed";
-  return `the server answered ${code}`;
+  if (code === 401 || code === 403) return "the session has expired; log in again";
+  if (code === 413) return "is too large";
+  return `the server responded with status ${code}`;
 }
 
 async function offer(row, url) {
@@ -184,7 +184,7 @@ async function offer(row, url) {
 }
 
 function stamped(file) {
-  if (file.name !== "image.png") return file; // what browsers call every screenshot
+  if (file.name !== "image.png") return file; // the name that browsers give to every screenshot
   const now = new Date().toLocaleString("sv").replaceAll(":", ".");
   return new File([file], `pasted ${now}.png`, { type: file.type });
 }
@@ -223,7 +223,7 @@ if (uploads) {
   });
 }
 
-// -- Deleting what nothing uses.
+// -- Deleting unused images.
 
 const bar = find("#delete");
 const boxes = (state = "") => [...document.querySelectorAll(`.pick input${state}`)];
@@ -243,14 +243,14 @@ function select(all) {
   if (!all) find("#results").focus();
 }
 
-function victim(box) {
+function listed(box) {
   const row = document.createElement("li");
   const name = document.createElement("strong");
-  const said = document.createElement("span");
+  const detail = document.createElement("span");
   name.textContent = box.closest(".card").dataset.name;
-  said.textContent = readable(Number(box.dataset.size));
+  detail.textContent = readable(Number(box.dataset.size));
   row.dataset.sha256 = box.value;
-  row.append(name, " ", said);
+  row.append(name, " ", detail);
   return row;
 }
 
@@ -259,7 +259,7 @@ function ask(event) {
   const chosen = boxes(":checked");
   find("#confirm-title").textContent = `Delete ${counted(chosen.length, "image")}?`;
   find("#confirm-text").hidden = false;
-  find("#victims").replaceChildren(...chosen.map(victim));
+  find("#victims").replaceChildren(...chosen.map(listed));
   find("#keep").textContent = chosen.length === 1 ? "Keep it" : "Keep them";
   find("#go").hidden = find("#go").disabled = false;
   find("#confirm").showModal();
@@ -284,25 +284,25 @@ async function remove() {
     find("#confirm-title").textContent = `Nothing was deleted: ${error.message}`;
     return;
   }
-  tell(rows, deletions);
-  await refresh().catch((error) => say(error.message));
+  report(rows, deletions);
+  await refresh().catch((error) => announce(error.message));
 }
 
-function tell(rows, deletions) {
-  const gone = deletions.filter((deletion) => deletion.deleted).length;
-  const text = `${counted(gone, "image")} deleted`;
-  say(text);
-  if (gone === rows.length) {
+function report(rows, deletions) {
+  const deleted = deletions.filter((deletion) => deletion.deleted).length;
+  const text = `${counted(deleted, "image")} deleted`;
+  announce(text);
+  if (deleted === rows.length) {
     find("#confirm").close();
     return;
   }
-  const said = new Map(deletions.map((deletion) => [deletion.sha256, deletion]));
+  const outcomes = new Map(deletions.map((deletion) => [deletion.sha256, deletion]));
   for (const row of rows) {
-    const deletion = said.get(row.dataset.sha256);
-    find("span", row).textContent = deletion?.message ?? "nothing is known of it";
+    const deletion = outcomes.get(row.dataset.sha256);
+    find("span", row).textContent = deletion?.message ?? "unknown";
     row.className = deletion?.deleted ? "done" : "failed";
   }
-  find("#confirm-title").textContent = `${text}, ${rows.length - gone} kept`;
+  find("#confirm-title").textContent = `${text}, ${rows.length - deleted} kept`;
   find("#confirm-text").hidden = find("#go").hidden = true;
   find("#keep").textContent = "Close";
   find("#confirm-title").focus();
@@ -321,5 +321,5 @@ if (bar) {
     const next = bar.hidden ? find("#results") : find("[type=submit]", bar);
     next.focus();
   });
-  choose(); // a browser keeps ticks over a reload
+  choose(); // browsers keep checked boxes across a reload
 }

@@ -1,1 +1,1 @@
-"""The forked process that holds a site in memory and writes pages, with Pelican in it."""
+"""The builder: a forked process, with Pelican, that keeps a site in memory and writes pages."""

@@ -1,4 +1,4 @@
-"""A site built in memory: one changed document at once, or the whole of it."""
+"""A site in memory: single documents are updated at once, or the whole site is built."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pelican_imagehost.site.site import Site
 from pelican_imagehost.watch.builder.log import Log, explain
 from pelican_imagehost.watch.builder.one_page import draft, home_of
 from pelican_imagehost.watch.builder.output import Output
-from pelican_imagehost.watch.builder.plugin_state import note_memories
+from pelican_imagehost.watch.builder.plugin_state import save_state
 from pelican_imagehost.watch.builder.reader_cache import WarmReaders
 from pelican_imagehost.watch.messages import Built, Drafted, Edit, Problems, Roots
 
@@ -32,33 +32,33 @@ if TYPE_CHECKING:
 __all__ = ["OVERRIDES", "Workshop"]
 
 OVERRIDES: Final[dict[str, object]] = {
-    "IMAGEHOST_URL": None,  # what is being drafted is on no host yet
+    "IMAGEHOST_URL": None,  # drafts are not on the host yet
     "IMAGEHOST_STRICT": False,
-    "SITEURL": "",  # the preview's own address, whatever the browser calls that
+    "SITEURL": "",  # addresses relative to the preview
     "CONTENT_CACHING_LAYER": "reader",
-    "STATIC_CREATE_LINKS": False,  # `Output` knows which copies are there already
+    "STATIC_CREATE_LINKS": False,  # `Output` tracks copied files itself
     "STATIC_CHECK_IF_MODIFIED": False,
 }
-_AT_ONCE = 20  # documents; more wait for the whole build
-# No reader takes in a file of these kinds.
+_AT_ONCE = 20  # documents; with more, only the whole site is built
+# Readers do not include files of these types.
 _PASSIVE = frozenset({".css", ".js", ".pdf", ".zip", ".ico", ".bmp", ".tif", ".tiff", ".jpeg"})
 _PASSIVE |= {f".{kind}" for kind in (*IMAGE_TYPES, "mp3", "mp4", "ogg", "webm", "woff", "woff2")}
 
 
 class Workshop:
-    """A site and what has been made of it.
+    """A site and the state of its last build.
 
     Args:
-        settings_file: Pelican's settings file.
-        announce: called with each path of the output that is made for the first time.
-        first: whether DELETE_OUTPUT_DIRECTORY is obeyed.
+        settings_file: the settings file of Pelican.
+        announce: called with each path of the output that is created for the first time.
+        first: whether to obey DELETE_OUTPUT_DIRECTORY.
 
     Attributes:
-        generators: those of the last build; none before it.
+        generators: the generators of the last build; none before it.
 
     Raises:
-        ImageHostError: the settings cannot be used.
-        SystemExit: likewise; what was logged says why.
+        ImageHostError: the settings are invalid.
+        SystemExit: the settings are invalid; the reason was logged.
     """
 
     def __init__(
@@ -75,17 +75,20 @@ class Workshop:
         WarmReaders.install()
         signals.all_generators_finalized.connect(self._take)
         self.pelican = _pelican_class(self.settings)(self.settings)
-        self._lasting = self.log.errors, self.log.notes  # as long as the settings: a plugin is lost
+        self._lasting = (
+            self.log.errors,
+            self.log.notes,
+        )  # permanent, such as a plugin that failed to load
         self.generators: list[Any] = []
         self._build: Build | None = None
         self._errors: list[str] = []
         self._image_problems: dict[str, list[str]] = {}
 
     def roots(self) -> Roots:
-        """Say what there is to watch."""
+        """Return the folders to watch."""
         settings, own = self.settings, self.site.settings
         theme = os.path.abspath(settings["THEME"])
-        builtin = os.path.dirname(pelican.__file__)  # which nobody edits
+        builtin = os.path.dirname(pelican.__file__)  # not edited by users
         folders = [settings["PATH"], *settings["THEME_TEMPLATES_OVERRIDES"]]
         folders += settings["PLUGIN_PATHS"]
         folders += [*own.static_paths, *own.search_paths]
@@ -102,7 +105,7 @@ class Workshop:
         return Roots(recursive, flat, excluded_folders, ignored, output, manifest, site, own)
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Forget every text that a changed file may be a part of."""
+        """Forget all cached texts, if a changed file may be included in some of them."""
         theme = os.path.abspath(self.settings["THEME"]) + os.sep
         manifest = os.path.abspath(self.site.settings.manifest)
         for path in paths:
@@ -114,18 +117,18 @@ class Workshop:
                 return
 
     def draft(self, paths: frozenset[str]) -> Drafted:
-        """Write the pages that a few changed files show on."""
+        """Write the pages of a few changed files."""
         start = time.monotonic()
         self.log.clear()
         self.output.begin(whole=False)
         targets = self._targets(paths)
         if 0 < len(targets) <= _AT_ONCE:
-            writer = self.pelican._get_writer()  # noqa: SLF001  a new one may write again
-            bring_back = note_memories()
+            writer = self.pelican._get_writer()  # noqa: SLF001  each writer may write a file once
+            restore = save_state()
             with self._build.resumed() if self._build is not None else nullcontext():
                 for path in targets:
                     self._draft_one(path, writer)
-            bring_back()
+            restore()
         changed = self.output.drafted()
         seconds = time.monotonic() - start
         return Drafted(tuple(changed), self._problems(), tuple(self.log.notes), seconds)
@@ -134,9 +137,9 @@ class Workshop:
         """Build the whole site.
 
         Args:
-            edit: the order for it.
+            edit: the request.
         """
-        assert edit.generation is not None  # noqa: S101  who asks for a build gives its number
+        assert edit.generation is not None  # noqa: S101  a request for a build has a number
         start = time.monotonic()
         self._forget()
         self.output.begin(whole=True)
@@ -157,23 +160,23 @@ class Workshop:
         )
 
     def _run(self) -> Problems | None:
-        """Run Pelican; what it fails of, if it does."""
+        """Run Pelican; return the reasons if it fails, else None."""
         self.pelican.settings["CACHE_CONTENT"] = False
-        bring_back = note_memories()
+        restore = save_state()
         try:
             self.pelican.run()
-        except (SystemExit, Exception) as error:  # noqa: BLE001  a reader's, a plugin's, a template's
-            bring_back()
+        except (SystemExit, Exception) as error:  # noqa: BLE001  from a reader, a plugin or a template
+            restore()
             self.generators = []
-            return () if isinstance(error, SystemExit) else (explain(error),)  # the log says why
+            return (
+                () if isinstance(error, SystemExit) else (explain(error),)
+            )  # the log has the reason
         finally:
-            # The disk's cache has served; from now on the memory's is better.
+            # From now on the cache in memory replaces the one on disk.
             self.settings["LOAD_CONTENT_CACHE"] = False
             self.settings["DELETE_OUTPUT_DIRECTORY"] = False
         if self._build is None:
-            self.log.notes.append(
-                "PLUGINS does not name imagehost: images stay as they are written"
-            )
+            self.log.notes.append("imagehost is not in PLUGINS; image links are unchanged")
         self._errors = list(self.log.errors)
         self._image_problems = {}
         for problem in self._build.report.problems if self._build is not None else ():
@@ -181,7 +184,7 @@ class Workshop:
         return None
 
     def _forget(self) -> None:
-        """Let go of the last build: Pelican keeps every text in caches of whole classes."""
+        """Free the last build, including the texts that Pelican caches per class."""
         self.log.clear()
         self.generators = []
         self._build = None
@@ -189,12 +192,12 @@ class Workshop:
             Content.__dict__[method].cache.clear()
 
     def _take(self, generators: list[Any]) -> None:
-        if generators[0].settings is self.settings:  # not those of a Pelican within a plugin
+        if generators[0].settings is self.settings:  # not of another Pelican run by a plugin
             self.generators = list(generators)
             self._build = builds.get(self.settings["OUTPUT_PATH"])
 
     def _targets(self, paths: frozenset[str]) -> list[str]:
-        """List the documents that changed, show a changed image, or lack one."""
+        """List the documents that changed, use a changed image, or miss an image."""
         if len(paths) > _AT_ONCE or not self.generators:
             return []
         targets = {path for path in paths if home_of(path, self.generators) is not None}
@@ -207,14 +210,14 @@ class Workshop:
             targets |= {os.path.join(root, name) for name in users}
         return [path for path in sorted(targets) if os.path.isfile(path)]
 
-    def _draft_one(self, path: str, writer: Any) -> None:  # noqa: ANN401  Pelican's
+    def _draft_one(self, path: str, writer: Any) -> None:  # noqa: ANN401  from Pelican
         name = self.site.settings.relative(path)
         relative = os.path.relpath(path, self.settings["PATH"])
         self._errors = [error for error in self._errors if relative not in error]
         self._image_problems.pop(name, None)
         try:
             report = draft(path, self.generators, self._build, writer)
-        except Exception as error:  # noqa: BLE001  a reader's, a plugin's, a template's
+        except Exception as error:  # noqa: BLE001  from a reader, a plugin or a template
             self._errors.append(f"{name}: {explain(error)}")
         else:
             self._note(name, report)
@@ -238,7 +241,7 @@ def _is_in_another(folder: str, folders: Iterable[str]) -> bool:
 
 
 def _pelican_class(settings: dict[str, Any]) -> Any:  # noqa: ANN401
-    """Give PELICAN_CLASS, which may be a name."""
+    """Return PELICAN_CLASS, which may be a dotted name."""
     named = settings["PELICAN_CLASS"]
     if not isinstance(named, str):
         return named

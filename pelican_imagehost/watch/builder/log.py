@@ -1,4 +1,4 @@
-"""What Pelican says while it works, as sentences."""
+"""The log of Pelican, as messages for the user."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Log", "explain"]
 
 
 class Log(logging.Handler):
-    """Keeps what is logged in this process.
+    """Collects the log of this process.
 
     Attributes:
-        errors: what is wrong.
-        notes: what Pelican warns of.
+        errors: the errors.
+        notes: the warnings.
     """
 
     def __init__(self) -> None:
@@ -24,18 +24,18 @@ class Log(logging.Handler):
         self.notes: list[str] = []
         logging.getLogger().addHandler(self)
         logging.getLogger().setLevel(logging.WARNING)
-        # Its word on settings concerns SITEURL, which is ours here.
+        # Its warnings about settings concern SITEURL, which is overridden here.
         logging.getLogger("pelican.settings").setLevel(logging.ERROR)
 
     def clear(self) -> None:
-        """Forget all that was said."""
+        """Discard all messages."""
         self.errors = []
         self.notes = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record; an error that is being handled is its reason."""
+        """Keep a record, with the exception being handled as the reason."""
         if record.name == "pelican_imagehost.site.build":
-            return  # its report says the same
+            return  # the report of the build contains the same
         message = record.getMessage()
         reason = sys.exc_info()[1]
         if isinstance(reason, Exception) and str(reason) not in message:
@@ -44,7 +44,7 @@ class Log(logging.Handler):
 
 
 def explain(error: BaseException) -> str:
-    """Say what went wrong, and in which line of a template if it was one."""
+    """Describe an exception, with the line of the template if it came from one."""
     message = f"{type(error).__name__}: {error}"
     name, line = getattr(error, "filename", None), getattr(error, "lineno", None)
     for frame in traceback.extract_tb(error.__traceback__):

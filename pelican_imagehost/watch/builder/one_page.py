@@ -1,8 +1,7 @@
-"""One changed document, read and written at once within a site that is already built.
+"""The immediate update of a changed document in a site that is already built.
 
-The steps are those of Pelican's generators, for one document instead of all. What the
-document changes elsewhere (index, tags, feeds, neighbours) is left to the whole build
-that follows.
+The steps are those of the generators of Pelican, for one document instead of all. Other
+pages that change (index, tags, feeds, neighbours) are left to the whole build that follows.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ __all__ = ["draft", "home_of"]
 
 
 class _Kind(NamedTuple):
-    """What differs between articles and pages."""
+    """The differences between articles and pages."""
 
     name: str
     content: type[Any]
@@ -52,11 +51,14 @@ _PAGE = _Kind(
 
 
 def home_of(path: str, generators: Iterable[Any]) -> tuple[Any, _Kind] | None:
-    """Find the generator that a document belongs to.
+    """Find the generator of a document.
 
     Args:
-        path: an absolute file.
-        generators: those of a build.
+        path: an absolute path.
+        generators: the generators of a build.
+
+    Returns:
+        The generator, and the kind of the document; None if it does not belong to any.
     """
     for generator in generators:
         kind = _kind_of(generator)
@@ -69,16 +71,16 @@ def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any
     """Read one document again and write its page.
 
     Args:
-        path: an absolute file.
-        generators: those of the last build.
-        build: what hosts the images; None where the site does without.
-        writer: Pelican's.
+        path: an absolute path.
+        generators: the generators of the last build.
+        build: hosts the images; None if the site does not use the plugin.
+        writer: the writer of Pelican.
 
     Returns:
-        What hosting its images showed; None where there is no page to write.
+        The report on its images; None if a page is not written.
 
     Raises:
-        Exception: whatever a reader, a plugin or a template raises.
+        Exception: any exception of a reader, a plugin or a template.
     """
     home = home_of(path, generators)
     if home is None:
@@ -105,7 +107,7 @@ def _kind_of(generator: Any) -> _Kind | None:  # noqa: ANN401  any generator
 
 
 def _takes(generator: Any, kind: _Kind, relative: str) -> bool:  # noqa: ANN401
-    """Tell whether `Generator.get_files` would find a file, without walking the disk."""
+    """Return whether `Generator.get_files` would find a file, without walking the disk."""
     settings = generator.settings
     paths = [os.path.normpath(path) for path in settings[f"{kind.name}_PATHS"]]
     excludes = [os.path.normpath(path) for path in settings[f"{kind.name}_EXCLUDES"]]
@@ -134,7 +136,7 @@ def _read(generator: Any, kind: _Kind, relative: str) -> Content:  # noqa: ANN40
 
 
 def _replace(generator: Any, old: Content, new: Content) -> None:  # noqa: ANN401
-    """Put the new object where the old one was, with what plugins hung on that."""
+    """Replace the old object by the new one, and copy attributes set by plugins."""
     own = {name.lower() for name in old.metadata} | {"_summary"}
     own |= {"override_save_as", "override_url"}
     for name, value in vars(old).items():
@@ -153,7 +155,7 @@ def _replace(generator: Any, old: Content, new: Content) -> None:  # noqa: ANN40
 
 
 def _write(generator: Any, kind: _Kind, new: Content, writer: Any) -> None:  # noqa: ANN401
-    """Do what `generate_articles`, `generate_drafts` or `PagesGenerator` do for one."""
+    """Write one document like `generate_articles`, `generate_drafts` or `PagesGenerator`."""
     context = generator.context
     context["localsiteurl"] = generator.settings["SITEURL"]
     new.refresh_metadata_intersite_links()

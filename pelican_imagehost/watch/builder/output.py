@@ -1,8 +1,8 @@
-"""What a build writes: whole files only, and only those that changed.
+"""The output of a build: files are written whole, and only if they have changed.
 
-Pelican's writer opens files and its static generator copies them; both are led here
-(`Output.install`), so that any Writer, a plugin's too, writes like this. A browser never
-reads half a page, and a build that was given up leaves nothing half done.
+The writer of Pelican opens files, and its static generator copies them. Both functions are
+replaced (`Output.install`), so this also works for writers of plugins. A browser never
+reads a partial page, and an abandoned build leaves no partial files.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _CHUNK = 1024**2
 
 
 class _Known(NamedTuple):
-    """A file as it was left: what it was made of, and its stamp."""
+    """A file as it was written: its source or digest, and its stamp."""
 
-    made_of: object
+    source: object
     stamp: Stamp | None
 
 
 class Output:
-    """The files of one output folder, remembered from build to build.
+    """The files of the output, tracked from build to build.
 
     Args:
         root: the folder.
-        announce: called with each path that no build has made before, before it is made.
-            What a build leaves behind that is given up can so be found and removed.
+        announce: called with each new path before it is created, so that files of an
+            abandoned build can be found and removed.
 
     Attributes:
-        produced: the files that the last whole build made, and all made since.
+        produced: the files of the last whole build, and all created since.
     """
 
     def __init__(self, root: str, announce: Callable[[str], None]) -> None:
@@ -64,24 +64,24 @@ class Output:
         self._touched: set[str] = set()
 
     def install(self) -> None:
-        """Lead Pelican's writing here, in this process."""
+        """Replace the functions with which Pelican writes, in this process."""
         pelican.writers.open = self.open
         pelican.utils.copy_file = self.copy
 
     def begin(self, *, whole: bool) -> None:
-        """Start a whole build, or writing a few files out of turn."""
+        """Start a whole build, or an update of single pages."""
         self._began = time.time_ns() if whole else None
         self._current.clear()
         self._touched.clear()
 
     def open(self, path: str, mode: str = "r", **options: Any) -> IO[Any]:  # noqa: ANN401
-        """Open a file as `open` does; one of the output is written when it is closed."""
+        """Open a file like `open`; a file of the output is written when it is closed."""
         if mode != "w" or not self._is_inside(path):
             return builtins.open(path, mode, **options)
         return _Sink(self, path, options.get("encoding") or "utf-8")
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file whole, unless it is there with that content."""
+        """Write a file, unless it already has that content."""
         self._current.add(path)
         if self._is_overtaken(path):
             return
@@ -92,7 +92,7 @@ class Output:
         self._known[path] = _Known(digest, _stamp(path))
 
     def copy(self, source: str, destination: str) -> None:
-        """Copy a file whole, unless its copy is there."""
+        """Copy a file, unless the copy already exists."""
         destination = os.path.normpath(destination)  # Pelican's `theme/./style.css`
         self._current.add(destination)
         try:
@@ -107,36 +107,36 @@ class Output:
                 self._make(destination, lambda temporary: shutil.copyfile(source, temporary))
             settled = stamp if stamp.is_settled(time.time_ns()) else None
             self._known[destination] = _Known((source, settled), _stamp(destination))
-        except OSError as error:  # Pelican's own copying warns and goes on, too
-            logger.warning("%s cannot be copied to %s: %s", source, destination, error)
+        except OSError as error:  # Pelican also warns and continues
+            logger.warning("cannot copy %s to %s: %s", source, destination, error)
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Own files that are about to be put here past this object."""
+        """Record files that other code is about to write to the output."""
         for path in paths:
             if path not in self.produced:
                 self._announce(path)
-                if self._began is None:  # what a whole build puts here, `finish` is told
+                if self._began is None:  # `finish` gets those of a whole build
                     self.produced.add(path)
 
     def drafted(self) -> list[str]:
-        """End writing a few files out of turn.
+        """End an update of single pages.
 
         Returns:
-            Those that changed.
+            The changed files.
         """
         changed = self._settle()
         self.produced |= self._current
         return changed
 
     def finish(self, delivered: Iterable[str], doubtful: Iterable[str]) -> list[str]:
-        """End a whole build: remove what earlier ones made and this one did not.
+        """End a whole build: remove files of earlier builds that this one did not write.
 
         Args:
-            delivered: files that the build put there past this object.
-            doubtful: files that builds which were given up may have made.
+            delivered: files that other code wrote to the output.
+            doubtful: files that abandoned builds may have written.
 
         Returns:
-            What changed, in no order.
+            The changed files, unordered.
         """
         changed = self._settle()
         produced = self._current | set(delivered)
@@ -148,7 +148,7 @@ class Output:
         return changed
 
     def sweep(self, processes: Iterable[int]) -> None:
-        """Remove the temporary files of processes that were killed."""
+        """Remove the temporary files of killed processes."""
         ends = tuple(f".{process}.tmp" for process in processes)
         for folder, _, names in os.walk(self.root) if ends else ():
             for name in names:
@@ -156,13 +156,13 @@ class Output:
                     self._remove(os.path.join(folder, name))
 
     def _settle(self) -> list[str]:
-        """Take in what plugins have made of the pages just written; list what changed."""
+        """Record changes by plugins to pages after they were written; list the changed files."""
         later = _are_pages_changed_later()
         changed = []
         for path in self._touched:
             known = self._known.get(path)
             if known is not None:
-                self._known[path] = _Known(known.made_of, _stamp(path))
+                self._known[path] = _Known(known.source, _stamp(path))
             if not later or self._is_final_new(path):
                 changed.append(path)
         return changed
@@ -175,22 +175,22 @@ class Output:
         before, self._finals[path] = self._finals.get(path), digest
         return digest != before
 
-    def _is_current(self, path: str, made_of: object, data: bytes | None) -> bool:
+    def _is_current(self, path: str, source: object, data: bytes | None) -> bool:
         stamp = _stamp(path)
         known = self._known.get(path)
         if known is not None and known.stamp == stamp:
-            return stamp is not None and known.made_of == made_of
+            return stamp is not None and known.source == source
         if data is None or stamp is None or stamp.size != len(data) or _read(path) != data:
             return False
-        self._known[path] = _Known(made_of, stamp)
-        if known is not None and known.made_of != made_of:
-            self._touched.add(path)  # a build that was given up wrote it, and nobody was told
+        self._known[path] = _Known(source, stamp)
+        if known is not None and known.source != source:
+            self._touched.add(path)  # written by an abandoned build, so not reported yet
         return True
 
     def _is_overtaken(self, path: str) -> bool:
-        """Tell whether a file was written since this whole build began, and not by it.
+        """Return whether another process has written a file since this whole build started.
 
-        Then the parent has drafted it from a newer save, and another build will follow.
+        The parent has then updated the page after a newer save, and another build will follow.
         """
         if self._began is None or path in self._touched:
             return False
@@ -217,7 +217,7 @@ class Output:
             return
         with contextlib.suppress(OSError):
             os.unlink(path)
-        with contextlib.suppress(OSError):  # until a folder is not empty
+        with contextlib.suppress(OSError):  # stop at a folder that is not empty
             folder = os.path.dirname(path)
             while self._is_inside(folder):
                 os.rmdir(folder)
@@ -228,10 +228,10 @@ class Output:
 
 
 class _Sink(io.StringIO):
-    """Takes text, and gives it to the output when it is closed without an error."""
+    """A text file that is written to the output when it is closed without an error."""
 
     def __init__(self, output: Output, path: str, encoding: str) -> None:
-        super().__init__(newline=os.linesep)  # line ends are the system's, as `open` makes them
+        super().__init__(newline=os.linesep)  # the line ends of the system, as with `open`
         self._output = output
         self._path = path
         self._encoding = encoding
@@ -249,14 +249,14 @@ class _Sink(io.StringIO):
         self.close()
 
     def __del__(self) -> None:
-        self._over = True  # what nobody closed, nobody finished
+        self._over = True  # not closed, so incomplete
 
 
 def _are_pages_changed_later() -> bool:
-    """Tell whether a plugin works on pages once they are written, besides our own.
+    """Return whether a plugin other than ours changes pages after they are written.
 
-    Such a plugin must be given what Pelican has written each time: what it makes of its
-    own work is nobody's guess.
+    Such a plugin must always get the page as Pelican wrote it, because it may not be able to
+    process its own result again.
     """
     receivers = signals.content_written.receivers_for(ANY)
     return any(not receiver.__module__.startswith("pelican_imagehost.") for receiver in receivers)

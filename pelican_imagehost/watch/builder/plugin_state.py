@@ -1,8 +1,7 @@
-"""What plugins remember from one document to the next.
+"""The state that plugins keep between documents.
 
-Some gather all that a whole build reads or writes, and clear it away when the build has
-ended: a sitemap does. A page that is written between builds must leave no trace there,
-nor a build that failed half-way.
+Some plugins, such as sitemaps, collect data during a whole build and clear it at the end.
+A page written between builds must not change that state, nor a build that failed.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from pelican import signals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["note_memories"]
+__all__ = ["save_state"]
 
 
-def note_memories() -> Callable[[], None]:
-    """Take note of what plugins remember now.
+def save_state() -> Callable[[], None]:
+    """Save the state of plugins.
 
     Returns:
-        What brings that back, as far as lists, sets and dictionaries go, and plain values.
+        A function that restores lists, sets, dictionaries and plain values.
     """
     owners = list(_owners())
     names = [_names(owner) for owner in owners]
     held = [value for before in names for value in before.values()]
     collections = [(one, copy.copy(one)) for one in held if isinstance(one, list | set | dict)]
 
-    def bring_back() -> None:
+    def restore() -> None:
         for owner, before in zip(owners, names, strict=True):
             for name in [name for name in before if vars(owner).get(name) is not before[name]]:
                 setattr(owner, name, before[name])
@@ -39,11 +38,11 @@ def note_memories() -> Callable[[], None]:
             collection.clear()
             (collection.extend if isinstance(collection, list) else collection.update)(content)
 
-    return bring_back
+    return restore
 
 
 def _owners() -> Iterable[object]:
-    """List what may remember: the modules and objects that hear Pelican's signals."""
+    """List the modules and objects that receive signals of Pelican."""
     owners: dict[int, object] = {}
     for receiver in _receivers():
         if not receiver.__module__.startswith("pelican_imagehost."):

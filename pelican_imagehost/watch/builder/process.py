@@ -1,10 +1,9 @@
-"""A builder: a process with one thread that holds a built site, and serves one main process.
+"""A builder: a process with one thread that keeps a built site for the main process.
 
-Told of a changed document it writes that one page at once. Then it forks: the child,
-which shares all the parent has read, builds the whole site and takes over; the parent
-serves until then. A newer save makes the parent end the child and fork another. So the
-pages shown are never older than the last save, and memory is given back with every
-process that ends.
+When a document changes, it writes that page at once. Then it forks: the child, which shares
+the memory of the parent, builds the whole site and takes over; the parent serves until
+then. After a newer save the parent ends the child and forks another. So pages are never
+older than the last save, and memory is freed with each process that ends.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_PATIENCE = 2.0  # seconds for a child to end by itself
+_PATIENCE = 2.0  # seconds for a child to exit
 
 
 class _Abandoned(BaseException):
-    """This build is given up for a newer one; no plugin catches it by accident."""
+    """The build was abandoned for a newer one; plugins do not catch it by accident."""
 
 
 class Builder:
-    """This process.
+    """The builder in this process.
 
     Args:
-        address: where the main process listens.
-        key: the secret of that socket.
-        generation: the number of the build that this process was started for.
+        address: the address of the main process.
+        key: the secret for the connection.
+        generation: the number of the build for which this process was started.
     """
 
     def __init__(self, address: str, key: bytes, generation: int) -> None:
@@ -58,7 +57,7 @@ class Builder:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process
 
     def serve(self, settings_file: Path, generation: int, *, first: bool) -> None:
-        """Read the settings, and do what the main process says until it says no more."""
+        """Read the settings, and handle messages until the main process ends the connection."""
         try:
             self._workshop = Workshop(settings_file, self._announce, first=first)
         except (ImageHostError, SystemExit) as error:
@@ -68,7 +67,7 @@ class Builder:
         while True:
             message = self._receive()
             if isinstance(message, Edit):
-                self._obey(message)
+                self._handle(message)
                 continue
             if isinstance(message, Leave):
                 return  # the child, if any, has taken over
@@ -76,7 +75,7 @@ class Builder:
             if not isinstance(message, GiveUp):
                 return
 
-    def _obey(self, edit: Edit) -> None:
+    def _handle(self, edit: Edit) -> None:
         if edit.generation is not None:
             self._give_up()
         self._workshop.expect(edit.paths)
@@ -97,16 +96,16 @@ class Builder:
     def _fork(self, edit: Edit) -> None:
         with _undisturbed():
             child = os.fork()
-            self._building = not child  # so that `_stop` knows from the child's first moment
+            self._building = not child  # so that `_stop` is correct in the child from the start
         if child:
             self._child = child
             return
         self._child = None
         self._connection.close()
-        assert edit.generation is not None  # noqa: S101  as `_obey` sees to
+        assert edit.generation is not None  # noqa: S101  as `_handle` ensures
         try:
             self._connection = self._connect(edit.generation)
-        except (OSError, EOFError):  # the main process is gone
+        except (OSError, EOFError):  # the main process has exited
             _end()
         if self._build(edit).failed:
             _end()
@@ -118,19 +117,19 @@ class Builder:
         built = self._workshop.build(edit)
         self._building = False
         gc.collect()
-        gc.freeze()  # what a fork shares, the collector must not touch
+        gc.freeze()  # keep the collector from copying shared memory
         _yield_to_others(False)
         self._send(built)
         return built
 
     def _give_up(self) -> None:
-        """End the child, and wait until it writes no more."""
+        """End the child, and wait until it has exited."""
         if self._child is None:
             return
         deadline = time.monotonic() + _PATIENCE
         os.kill(self._child, signal.SIGTERM)
         while not _has_ended(self._child):
-            if time.monotonic() > deadline:  # deaf, or in something that takes long
+            if time.monotonic() > deadline:  # it ignores SIGTERM, or is busy
                 os.kill(self._child, signal.SIGKILL)
                 os.waitpid(self._child, 0)
                 self._killed |= {self._child}
@@ -155,19 +154,19 @@ class Builder:
     def _send(self, message: object) -> None:
         try:
             self._connection.send(message)
-        except OSError:  # the main process is gone
+        except OSError:  # the main process has exited
             _end()
 
     def _receive(self) -> object:
         try:
             return self._connection.recv()
-        except (EOFError, OSError):  # the main process is gone
+        except (EOFError, OSError):  # the main process has exited
             return None
 
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let SIGTERM wait: what a handler raises within `os.fork` is lost."""
+    """Delay SIGTERM, because an exception of a handler during `os.fork` is lost."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         yield
@@ -183,7 +182,7 @@ def _has_ended(process: int) -> bool:
 
 
 def _yield_to_others(yielding: bool) -> None:  # noqa: FBT001
-    """Let others go first: unlike a nice value this can be taken back without privileges."""
+    """Lower the priority; unlike a nice value this can be reverted without privileges."""
     if sys.platform == "linux":
         policy = os.SCHED_BATCH if yielding else os.SCHED_OTHER
         with contextlib.suppress(OSError):
@@ -191,19 +190,19 @@ def _yield_to_others(yielding: bool) -> None:  # noqa: FBT001
 
 
 def _end() -> NoReturn:
-    """End without what the first process of the chain has to tidy up."""
+    """Exit without the clean-up functions inherited from the first process."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
 def main() -> None:
-    """Be a builder: ADDRESS GENERATION FIRST SETTINGS_FILE, and the key in the environment."""
+    """Run a builder: ADDRESS GENERATION FIRST SETTINGS_FILE, and the key in the environment."""
     address, generation, first, settings_file = sys.argv[1:]
     key = bytes.fromhex(os.environ.pop(KEY_VARIABLE))
     try:
         builder = Builder(address, key, int(generation))
-    except (OSError, EOFError):  # the main process is gone
+    except (OSError, EOFError):  # the main process has exited
         _end()
     builder.serve(Path(settings_file), int(generation), first=first == "first")
     _end()

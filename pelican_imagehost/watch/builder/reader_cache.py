@@ -1,7 +1,7 @@
-"""What Pelican's readers made of each file, kept in memory from build to build.
+"""The results of the readers of Pelican, cached in memory from build to build.
 
-The same thing as Pelican's content cache, and at the same place, but without a disk
-and without its trust in the time of a file alone.
+It replaces the content cache of Pelican, but does not use the disk, and compares more than
+the time of a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pelican_imagehost.storage.index import Stamp
 
 __all__ = ["WarmReaders"]
 
-# A text that takes in another file: its own stamp does not tell whether it is still so.
+# Texts that include other files, whose own stamp is not enough.
 _INCLUDES = re.compile(
     rb"^\s*\.\. (?:include|literalinclude|raw|csv-table)::|:file:|--8<--|\{!|\{%",
     re.MULTILINE,
@@ -34,17 +34,17 @@ class _Read(NamedTuple):
 
 
 class WarmReaders(Readers):  # type: ignore[misc]
-    """Pelican's readers with a memory of the whole process."""
+    """The readers of Pelican with a cache for the whole process."""
 
     memory: ClassVar[dict[str, _Read]] = {}
 
     @classmethod
     def install(cls) -> None:
-        """Let Pelican's generators use these readers, in this process."""
+        """Make the generators of Pelican use these readers, in this process."""
         pelican.generators.Readers = cls
 
-    def get_cached_data(self, path: str, default: Any = None) -> Any:  # noqa: ANN401  Pelican's
-        """Give what was made of a file, unless the file has changed since."""
+    def get_cached_data(self, path: str, default: Any = None) -> Any:  # noqa: ANN401  as in Pelican
+        """Return the cached result for a file, unless the file has changed."""
         self._before = _stamp(path)
         known = self.memory.get(path)
         if known is None:
@@ -54,19 +54,19 @@ class WarmReaders(Readers):  # type: ignore[misc]
         return known.content, _renew(known.metadata)
 
     def cache_data(self, path: str, data: tuple[str | None, dict[str, Any]]) -> None:
-        """Keep what was made of a file; a later change must show in its stamp."""
+        """Cache the result for a file, with its stamp if that shows all later changes."""
         content, metadata = data
-        if content is None:  # a static file's
+        if content is None:  # a static file
             return
         stamp = _stamp(path)
         settled = stamp is not None and stamp.is_settled(time.time_ns())
-        if not settled or stamp != self._before or _takes_in_others(path):
+        if not settled or stamp != self._before or _includes_others(path):
             stamp = None
         self.memory[path] = _Read(stamp, content, _renew(metadata))
 
 
 def _renew(value: Any) -> Any:  # noqa: ANN401  any metadata
-    """Copy metadata as far as a plugin may change it in place."""
+    """Copy the parts of metadata that a plugin may change in place."""
     if isinstance(value, dict):
         return {name: _renew(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -81,7 +81,7 @@ def _stamp(path: str) -> Stamp | None:
         return None
 
 
-def _takes_in_others(path: str) -> bool:
+def _includes_others(path: str) -> bool:
     try:
         with open(path, "rb") as file:
             return _INCLUDES.search(file.read()) is not None

@@ -22,23 +22,7 @@ from tests.test_plugin import key_of, post
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-IDENTITY = {
-    f"GIT_{role}_{field}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for field, value in (("NAME", "An Author"), ("EMAIL", "author@example.com"))
-}
-
-
-@pytest.fixture(autouse=True)
-def own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No configuration of this machine, and an identity, as an author has."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / ".gitconfig").write_text(
-        "[user]\nname = An Author\nemail = author@example.com\n[init]\ndefaultBranch = main\n"
-    )
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+pytestmark = pytest.mark.usefixtures("identity")
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

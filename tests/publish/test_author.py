@@ -201,6 +201,31 @@ def test_a_document_whose_image_the_manifest_lacks_is_refused(
     assert git("ls-remote", "origin", folder=blog.root) == before
 
 
+def test_links_and_attributes_of_a_pushed_commit_are_harmless(
+    blog: Site, host: Host, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (blog.root / "elsewhere").symlink_to(outside)
+    (blog.root / "upwards").symlink_to("../../../../../../tmp")
+    (blog.root / "nowhere").symlink_to("/no/such/place")
+    blog.write("shared/three.md", "Title: Three\nDate: 2026-01-01\n\n![a](two.png)\n")
+    (blog.root / "content/three.md").symlink_to("../shared/three.md")
+    blog.write(".gitattributes", "content/bad.md export-ignore\n")
+    post(blog, "bad.md", "![a](gone.png)")
+    commit(blog)
+    completed = push(blog)
+    assert completed.returncode != 0
+    assert "content/bad.md:4: " in completed.stderr
+    assert "Traceback" not in completed.stderr
+    (blog.root / "content/bad.md").unlink()
+    commit(blog)
+    with serving(host, after=0):
+        completed = push(blog)
+    assert completed.returncode == 0, completed.stderr
+    assert list(outside.iterdir()) == []
+
+
 def test_publish_sends_once_and_says_what(blog: Site, host: Host) -> None:
     dry = blog.cli("publish", "-s", "publishconf.py", "--dry-run")
     assert len(dry.stdout.splitlines()) == 2

@@ -60,6 +60,36 @@ class Require(Protocol):
     def __call__(self, condition: object, reason: str) -> None: ...
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _fresh_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give every test an empty home and a git that knows nothing of this machine and its user.
+
+    The variables that git sets for a hook go too: some run tests before each commit.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*os.environ]:
+            if name.startswith(("GIT_", "XDG_")) or name == "EMAIL":
+                patch.delenv(name)
+        home = tmp_path_factory.mktemp("home")
+        # An identity guessed from the machine's names would make tests depend on those.
+        (home / ".gitconfig").write_text("[user]\nuseConfigOnly = true\n")
+        patch.setenv("HOME", str(home))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield
+
+
+@pytest.fixture
+def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give git a name to commit under; returns the home that has it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        "[user]\nname = An Author\nemail = author@example.com\n[init]\ndefaultBranch = main\n"
+    )
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
 @pytest.fixture
 def require() -> Require:
     def check(condition: object, reason: str) -> None:

@@ -240,6 +240,7 @@ def records_of(site: Site) -> list[str]:
         return [record.image.sha256 for record in records.all()]
 
 
+@pytest.mark.usefixtures("identity")
 def test_verify_mends_records_without_files_and_files_without_records(site: Site) -> None:
     cat = site.picture("content/cat.jpg")
     post(site, "a.md", "![a](cat.jpg)")

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -175,34 +176,50 @@ def blog(site: Site) -> Iterator[Blog]:
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=_FULL)])
-def test_killed_build_is_healed_by_next(blog: Blog, rounds: int) -> None:
+def test_killed_build_is_healed_by_next(
+    blog: Blog, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blog.site.write("plugins/dying.py", _DYING)
+    blog.site.configure(PLUGIN_PATHS=["plugins"], PLUGINS=["pelican_imagehost", "dying"])
     blog.add_images(2 * _POSTS)
-    start = time.monotonic()
     _check_good(blog.start())
-    whole = time.monotonic() - start
-    killed = 0
     for number in range(rounds):
         blog.add_images(12)
         blog.replace_images(8)
+        ingest = number % 2 == 0
+        steps = _INGEST_STEPS if ingest else int((blog.site.root / "steps").read_text())
+        moment = blog.chooser.randint(1, int(0.9 * steps)), blog.chooser.uniform(1e-6, 2e-3)
+        monkeypatch.setenv("DIE_AT", json.dumps([ingest, *moment]))
         build = blog.start()
-        if number % 2:
-            time.sleep(blog.chooser.uniform(0, 1.2 * whole))
-        else:
-            _wait_for_ingest(blog.site.root / "images/.incoming", build)
-            time.sleep(blog.chooser.uniform(0, 0.15 * whole))
-        build.kill()
-        build.communicate()
-        killed += build.returncode < 0
+        said = build.communicate()[0].decode()
+        assert build.returncode == -signal.SIGALRM, said
+        monkeypatch.delenv("DIE_AT")
         blog.check_half_way()
         _check_good(blog.start())
         blog.check_whole()
-    assert killed >= rounds // 2
-    print(f"{killed} of {rounds} builds were killed before their end")  # noqa: T201  with -s
 
 
-def _wait_for_ingest(incoming: Path, build: subprocess.Popen[bytes]) -> None:
-    while build.poll() is None and not any(incoming.glob("*")):
-        time.sleep(0.001)
+_INGEST_STEPS = 40  # twenty images are written and renamed
+# Dies shortly after the given step of a build: a step, not a time, so that it does on any machine.
+_DYING = """
+import atexit, json, os, pathlib, signal, sys
+
+ingest, last, seconds = json.loads(os.environ.get("DIE_AT", "[false, 0, 0]"))
+steps, begun, armed = 0, not ingest, not last
+
+def look(event, arguments):
+    global steps, begun, armed
+    if event in ("open", "os.rename", "os.remove", "os.mkdir"):
+        begun = begun or ".incoming" in str(arguments[0])
+        steps += begun
+        if steps >= last and not armed:
+            armed = True
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+
+def register():
+    sys.addaudithook(look)
+    atexit.register(lambda: pathlib.Path("steps").write_text(str(steps)))
+"""
 
 
 @pytest.mark.parametrize("rounds", [4, pytest.param(50, marks=_FULL)])

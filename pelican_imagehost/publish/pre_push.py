@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -109,13 +108,17 @@ def _inside(site: Site, path: Path) -> str:
 
 
 def _check_out(repository: Git, commit: str, folder: Path) -> Path:
-    """Unpack the site's folder of a commit."""
-    archive = folder / "tree.tar"
-    repository.run("archive", "--format=tar", f"--output={archive}", commit)
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder / "tree", filter="data")
-    archive.unlink()
-    return folder / "tree"
+    """Check a commit out, through an index of its own; returns the site's folder in it.
+
+    git itself takes care that no file is written through a symbolic link of the tree.
+    """
+    env = {"GIT_INDEX_FILE": str(folder / "index")}
+    repository.run("read-tree", commit, env=env)
+    repository.run("checkout-index", "--all", f"--prefix={folder}/tree/", env=env)
+    inside = repository.run("rev-parse", "--show-prefix").output.removesuffix("\n")
+    root = folder / "tree" / inside
+    root.mkdir(parents=True, exist_ok=True)  # a commit from before there was a site has none
+    return root
 
 
 def _manifest_of(repository: Git, site: Site, commit: str, file: Path) -> Manifest | None:

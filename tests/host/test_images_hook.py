@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import gzip
+import itertools
 import os
 import random
 import signal
@@ -262,7 +263,7 @@ def find_process(cwd: Path, word: str) -> int | None:
 
 def kill_hook(host: Host, delay: float) -> bool:
     """Kill the hook some time after it has started."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         pid = find_process(host.layout.images, "hooks/pre-receive")
         if pid is not None:
@@ -281,7 +282,9 @@ def test_killed_hook_leaves_staging_that_the_next_clears(
 ) -> None:
     chooser = random.Random(5)  # noqa: S311  the same story every time
     tip, killed = base, 0
-    for number in range(rounds):
+    for number in itertools.count():
+        if killed == rounds:
+            break
         new = pictures(60, size=3000, start=100 * number)
         commit = author.commit(new, tip)
         started = author.start_push(commit)
@@ -293,7 +296,6 @@ def test_killed_hook_leaves_staging_that_the_next_clears(
         tip = commit
         assert host.tree() == host.served()
         assert host.leftovers() == []
-    assert killed >= rounds // 2
 
 
 @pytest.mark.parametrize("rounds", [4, pytest.param(50, marks=FULL)])

@@ -116,7 +116,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, require: Require) -> 
 
 
 def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -178,7 +178,7 @@ def test_killed_build_leaves_the_old_release(blog: Blog, host: Host) -> None:
     pusher = Author.__new__(Author)
     pusher.folder, pusher.remote = blog.site.root, host.layout.site
     started = pusher.start_push("HEAD")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (host.layout.releases / ".building").exists():
         assert time.monotonic() < deadline
         time.sleep(0.005)

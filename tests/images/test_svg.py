@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import time
+import contextlib
 
 import pytest
 
@@ -316,18 +316,14 @@ def test_what_begins_as_an_svg_is_one(start: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"<!-- -->" * 18 + b"<html/>",
-        b"<?x?>" * 18 + b"<html/>",
-        b"<!DOCTYPE svg []>" * 20 + b"<html/>",
-        f'<svg {SVG} width="{"1" * 4000}x"/>'.encode(),
+        b"<!-- -->" * 1000 + b"<html/>",
+        b"<?x?>" * 1000 + b"<html/>",
+        b"<!DOCTYPE svg []>" * 1000 + b"<html/>",
+        f'<svg {SVG} width="{"1" * 1_000_000}x"/>'.encode(),
     ],
     ids=["comments", "instructions", "document types", "digits"],
 )
 def test_a_long_beginning_takes_no_longer_than_its_length(data: bytes) -> None:
-    start = time.process_time()
-    for _ in range(20):
-        try:
-            identify(data, LIMITS)
-        except ImageHostError:
-            continue
-    assert time.process_time() - start < 0.3
+    # So long that a pattern that tries again from each place does not end before the time limit.
+    with contextlib.suppress(ImageHostError):
+        identify(data, LIMITS)

@@ -24,23 +24,7 @@ from tests.test_plugin import key_of, post
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-IDENTITY = {
-    f"GIT_{role}_{field}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for field, value in (("NAME", "An Author"), ("EMAIL", "author@example.com"))
-}
-
-
-@pytest.fixture(autouse=True)
-def own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No configuration of this machine, and an identity, as an author has."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / ".gitconfig").write_text(
-        "[user]\nname = An Author\nemail = author@example.com\n[init]\ndefaultBranch = main\n"
-    )
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+pytestmark = pytest.mark.usefixtures("identity")
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -217,6 +201,31 @@ def test_a_document_whose_image_the_manifest_lacks_is_refused(
     assert "content/three.md: content/three.png: imagehost.jsonl lacks it" in completed.stderr
     assert "build, commit it, push again" in completed.stderr
     assert git("ls-remote", "origin", folder=blog.root) == before
+
+
+def test_links_and_attributes_of_a_pushed_commit_are_harmless(
+    blog: Site, host: Host, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (blog.root / "elsewhere").symlink_to(outside)
+    (blog.root / "upwards").symlink_to("../../../../../../tmp")
+    (blog.root / "nowhere").symlink_to("/no/such/place")
+    blog.write("shared/three.md", "Title: Three\nDate: 2026-01-01\n\n![a](two.png)\n")
+    (blog.root / "content/three.md").symlink_to("../shared/three.md")
+    blog.write(".gitattributes", "content/bad.md export-ignore\n")
+    post(blog, "bad.md", "![a](gone.png)")
+    commit(blog)
+    completed = push(blog)
+    assert completed.returncode != 0
+    assert "content/bad.md:4: " in completed.stderr
+    assert "Traceback" not in completed.stderr
+    (blog.root / "content/bad.md").unlink()
+    commit(blog)
+    with serving(host, after=0):
+        completed = push(blog)
+    assert completed.returncode == 0, completed.stderr
+    assert list(outside.iterdir()) == []
 
 
 def test_publish_sends_once_and_says_what(blog: Site, host: Host) -> None:

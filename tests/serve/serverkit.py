@@ -100,7 +100,7 @@ class Server:
     def stop(self) -> str:
         """End it as Ctrl-C does; returns what it said."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(20) == 0, self.log.read_text("utf-8")
+        assert self.process.wait(60) == 0, self.log.read_text("utf-8")
         return self.log.read_text("utf-8")
 
     def kill(self) -> None:
@@ -110,7 +110,7 @@ class Server:
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """Send a request; underscores in names of headers are dashes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, body, named)

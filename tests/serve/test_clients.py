@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,9 +73,7 @@ def test_picgo_uploads_by_its_web_uploader(
 ) -> None:
     require(os.environ.get("IMAGEHOST_TEST_PICGO"), "IMAGEHOST_TEST_PICGO names no PicGo")
     dog = picture(tmp_path / "狗.png", colour="blue")
-    begun = time.monotonic()
     said = picgo(tmp_path, server, TOKEN, cat, dog)
-    assert time.monotonic() - begun < 30  # an idle connection does not hold it
     assert stored(server, said) == [cat.read_bytes(), dog.read_bytes()], said
 
 
@@ -128,10 +125,8 @@ def test_curl_uploads(server: Server, cat: Path, options: tuple[str, ...]) -> No
     large = cat.with_name("large.png")  # such that curl waits for "100 Continue"
     large.write_bytes(cat.read_bytes() + bytes(9_000_000))
     for file in (cat, large):
-        begun = time.monotonic()
         status, said = upload_by_curl(server, file, *options)
         assert (status, stored(server, said)) == (200, [file.read_bytes()])
-        assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("options", [(), ("-H", "Expect:")])

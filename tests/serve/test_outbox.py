@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["host"]  # a fixture
 
 
-@pytest.fixture(autouse=True)
-def own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No configuration of this machine, and an identity, as an author has."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / ".gitconfig").write_text("[user]\nname = An Author\nemail = author@example.com\n")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+pytestmark = pytest.mark.usefixtures("identity")
 
 
 @pytest.fixture
@@ -49,7 +42,7 @@ def server(site: Site, host: Host) -> Iterator[Server]:
         running.kill()
 
 
-def wait_for(condition: Callable[[], object], server: Server, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], server: Server, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, server.log.read_text("utf-8")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.watch.messages import Problems
     from tests.conftest import Site
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0  # seconds in which anything happens, however busy the machine is
 THEME = {
     "base.html": "<html><head><title>{{ SITENAME }}</title></head>"
     "<body>{% block content %}{% endblock %}</body></html>\n",

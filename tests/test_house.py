@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE = Path(__file__).parent.parent / "pelican_imagehost"
-ROOMS = ("documents", "errors", "gallery", "images", "serve", "settings", "watch", "watch/builder")
+ROOMS = (
+    "documents",
+    "errors",
+    "gallery",
+    "images",
+    "serve",
+    "settings",
+    "site",
+    "watch",
+    "watch/builder",
+)
 MOST_MODULES = 9
 MOST_LINES = 60
 # A docstring that begins with one of these describes; it should instruct: "Return the …".

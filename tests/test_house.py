@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parent.parent / "pelican_imagehost"
 ROOMS = (
+    "__init__",
+    "__main__",
     "documents",
     "errors",
     "gallery",
+    "hosting",
     "images",
+    "namespace",
+    "plugin",
+    "report",
     "serve",
     "settings",
     "site",
@@ -74,7 +80,7 @@ def test_the_top_level_can_be_seen_at_a_glance() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_function_is_long(room: str) -> None:
     lengths = {place: (node.end_lineno or 0) - node.lineno + 1 for place, node in functions(room)}
-    assert lengths or room == "errors"
+    assert lengths or room in {"errors", "__main__", "namespace"}
     assert {place: length for place, length in lengths.items() if length > MOST_LINES} == {}
 
 

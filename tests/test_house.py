@@ -27,6 +27,7 @@ ROOMS = (
     "serve",
     "settings",
     "site",
+    "storage",
     "watch",
     "watch/builder",
 )

@@ -1,4 +1,4 @@
-"""Writing so that a reader, a crash or a full disk never meets half a file."""
+"""Write files atomically and durably: after a crash or on a full disk none is incomplete."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 __all__ = ["clone", "replace_file", "sync_directories", "sync_directory", "sync_files"]
 
-_FEW = 8  # up to here one fsync a file is cheaper than waiting for the whole file system
+_FEW = 8  # up to this number, fsync for each file is faster than syncfs
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copy on write
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and make it durable.
+    """Write a file atomically, and make it durable.
 
-    One writer at a time: the temporary file always has the same name, so that what a
-    killed writer left is overwritten by the next instead of staying for ever.
+    Only one process may write it at a time: the temporary file always has the same name, so
+    that the file of a killed process is overwritten next time.
 
     Args:
-        path: the file, whose folder is there; replaced where it exists.
+        path: the file, in an existing folder; replaced if it exists.
         data: its content.
 
     Raises:
-        OSError: it could not be written; the old file is as it was.
+        OSError: the file cannot be written; the old file is unchanged.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -49,7 +49,7 @@ def sync_files(paths: Iterable[Path]) -> None:
     """Make the content of files on one file system durable.
 
     Raises:
-        OSError: the system could not.
+        OSError: the files cannot be written to the disk.
     """
     paths = list(paths)
     if len(paths) > _FEW and _sync_file_system(paths[0]):
@@ -59,8 +59,8 @@ def sync_files(paths: Iterable[Path]) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a folder durable (a rename is one), where the system can."""
-    if sys.platform != "win32":  # Windows opens no folder, and journals its names
+    """Make the names in a folder durable, such as after a rename; not needed on Windows."""
+    if sys.platform != "win32":  # which journals names, and cannot open folders
         _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
@@ -68,7 +68,7 @@ def sync_directories(paths: Sequence[Path]) -> None:
     """Make the names in folders of one file system durable.
 
     Raises:
-        OSError: the system could not.
+        OSError: the folders cannot be written to the disk.
     """
     if len(paths) > _FEW and _sync_file_system(paths[0]):
         return
@@ -77,17 +77,19 @@ def sync_directories(paths: Sequence[Path]) -> None:
 
 
 def clone(source: Path, target: Path, *, folder: Path | None = None) -> None:
-    """Put a copy of a file in place: blocks shared where the file system can, never a hard link.
+    """Copy a file atomically, with shared blocks if the file system supports them.
 
-    A tool that optimises the output in place would write through a hard link into the store.
+    Never with a hard link: a tool that optimises images in the output would then also
+    change the store.
 
     Args:
         source: the file.
-        target: where the copy goes; replaced where it exists.
-        folder: where it is written first, on the same file system; the target's when None.
+        target: the copy; replaced if it exists.
+        folder: the folder for the temporary file, on the same file system; the folder of
+            the target if None.
 
     Raises:
-        OSError: it could not be copied; nothing is left behind.
+        OSError: the file cannot be copied; no temporary file remains.
     """
     temporary = (folder or target.parent) / f".{target.name}.{os.getpid()}.tmp"
     try:
@@ -120,7 +122,7 @@ def _fsync(path: Path, flags: int) -> None:
 
 
 def _sync_file_system(path: Path) -> bool:
-    """Flush the whole file system of a file (Linux, syncfs(2)); False where it cannot be."""
+    """Flush the whole file system of a file with syncfs(2); return False if not supported."""
     if sys.platform != "linux":
         return False
     descriptor = os.open(path, os.O_RDONLY)

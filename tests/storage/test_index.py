@@ -131,7 +131,7 @@ def test_a_corrupt_file_is_made_anew(
         index.record_files({"/cat.jpg": CAT})
     with opened(file) as index:
         assert index.files() == {"/cat.jpg": CAT}
-    assert f"{file} is made anew" in caplog.text
+    assert f"recreating {file}" in caplog.text
     assert caplog.records[0].levelno == logging.INFO  # nobody needs to act
 
 

@@ -83,7 +83,7 @@ def test_check_names_every_problem_and_writes_nothing(site: Site) -> None:
         "content/a.md:5: empty.png: is an empty file",
         "content/a.md:7: gone.png: no such file (looked in content, content/images)",
     ]
-    assert "broken.md: Pelican could not read it" in completed.stdout.decode()
+    assert "broken.md: Pelican cannot read this document" in completed.stdout.decode()
     assert "skipped" not in completed.stdout.decode()
     assert "1 image, 1 not hosted yet, 2 problems" in said(completed)
     assert files_of(site.root) == before
@@ -313,7 +313,7 @@ def test_gc_of_chosen_images_removes_these_and_says_what_keeps_one(site: Site) -
         "used.png: is used in content/a.md",
         "logo.png: is used in pelicanconf.py",
         "draft.png: is used in content/b.md",
-        f"{'f' * 64}: no such image is known",
+        f"{'f' * 64}: no such image",
     ):
         assert reason in said(completed), said(completed)
     chosen = ("content/gone.jpg", unused.sha256.upper())

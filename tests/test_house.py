@@ -28,6 +28,7 @@ ROOMS = (
     "settings",
     "site",
     "storage",
+    "upkeep",
     "watch",
     "watch/builder",
 )

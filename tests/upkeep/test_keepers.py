@@ -84,7 +84,7 @@ def test_a_committed_line_keeps_its_image_and_says_what_to_do(blog: Site) -> Non
     refused = site.cli("gc", url, "--yes", "--grace-days", "0")
     assert refused.returncode == 1
     assert (
-        "the last commit's imagehost.jsonl lists it; run `pelican-imagehost gc`, commit "
+        "is listed in the committed imagehost.jsonl; run `pelican-imagehost gc`, commit "
         "imagehost.jsonl, then repeat this"
     ) in refused.stderr.decode()
     dropped = site.cli("gc", "--yes").stderr.decode()
@@ -93,6 +93,6 @@ def test_a_committed_line_keeps_its_image_and_says_what_to_do(blog: Site) -> Non
     assert "deleted 0 images, 0 bytes; 1 line of imagehost.jsonl" in dropped
     subprocess.run([*git, "commit", "-qam", "Drop it"], check=True)
     waiting = site.cli("gc", url, "--yes")
-    assert "a commit of the last 30 days listed it" in waiting.stderr.decode()
+    assert "was listed in imagehost.jsonl in the last 30 days" in waiting.stderr.decode()
     assert site.cli("gc", url, "--yes", "--grace-days", "0").returncode == 0
     assert not (site.root / url.removeprefix("/")).exists()

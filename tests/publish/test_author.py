@@ -198,7 +198,7 @@ def test_a_document_whose_image_the_manifest_lacks_is_refused(
     before = git("ls-remote", "origin", folder=blog.root)
     completed = push(blog)
     assert completed.returncode != 0
-    assert "content/three.md: content/three.png: imagehost.jsonl lacks it" in completed.stderr
+    assert "content/three.md: content/three.png: not listed in imagehost.jsonl" in completed.stderr
     assert "build, commit it, push again" in completed.stderr
     assert git("ls-remote", "origin", folder=blog.root) == before
 
@@ -238,7 +238,7 @@ def test_publish_sends_once_and_says_what(blog: Site, host: Host) -> None:
     assert completed.stdout == dry.stdout
     again = blog.cli("publish", "-s", "publishconf.py")
     assert (again.returncode, again.stdout) == (0, b"")
-    assert "nothing new" in again.stderr.decode()
+    assert "no new images" in again.stderr.decode()
     assert len(git("log", "--format=%H", "main", folder=host.repository).split()) == 1
 
 
@@ -251,7 +251,7 @@ def test_an_unseen_address_fails_and_the_next_run_asks_again(blog: Site, host: H
     whole = cut.read_bytes()
     cut.write_bytes(whole[:-1])
     second = blog.cli("publish", "-s", "publishconf.py", "--wait", "0")
-    assert f"{len(whole) - 1} bytes in place of {len(whole)}" in second.stderr.decode()
+    assert f"{len(whole) - 1} bytes instead of {len(whole)}" in second.stderr.decode()
     cut.write_bytes(whole)
     third = blog.cli("publish", "-s", "publishconf.py", "--wait", "0")
     assert "2 images online" in third.stderr.decode()
@@ -411,7 +411,7 @@ def test_an_image_that_was_committed_lately_is_not_deleted(blog: Site) -> None:
     post(blog, "one.md", "nothing")
     kept = blog.cli("gc", "-s", "publishconf.py", "--yes", key[3:67])
     assert kept.returncode == 1
-    assert "one.png: the last commit's imagehost.jsonl lists it" in kept.stderr.decode()
+    assert "one.png: is listed in the committed imagehost.jsonl" in kept.stderr.decode()
     assert (blog.root / "images" / key).exists()
 
 
@@ -424,7 +424,7 @@ def test_check_published_finds_what_the_host_does_not_serve(blog: Site, host: Ho
     (host.served / key).unlink()
     bad = blog.cli("check", "-s", "publishconf.py", "--published")
     assert bad.returncode == 1
-    assert bad.stdout.decode() == f"{host.url}/{key}: the host answers 404 File not found\n"
+    assert bad.stdout.decode() == f"{host.url}/{key}: not online: 404 File not found\n"
 
 
 def test_gc_keeps_what_the_site_named_lately(blog: Site) -> None:

@@ -452,7 +452,7 @@ def test_retracted_picture_leaves_and_no_page_keeps_it(
     blog.post("cat", "no picture any more")
     blog.commit()
     blog.push()
-    assert f"{cat} is offline at the host" in blog.imagehost("retract", cat)
+    assert f"removed {cat} from the host" in blog.imagehost("retract", cat)
     assert not machine.served(cat).exists()
     time.sleep(1.1)  # nginx looks at an open file again after a second
     assert reader.get(f"/images/{cat}")[0] == 404

@@ -72,7 +72,7 @@ class Machine:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Machine]:
-        """Set the host up as the README says, and serve."""
+        """Set the host up as docs/publishing.md shows, and serve."""
         command = (sys.executable, "-m", "pelican_imagehost", "host", "init", self.root)
         self.printed = run(*command, "--site", self.url)
         # Here the host's owner is whoever runs the tests.

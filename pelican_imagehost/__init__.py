@@ -1,7 +1,7 @@
-"""Every local image that a Pelican site names becomes a hosted one, under an address of its own.
+"""Host every local image of a Pelican site under a permanent address.
 
-Pelican imports the plugins of its namespace even where they are not used, so importing
-this package costs next to nothing: `register` imports the plugin when Pelican calls it.
+Pelican imports all plugins of its namespace, even if a site does not use them. To keep that
+import fast, `register` imports the plugin only when Pelican calls it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m pelican_imagehost` is the command line."""
+"""Run the command line: `python -m pelican_imagehost`."""
 
 from pelican_imagehost.cli import main
 

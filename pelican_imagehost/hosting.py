@@ -1,8 +1,8 @@
-"""ImageHost: the one place where the steps meet, and what every front door uses.
+"""The entrance to the core: host the images of documents, or single files.
 
-The pipeline over many documents at once: find the references, resolve each to a file,
-identify and store what is new, rewrite the documents. A problem leaves its reference
-as it was written; nothing stops at the first.
+Many documents are processed together: find their references, resolve each to a file,
+identify and store new images, rewrite the documents. References with a problem stay
+unchanged, and the others are still processed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class ImageHost:
     """The image host of one site. Close it, or use it as a context manager.
 
     Args:
-        settings: the site's.
-        dry_run: look at everything and write nothing.
-        progress: shows how far reading has come (`catalogue.Progress`).
+        settings: the settings of the site.
+        dry_run: read everything, but write nothing.
+        progress: shows the progress of reading.
 
     Raises:
         ManifestError: the manifest cannot be read.
@@ -59,21 +59,21 @@ class ImageHost:
         self.catalogue.index.close()
 
     def reopen(self) -> None:
-        """Open the index again after `close`; all that was learnt is still known."""
+        """Open the index again after `close`; the data in memory is kept."""
         self.catalogue.index = Index(self.settings.index)
 
     def address(self, image: Image) -> str:
-        """Say where an image is seen: on the host, or below the site's own address."""
+        """Return the address of an image: on the host, or below SITEURL."""
         return self.settings.address_prefix + image.key
 
     def host(self, documents: Iterable[Document]) -> Report:
-        """Host every image that documents name, and rewrite the documents.
+        """Host every image that documents refer to, and rewrite the documents.
 
         Args:
-            documents: what the author wrote, read by the site's own readers.
+            documents: the documents, as the readers of the site give them.
 
         Returns:
-            The rewritten documents, in order, and what happened.
+            The rewritten documents, in the same order, and the outcome.
         """
         resolver = Resolver(self.settings, self.catalogue.manifest)
         rewrites = [Rewrite(document) for document in documents]
@@ -92,9 +92,15 @@ class ImageHost:
         return report
 
     def record_uses(self, uses: Mapping[str, set[str]]) -> list[Problem]:
-        """Write down which paths each document names, all that `host` was given together.
+        """Record the paths that each document uses; from then on `gc` keeps them.
 
-        From here on `gc` spares them; what it removed since `host` looked is stored again.
+        Images that `gc` has removed since `host` ran are stored again.
+
+        Args:
+            uses: document → manifest paths, for all documents of the site.
+
+        Returns:
+            Problems with storing them again.
         """
         index = self.catalogue.index
         if not index.would_change(uses):
@@ -102,7 +108,7 @@ class ImageHost:
         try:
             with self.catalogue.store.locked():
                 index.record_uses(uses)
-        except StoreError:  # nobody can write to it: not gc either
+        except StoreError:  # the store is read-only, so gc cannot remove anything either
             index.record_uses(uses)
             return []
         has = self.catalogue.store.has
@@ -110,21 +116,22 @@ class ImageHost:
         return self.catalogue.enter(lost).problems
 
     def record_problems(self, problems: Iterable[Problem]) -> None:
-        """Write down what went wrong in a build, for those who ask later."""
+        """Record the problems of a build, for the gallery."""
         rows = [(document, line, url, str(error)) for document, line, url, error in problems]
         self.catalogue.index.record_problems(rows)
 
     def add(self, files: Sequence[Path]) -> list[HostedImage]:
-        """Host files by themselves, all or none of their addresses.
+        """Host single files.
 
         Args:
-            files: image files anywhere; one outside the site goes by its path in the store.
+            files: image files; those outside the site get their path in the store as
+                manifest path.
 
         Returns:
-            One hosted image a file, in the order given.
+            One hosted image per file, in the same order.
 
         Raises:
-            ImageHostError: of the first file that cannot be hosted; the message names it.
+            ImageHostError: a file cannot be hosted; the message contains its name.
         """
         locations = [self._locate(file) for file in files]
         entries = self.catalogue.enter({location.path: location for location in locations})
@@ -141,10 +148,10 @@ class ImageHost:
         ]
 
     def deliver(self, images: Iterable[Image]) -> None:
-        """Copy images into the output, where no host serves them; those there are skipped.
+        """Copy images to the output, unless they are there or a host serves them.
 
         Raises:
-            StoreError: the output cannot be written.
+            StoreError: the output cannot be written, or a stored image is damaged.
         """
         folder = self.settings.embedded
         if folder is None:
@@ -155,7 +162,7 @@ class ImageHost:
         if not missing and not os.path.isdir(incoming):
             return
         with contextlib.ExitStack() as stack:
-            with contextlib.suppress(StoreError):  # of a store that nobody writes to
+            with contextlib.suppress(StoreError):  # a read-only store needs no lock
                 stack.enter_context(self.catalogue.store.locked())
             try:
                 self._copy([image for image in missing if self.catalogue.store.has(image)], folder)
@@ -168,7 +175,7 @@ class ImageHost:
                 raise StoreError(f"{damaged} is damaged; run: pelican-imagehost verify --repair")
 
     def _copy(self, images: list[Image], folder: Path) -> None:
-        """Copy by way of one folder, so that what a killed build left there is found."""
+        """Copy images by way of one folder, where files of a killed build are found."""
         incoming = folder / ".incoming"
         incoming.mkdir(parents=True, exist_ok=True)
         for stale in incoming.iterdir():
@@ -180,7 +187,7 @@ class ImageHost:
         incoming.rmdir()
 
     def _locate(self, file: Path) -> Location:
-        # Imported here: a warm build reads no image.
+        # Imported here, because a build without new images does not need it.
         from pelican_imagehost.images.identify import read  # noqa: PLC0415
 
         absolute = os.path.abspath(file)

@@ -1,4 +1,4 @@
-"""Installed as `pelican.plugins.imagehost`, where Pelican looks for plugins by itself."""
+"""Installed as `pelican.plugins.imagehost`, so that Pelican finds the plugin by itself."""
 
 from pelican_imagehost import register
 

@@ -1,8 +1,8 @@
-"""The Pelican plugin: signals only.
+"""The Pelican plugin: it only connects a build to Pelican's signals.
 
-Documents are rewritten in a batch when a generator has read them all: nothing is
-rendered yet, Pelican's caches hold the texts from before, and static files are not yet
-collected. Receivers are functions of this module, because signals hold them weakly.
+Documents are rewritten together, when a generator has read them all: at that time nothing
+is rendered, Pelican has cached the original texts, and static files are not collected.
+Receivers are functions of this module, because signals keep only weak references to them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def connect() -> None:
-    """Connect to Pelican's signals; a second time changes nothing."""
+    """Connect to Pelican's signals; repeated calls have no effect."""
     signals.initialized.connect(_check_settings)
     signals.get_generators.connect(_begin)
     signals.article_generator_finalized.connect(_host)
@@ -71,7 +71,7 @@ def _conclude(generators: list[Any]) -> None:
     if build is not None:
         build.conclude()
         if build.failed:
-            _fail("IMAGEHOST_STRICT: the problems above fail the build; no page was written")
+            _fail("IMAGEHOST_STRICT is set and there are problems (see above); no page was written")
 
 
 def _make_relative(path: str, context: dict[str, Any]) -> None:
@@ -85,6 +85,6 @@ def _end(pelican: Pelican) -> None:
 
 
 def _fail(message: str) -> None:
-    """Stop Pelican with a message; an exception would add a traceback (`pelican.main`)."""
+    """Stop Pelican with a message; for an exception `pelican.main` would add a traceback."""
     logger.critical("%s", message)
     raise SystemExit(1)

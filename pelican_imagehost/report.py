@@ -1,4 +1,4 @@
-"""The types that front doors give to ImageHost and get from it."""
+"""The types that plugin and commands pass to ImageHost and get from it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = [
     "silent",
 ]
 
-# Shows progress: given a label and a total in bytes, yields a function for each part done.
+# Takes a label and a total in bytes, and yields a function to call with the bytes processed.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-Say = Callable[[str], None]  # shows a person one line
+Say = Callable[[str], None]  # prints a line for the user
 
 
 def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -34,14 +34,14 @@ def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], N
 
 
 class Document(NamedTuple):
-    """The parts of a document that may name images.
+    """The parts of a document that may refer to images.
 
     Attributes:
-        source: the absolute file that the author wrote.
-        page: gives the folder of its page in the output, relative, "" for the top; called
-            only where a reference is not found beside the source.
-        html: pieces of HTML: the body, a summary, and so on.
-        fields: bare references, one each: what a metadata field holds.
+        source: the absolute path of the source.
+        page: returns the folder of the page in the output, relative, "" for the top; called
+            only if a reference is not found relative to the source.
+        html: pieces of HTML: the body, the summary and other formatted fields.
+        fields: the values of metadata fields, each a single reference.
     """
 
     source: str
@@ -54,8 +54,8 @@ class HostedImage(NamedTuple):
     """An image and its address.
 
     Attributes:
-        image: what it is.
-        name: the name of the file that it came from, without folders.
+        image: the image.
+        name: the name of its file, without folders.
         url: its address.
     """
 
@@ -65,12 +65,12 @@ class HostedImage(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What went wrong, and where.
+    """A problem and its place.
 
     Attributes:
-        document: the file, as a reader would look for it; "" where it is none's.
-        line: its line, from 1; None where it is not known.
-        url: the reference as the author wrote it; "" where it is none's.
+        document: the file, relative to the site if it is inside; "" if it is not about one.
+        line: the line, from 1; None if unknown.
+        url: the reference as written; "" if it is not about one.
         error: the reason.
     """
 
@@ -80,22 +80,22 @@ class Problem(NamedTuple):
     error: ImageHostError
 
     def __str__(self) -> str:
-        """Write it as compilers do: `document:line: reference: reason`."""
+        """Format the problem as compilers do: `document:line: reference: reason`."""
         where = f"{self.document}:{self.line}" if self.line else self.document
         return ": ".join(part for part in (where, self.url, str(self.error)) if part)
 
 
 @dataclass
 class Report:
-    """The outcome of a build or a command; reports of parts add up.
+    """The outcome of a build or a command, or of a part of it.
 
     Attributes:
         dry_run: whether nothing was written.
-        documents: the documents rewritten, in the order given.
-        images: manifest path → image, for all that the documents name.
-        uses: document → the manifest paths that it names.
-        new: keys that the store did not have before.
-        problems: in the order of the documents.
+        documents: the rewritten documents, in the given order.
+        images: manifest path → image, for all images that the documents use.
+        uses: document → the manifest paths of the images that it uses.
+        new: keys of images that were added to the store.
+        problems: the problems, in the order of the documents.
     """
 
     dry_run: bool = False
@@ -106,7 +106,7 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, other: Report) -> None:
-        """Take in another report; what both say is said once."""
+        """Add another report; problems in both are kept once."""
         self.documents += other.documents
         self.images |= other.images
         self.uses |= other.uses
@@ -116,12 +116,12 @@ class Report:
 
     @property
     def saved(self) -> int:
-        """Bytes that are stored once and would be stored again under each other path."""
+        """Return the number of bytes saved by storing images with several paths once."""
         unique = {image.sha256: image.size for image in self.images.values()}
         return sum(image.size for image in self.images.values()) - sum(unique.values())
 
     def __str__(self) -> str:
-        """Write the closing line."""
+        """Format the closing line."""
         unique = {image.sha256 for image in self.images.values()}
         done, new = ("", "not hosted yet") if self.dry_run else (" hosted", "new")
         parts = [f"{count(len(unique), 'image')}{done}", f"{len(self.new):,} {new}"]
@@ -133,12 +133,12 @@ class Report:
 
 
 def count(number: int, noun: str) -> str:
-    """Write a number of things: `1 image`, `2,500 images`."""
+    """Format a number with a noun: `1 image`, `2,500 images`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def readable_size(size: int) -> str:
-    """Write a number of bytes for people, in decimal units: `1.2 MB`."""
+    """Format a number of bytes in decimal units: `1.2 MB`."""
     amount = float(size)
     for unit in ("bytes", "kB", "MB"):
         if amount < 1000:  # noqa: PLR2004  decimal units

@@ -405,7 +405,8 @@ def test_export_refuses_rather_than_print_half(site: Site) -> None:
 
 def test_export_needs_an_address_that_works_elsewhere(site: Site) -> None:
     post(site, "a.md", "text")
-    assert "need IMAGEHOST_URL or SITEURL" in said(site.cli("export", "content/a.md"))
+    said_why = said(site.cli("export", "content/a.md"))
+    assert "IMAGEHOST_URL and SITEURL are not set, so images have no address" in said_why
 
 
 def test_a_settings_file_elsewhere_names_its_own_site(site: Site, tmp_path: Path) -> None:
@@ -443,7 +444,7 @@ def test_without_a_site_a_sentence_says_where_to_go(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pelican_imagehost", "list"]
     completed = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert completed.returncode == 1
-    assert "name it with -s" in said(completed)
+    assert "run this in the folder of the site, or use -s FILE" in said(completed)
 
 
 def test_every_command_explains_itself() -> None:

@@ -13,7 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE = Path(__file__).parent.parent / "pelican_imagehost"
-ROOMS = ("documents", "errors", "gallery", "images", "serve", "settings", "watch", "watch/builder")
+ROOMS = (
+    "__init__",
+    "__main__",
+    "documents",
+    "errors",
+    "gallery",
+    "hosting",
+    "images",
+    "namespace",
+    "plugin",
+    "report",
+    "serve",
+    "settings",
+    "site",
+    "watch",
+    "watch/builder",
+)
 MOST_MODULES = 9
 MOST_LINES = 60
 # A docstring that begins with one of these describes; it should instruct: "Return the …".
@@ -64,7 +80,7 @@ def test_the_top_level_can_be_seen_at_a_glance() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_function_is_long(room: str) -> None:
     lengths = {place: (node.end_lineno or 0) - node.lineno + 1 for place, node in functions(room)}
-    assert lengths or room == "errors"
+    assert lengths or room in {"errors", "__main__", "namespace"}
     assert {place: length for place, length in lengths.items() if length > MOST_LINES} == {}
 
 

@@ -1,1 +1,1 @@
-"""Pelican's side: a site read, built, and its documents exported."""
+"""Pelican's side: read a site, take part in its build, export its documents."""

@@ -1,4 +1,4 @@
-"""One run of Pelican: its documents hosted and rewritten, its images delivered."""
+"""One run of Pelican: host images, rewrite documents, copy images to the output."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ logger = logging.getLogger(__name__)
 
 
 class Follower(NamedTuple):
-    """The one who goes on hosting after a build has ended, as `watch` does.
+    """A caller, such as `watch`, that continues to host images after a build has ended.
 
     Attributes:
-        expect: called with the files that images are about to be put into, there or not.
+        expect: called with the files of the output that are about to be written; some may
+            already exist.
     """
 
     expect: Callable[[Iterable[str]], None]
@@ -46,10 +47,14 @@ class Build:
     """One run of Pelican; a follower of its output (`followers`) keeps it.
 
     Args:
-        pelican_settings: Pelican's own.
+        pelican_settings: the settings of Pelican.
 
     Attributes:
-        failed: whether problems fail the build.
+        failed: whether problems make the build fail.
+
+    Raises:
+        SettingsError: an `IMAGEHOST_*` setting is unknown or has an invalid value.
+        ManifestError: the manifest cannot be read.
     """
 
     def __init__(self, pelican_settings: dict[str, Any]) -> None:
@@ -62,8 +67,8 @@ class Build:
         self.replaced_links: set[str] = set()
         self.failed = False
 
-    def host(self, generator: Any) -> None:  # noqa: ANN401  articles' or pages' generator
-        """Host and rewrite all documents of a generator."""
+    def host(self, generator: Any) -> None:  # noqa: ANN401  of articles or pages
+        """Host the images of all documents of a generator, and rewrite the documents."""
         contents = contents_of(generator)
         report = self._rewrite(contents, generator.context["static_links"])
         self.contents += contents
@@ -71,14 +76,14 @@ class Build:
         self._release_links(generator.context["static_links"])
 
     def host_again(self, contents: list[Content]) -> Report:
-        """Host and rewrite contents that were read after the build; see `resumed`."""
+        """Host the images of contents that were read after the build; see `resumed`."""
         report = self._rewrite(contents, set())
         self._deliver(report)
         return report
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
-        """Host and write more after the build has ended, with all that it learnt."""
+        """Continue this build after its end, to host and write more documents."""
         output = self.pelican_settings["OUTPUT_PATH"]
         self.image_host.reopen()
         builds[output] = self
@@ -99,17 +104,17 @@ class Build:
                 apply(after, content, self.settings)
                 changed.append(content)
         forget_rendered(changed)
-        report.documents.clear()  # what is kept, the collector visits all through the build
+        report.documents.clear()  # kept objects would slow down every garbage collection
         return report
 
     def _release_links(self, links: set[str]) -> None:
-        """Let Pelican forget the files that no document links to any more."""
+        """Remove the files that documents no longer link to from Pelican's list."""
         for content in self.contents if self.replaced_links else ():
             self.replaced_links -= _static_links(content)
         links -= self.replaced_links
 
     def originals(self, static_files: list[Any]) -> set[str]:
-        """Choose the static files that need not be copied: absolute paths."""
+        """Return the absolute paths of static files that need not be copied."""
         if not static_files:
             return set()
         root = str(self.settings.root)
@@ -125,7 +130,7 @@ class Build:
         return stored | {path for path in candidates if name_of(path) not in mentioned}
 
     def conclude(self) -> None:
-        """Put the images into the output before any page, and say how it went."""
+        """Copy the images to the output, before any page is written, and report the result."""
         self.report.problems += self.image_host.record_uses(self.report.uses)
         self._deliver(self.report)
         problems = sorted(self.report.problems, key=str)
@@ -142,7 +147,7 @@ class Build:
             del self.image_host, self.report
 
     def delivered(self) -> Iterator[str]:
-        """The files of the output that the documents' images are put into."""
+        """Yield the files of the output that contain the images of the documents."""
         folder = self.settings.embedded
         if folder is not None:
             yield from _files(folder, self.report)
@@ -157,11 +162,11 @@ class Build:
             report.problems.append(Problem("", None, "", error))
 
     def make_relative(self, path: Path, site: str) -> None:
-        """Make a written page's addresses relative, wherever the theme has put them.
+        """Make the addresses of images in a written page relative, also those from the theme.
 
         Args:
             path: the page.
-            site: the way from it to the top of the output: `..`, say.
+            site: the relative path from the page to the top of the output, such as `..`.
         """
         if not self.settings.relative_urls or not self.settings.embedded:
             return
@@ -174,7 +179,7 @@ class Build:
 
 
 builds: dict[str, Build] = {}  # by OUTPUT_PATH: a plugin may run one Pelican within another
-followers: dict[str, Follower] = {}  # by the absolute folder below which they follow builds
+followers: dict[str, Follower] = {}  # by the absolute folder that contains the outputs
 
 
 def _follower_of(output: str) -> Follower | None:
@@ -187,7 +192,7 @@ def _files(folder: Path, report: Report) -> Iterator[str]:
 
 
 def _static_links(content: Content) -> set[str]:
-    text = content._content or ""  # noqa: SLF001  Pelican's plugins' way to the text
+    text = content._content or ""  # noqa: SLF001  plugins of Pelican access the text this way
     return content.get_static_links() if "static" in text or "attach" in text else set()
 
 

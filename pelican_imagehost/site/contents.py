@@ -1,4 +1,4 @@
-"""Pelican's content objects as documents, and back; knows their every corner."""
+"""Convert content objects of Pelican to documents, and put rewritten documents back."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ LISTS = (
 )
 
 
-def contents_of(generator: Any) -> list[Content]:  # noqa: ANN401  articles' or pages' generator
-    """Every document of a generator: published, hidden, drafts, and all their translations."""
+def contents_of(generator: Any) -> list[Content]:  # noqa: ANN401  of articles or pages
+    """Return all documents of a generator: published, hidden, drafts and translations."""
     lists = (getattr(generator, name, ()) for name in LISTS)
     return list({id(content): content for contents in lists for content in contents}.values())
 
 
 def to_document(content: Content, settings: Settings) -> Document:
-    """Take what may name images out of a content object."""
+    """Return the parts of a content object that may refer to images."""
     return Document(
         content.source_path,
         lambda: os.path.dirname(content.save_as),
@@ -50,7 +50,7 @@ def apply(document: Document, content: Content, settings: Settings) -> bool:
     """Put a rewritten document back into the content object it was taken from.
 
     Returns:
-        True where anything changed.
+        Whether anything changed.
     """
     changed = False
     for (owner, name, old), new in zip(list(_html(content, settings)), document.html, strict=True):
@@ -65,9 +65,9 @@ def apply(document: Document, content: Content, settings: Settings) -> bool:
 
 
 def forget_rendered(contents: Iterable[Content]) -> None:
-    """Drop what Pelican memoised of contents, in case another plugin looked before us.
+    """Drop cached results for contents, in case another plugin has rendered them before.
 
-    `get_content` and `get_summary` keep results in a cache of the whole class.
+    `get_content` and `get_summary` of Pelican cache their results for the whole class.
     """
     changed = {id(content): content for content in contents}
     for kind in {type(content) for content in changed.values()}:
@@ -78,7 +78,7 @@ def forget_rendered(contents: Iterable[Content]) -> None:
 
 def _html(content: Content, settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield (owner, name, text) of each piece of HTML; owner "" is the object itself."""
-    if isinstance(content._content, str):  # noqa: SLF001  Pelican's plugins' way to the text
+    if isinstance(content._content, str):  # noqa: SLF001  plugins of Pelican access the text this way
         yield "", "_content", content._content  # noqa: SLF001
     for name, value in content.metadata.items():
         if name.lower() in settings.formatted_fields and isinstance(value, str):

@@ -1,4 +1,4 @@
-"""A document for pasting elsewhere: its source with hosted addresses, proven by rendering."""
+"""Export a document for pasting elsewhere: its source, with hosted addresses, verified."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ _BOM = "\ufeff"
 
 
 def export_document(site: Site, image_host: ImageHost, source: Path) -> tuple[bytes, list[Problem]]:
-    """Rewrite a document's source.
+    """Replace the addresses of images in the source of a document.
 
     Args:
-        site: the document's.
-        image_host: hosts what the document names.
+        site: the site of the document.
+        image_host: hosts the images of the document.
         source: a Markdown or HTML file.
 
     Returns:
-        The new source, with its line ends and byte order mark as they were, and what is
-        wrong with its images; use the source only where nothing is.
+        The new source, with line ends and byte order mark unchanged, and the problems with
+        its images; the source is empty if there are any.
 
     Raises:
-        ExportRefused: it is of another kind, or a change of its addresses alone is impossible.
+        ExportRefused: the file has another type, or cannot be exported without changing more
+            than image addresses.
     """
     _check(site, source)
     text = _decode(source)
@@ -58,7 +59,8 @@ def _check(site: Site, source: Path) -> None:
         raise ExportRefused(f"{source}: only Markdown and HTML documents can be exported")
     if not (site.settings.url or site.settings.site_url):
         raise ExportRefused(
-            "addresses elsewhere need IMAGEHOST_URL or SITEURL; try -s publishconf.py"
+            "IMAGEHOST_URL and SITEURL are not set, so images have no address; "
+            "try -s publishconf.py"
         )
 
 
@@ -68,11 +70,13 @@ def _decode(source: Path) -> str:
     except OSError as error:
         raise ExportRefused(f"{source}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ExportRefused(f"{source}: is not UTF-8 at byte {error.start}") from error
+        raise ExportRefused(
+            f"{source}: is not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from error
 
 
 def _render(site: Site, source: Path, text: str) -> str:
-    """Render a source as the site would: the body, then each field that may name an image."""
+    """Render a source as the site would: the body, then the metadata fields."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, source.name)
         file.write_bytes(text.encode())
@@ -80,7 +84,7 @@ def _render(site: Site, source: Path, text: str) -> str:
     parts = [body]
     for name, value in sorted(metadata.items()):
         if name.lower() in site.settings.metadata_fields and isinstance(value, str):
-            parts.append(f'<a href="{html.escape(value)}"></a>')  # by its suffix, as in a build
+            parts.append(f'<a href="{html.escape(value)}"></a>')  # recognised by its suffix
         else:
             parts.append(str(value))
     return "\n".join(parts)

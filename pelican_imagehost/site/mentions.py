@@ -1,8 +1,8 @@
-"""Which original files Pelican need not copy, because only documents named them.
+"""Find the original files that Pelican must still copy, because other texts refer to them.
 
-A hosted image of STATIC_PATHS is not needed at its old place, unless something that
-this package does not rewrite names it there: the theme, a style sheet, a script, a
-static page, a setting. A mention of the file's name anywhere there keeps it.
+A hosted image of STATIC_PATHS is not needed at its old path, unless a text that this
+package does not rewrite refers to it: the theme, a style sheet, a script, a static page or
+a setting. Any of these that contains the name of the file keeps it.
 """
 
 from __future__ import annotations
@@ -28,24 +28,27 @@ _LARGEST_TEXT = 2_000_000
 
 
 def mentioned_names(text: str) -> Iterator[str]:
-    """Yield the name of each image file that a text seems to mention, folded by `name_of`."""
+    """Yield the names of image files that a text may refer to, each folded by `name_of`."""
     for match in _SUFFIX.finditer(text):
         before = text[max(0, match.start() - _LONGEST_NAME) : match.start()]
         yield name_of((_NAME_END.search(before) or [""])[0] + match[0])
 
 
 def name_of(path: str) -> str:
-    """Fold a file's name to what a mention of it surely shows: its last unbroken part."""
+    """Return the part of a file name that every mention contains, in lower case.
+
+    That is the part after the last space, quote or other character that may end a name.
+    """
     name = unquote(path.rpartition("/")[2])
     return (_NAME_END.search(name) or [name])[0].casefold()
 
 
 def site_texts(pelican: Mapping[str, Any], static_files: Iterable[str]) -> Iterator[str]:
-    """Yield every text, documents apart, that could name a file of the output.
+    """Yield every text, except documents, that may refer to a file of the output.
 
     Args:
-        pelican: Pelican's settings.
-        static_files: the absolute paths that Pelican copies.
+        pelican: the settings of Pelican.
+        static_files: the absolute paths of the files that Pelican copies.
     """
     yield from setting_strings(pelican)
     folders = [Path(pelican["THEME"]), *map(Path, pelican["THEME_TEMPLATES_OVERRIDES"])]
@@ -58,7 +61,7 @@ def site_texts(pelican: Mapping[str, Any], static_files: Iterable[str]) -> Itera
 
 
 def setting_strings(pelican: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every string in Pelican's settings."""
+    """Yield every string in the settings of Pelican."""
     return _strings({key: value for key, value in pelican.items() if key.isupper()})
 
 

@@ -1,4 +1,4 @@
-"""A progress bar for what takes longer than a glance; nothing where no person watches."""
+"""A progress bar for long steps, shown only on a terminal."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def show_progress(console: Console, label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs.
+    """Show a progress bar while the block runs.
 
     Args:
-        console: where; silent unless it is a terminal.
-        label: what is being done.
-        total: bytes in all.
+        console: the terminal; if it is not one, nothing is shown.
+        label: the text before the bar.
+        total: the number of bytes to process.
 
     Yields:
-        A function that is told each number of bytes done.
+        A function to call with each number of bytes processed.
     """
-    from rich.errors import LiveError  # noqa: PLC0415  few builds have enough to wait for
-    from rich.progress import (  # noqa: PLC0415  likewise
+    from rich.errors import LiveError  # noqa: PLC0415  not needed by most builds
+    from rich.progress import (  # noqa: PLC0415  as above
         BarColumn,
         DownloadColumn,
         Progress,
@@ -43,7 +43,7 @@ def show_progress(console: Console, label: str, total: int) -> Iterator[Callable
     try:
         bar.start()
     except LiveError:
-        logger.debug("another live display is shown on this terminal; no bar")
+        logger.debug("no progress bar: this terminal already shows another live display")
     try:
         yield lambda advance: bar.advance(task, advance)
     finally:

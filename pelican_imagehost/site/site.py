@@ -1,4 +1,4 @@
-"""A Pelican site read as Pelican reads it, without building it."""
+"""Read a Pelican site as Pelican reads it, without building it."""
 
 from __future__ import annotations
 
@@ -27,40 +27,40 @@ _DEFAULT_SETTINGS = "pelicanconf.py"
 
 
 class Site:
-    """A site's settings and documents.
+    """The settings and documents of a site.
 
     Args:
-        settings_file: Pelican's settings file; `pelicanconf.py` here when None.
-        overrides: Pelican's settings that count in place of the file's.
+        settings_file: the settings file of Pelican; `pelicanconf.py` in this folder if None.
+        overrides: settings of Pelican that override those in the file.
 
     Attributes:
         file: the settings file.
-        pelican_settings: Pelican's settings.
-        settings: ours.
+        pelican_settings: the settings of Pelican.
+        settings: the settings of this package.
 
     Raises:
-        SettingsError: there is no such file, it cannot be run, or a value in it is wrong.
+        SettingsError: the file is missing, raises an error or has an invalid value.
     """
 
     def __init__(self, settings_file: Path | None = None, **overrides: object) -> None:
         self.file = file = settings_file or Path(_DEFAULT_SETTINGS)
         if not file.is_file():
             raise SettingsError(
-                f"no settings file {file} here; run this in the site's folder or name it with -s"
+                f"no settings file {file}; run this in the folder of the site, or use -s FILE"
             )
         self.pelican_settings = _read(file, overrides)
         self.settings = Settings.from_pelican(self.pelican_settings, root=file.absolute().parent)
         self._registered = False
 
     def documents(self, only: set[str] | None = None) -> tuple[list[Document], list[str]]:
-        """Read articles and pages with the site's own plugins and readers.
+        """Read articles and pages with the plugins and readers of the site.
 
         Args:
-            only: sources to read, relative to PATH; all when None.
+            only: sources to read, relative to PATH; all if None.
 
         Returns:
-            The documents, and the sources that gave none: what Pelican could not process
-            (it has said why) or was told to skip; relative to PATH.
+            The documents, and the sources without a document, relative to PATH: Pelican
+            could not process them (it has logged why) or skips them.
         """
         self._register_plugins()
         settings = self.pelican_settings
@@ -91,26 +91,26 @@ class Site:
         return documents, sorted(sources - read)
 
     def read(self, source: Path) -> tuple[str, dict[str, Any]]:
-        """Read one document with the reader of its kind.
+        """Read one document with the reader for its type.
 
         Returns:
-            Its HTML and its metadata.
+            The HTML and the metadata.
 
         Raises:
-            ImageHostError: no reader knows its kind, or the reader failed.
+            ImageHostError: no reader supports the type.
         """
         self._register_plugins()
         reader = Readers(self.pelican_settings).readers.get(source.suffix.lstrip("."))
         if reader is None:
-            raise ImageHostError(f"{source}: Pelican has no reader for such a file")
+            raise ImageHostError(f"{source}: Pelican has no reader for this type of file")
         content, metadata = reader.read(str(source))
         return content, metadata
 
     def sources(self, only: Iterable[str] | None = None) -> Iterator[str]:
-        """Yield the source text of documents, as written.
+        """Yield the source text of documents.
 
         Args:
-            only: sources relative to PATH; every file that a reader knows when None.
+            only: sources relative to PATH; every file that a reader supports if None.
         """
         self._register_plugins()
         content = self.settings.content
@@ -126,7 +126,7 @@ class Site:
             self._registered = True
 
 
-def _sources(generator: Any) -> set[str]:  # noqa: ANN401  articles' or pages' generator
+def _sources(generator: Any) -> set[str]:  # noqa: ANN401  of articles or pages
     kind = "ARTICLE" if isinstance(generator, ArticlesGenerator) else "PAGE"
     paths = generator.settings[f"{kind}_PATHS"]
     files = generator.get_files(paths, exclude=generator.settings[f"{kind}_EXCLUDES"])
@@ -134,12 +134,12 @@ def _sources(generator: Any) -> set[str]:  # noqa: ANN401  articles' or pages' g
 
 
 def _read(file: Path, overrides: dict[str, object]) -> dict[str, Any]:
-    # A cache would be written too; these commands write nothing of Pelican's.
+    # With a cache, Pelican would also write it; these commands must not.
     overrides = {"CACHE_CONTENT": False, **overrides}
-    # publishconf.py imports pelicanconf.py beside it, which Pelican allows in that folder only.
+    # publishconf.py imports pelicanconf.py, which Pelican only supports in the same folder.
     sys.path.insert(0, str(file.absolute().parent))
     try:
         settings: dict[str, Any] = read_settings(str(file), override=overrides)
     except Exception as error:
-        raise SettingsError(f"{file} cannot be used: {type(error).__name__}: {error}") from error
+        raise SettingsError(f"cannot read {file}: {type(error).__name__}: {error}") from error
     return settings

@@ -110,8 +110,8 @@ def test_the_reader_of_imports_sees_them() -> None:
     assert own_imports("__main__") == {"cli/__init__"}
     assert own_imports("__init__") == {"plugin"}  # within a function
     assert "images/svg" in own_imports("images/identify")  # a module of a package
-    assert "settings" in own_imports("images/identify")  # for types alone
-    assert "settings" not in own_imports("images/identify", types=False)
+    assert "images/image" in own_imports("report")  # for types alone
+    assert "images/image" not in own_imports("report", types=False)
     assert "click" in imports("cli/__init__")
 
 

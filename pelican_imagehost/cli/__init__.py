@@ -21,7 +21,7 @@ from pelican_imagehost.cli.options import settings_option
 from pelican_imagehost.cli.serve import serve
 from pelican_imagehost.cli.watch import watch
 from pelican_imagehost.errors import ImageHostError
-from pelican_imagehost.settings import IMAGE_TYPES
+from pelican_imagehost.images.image import IMAGE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

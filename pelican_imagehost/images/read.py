@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import UnreadableImage
 from pelican_imagehost.images.identify import check_size
-from pelican_imagehost.settings import Limits  # noqa: TC001  for one-way imports, checked
+
+if TYPE_CHECKING:
+    from pelican_imagehost.images.image import Limits
 
 __all__ = ["read_image"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pelican_imagehost.errors import CorruptImage, ImageTooLarge, UnreadableImage
+from pelican_imagehost.images.image import IMAGE_TYPES, Limits
 from pelican_imagehost.images.read import read_image
-from pelican_imagehost.settings import IMAGE_TYPES, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

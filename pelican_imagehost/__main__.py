@@ -1,4 +1,11 @@
-"""`python -m pelican_imagehost` is the command line."""
+"""`python -m pelican_imagehost` is the command line, and the command of a host's hooks."""
+
+import sys
+
+if sys.argv[1:2] == ["hook"]:  # before Click is imported: each push waits for it
+    from pelican_imagehost.host.hooks import main as run_hook
+
+    sys.exit(run_hook(sys.argv[2:]))
 
 from pelican_imagehost.cli import main
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
-from string import Template
-from textwrap import indent
 from typing import NamedTuple
 
+import jinja2
+
 from pelican_imagehost.errors import PublishError
+from pelican_imagehost.images.image import MEDIA_TYPES
 
-__all__ = ["TEMPLATES", "HostName", "inside", "render", "tidy"]
+__all__ = ["HostName", "render"]
 
-TEMPLATES = Path(__file__).parent / "templates"
+_ENVIRONMENT = jinja2.Environment(  # noqa: S701  no HTML
+    loader=jinja2.FileSystemLoader(Path(__file__).parent.parent),
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 _NAME = re.compile(
     r"(?:(https?)://)?((?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::([0-9]{1,5}))?/?", re.IGNORECASE
 )
@@ -56,25 +63,12 @@ class HostName(NamedTuple):
         return f"listen {port};{ipv6}"
 
 
-class _Template(Template):
-    """A text with `%{name}`, because `$` is nginx's and the shell's."""
+def render(template: str, **values: object) -> str:
+    """Render a template, named from the package's folder: `host/templates/gate.sh`.
 
-    delimiter = "%"
-
-
-def render(template: Path, **values: str) -> str:
-    """Fill a template in."""
-    return _Template(template.read_text("utf-8")).substitute(values)
-
-
-def inside(text: str) -> str:
-    """Indent all lines but the first, whose place in a template is indented already."""
-    return indent(text.strip(), "    ").lstrip()
-
-
-def tidy(text: str) -> str:
-    """Remove what indenting empty lines left."""
-    return re.sub(r"[ ]+$", "", text.rstrip(), flags=re.MULTILINE) + "\n"
+    `nginx-images.conf` and its server are in every template's reach, with `media_types`.
+    """
+    return _ENVIRONMENT.get_template(template).render(values, media_types=MEDIA_TYPES)
 
 
 def _has_ipv6() -> bool:

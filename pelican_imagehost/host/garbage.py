@@ -10,9 +10,10 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.images_hook import MAIN, locked, remove_image
 from pelican_imagehost.host.maintain import explained, read_branch, releases_of
+from pelican_imagehost.host.push import MAIN
 from pelican_imagehost.host.releases import named_keys
+from pelican_imagehost.host.served import locked, remove_image
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.git import Git, explain
 from pelican_imagehost.storage.store import Store

@@ -10,15 +10,11 @@ import time
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.images_hook import (
-    MAIN,
-    Refused,
-    Staging,
-    locked,
-    read_blobs,
-    remove_image,
-)
+from pelican_imagehost.host.images_hook import TOMBSTONES
+from pelican_imagehost.host.plumbing import read_blobs
+from pelican_imagehost.host.push import MAIN
 from pelican_imagehost.host.releases import Releases
+from pelican_imagehost.host.served import Staging, locked, remove_image
 from pelican_imagehost.images.image import KEY
 from pelican_imagehost.publish.git import Git
 
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["explained", "maintain", "read_branch", "releases_of", "republish", "rollback"]
 
 _DAY = 24 * 3600
-_TOMBSTONES = "retracted/"
 
 
 @contextlib.contextmanager
@@ -43,8 +38,6 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
-    except Refused as error:
-        raise PublishError(str(error)) from error
     except OSError as error:
         raise PublishError(f"{error.filename or 'the host'}: {error.strerror}") from error
 
@@ -62,9 +55,9 @@ def read_branch(layout: Layout) -> tuple[dict[str, str], set[str]]:
     listed = git.run("ls-tree", "-r", "-z", "--full-tree", MAIN).output.split("\0")[:-1]
     entries = (line.partition("\t") for line in listed)
     objects = {path: facts.split()[2] for facts, _, path in entries}
-    tombstones = {path for path in objects if path.startswith(_TOMBSTONES)}
+    tombstones = {path for path in objects if path.startswith(TOMBSTONES)}
     images = {path: oid for path, oid in objects.items() if KEY.fullmatch(path)}
-    return images, {path.removeprefix(_TOMBSTONES) for path in tombstones}
+    return images, {path.removeprefix(TOMBSTONES) for path in tombstones}
 
 
 def republish(layout: Layout) -> tuple[int, int]:
@@ -87,7 +80,7 @@ def _publish(layout: Layout, images: list[tuple[str, str]]) -> None:
     with Staging(str(layout.served)) as staging:
         blobs = read_blobs(images, staging.file("oids"), cwd=str(layout.images))
         with contextlib.closing(blobs):
-            for (key, _), blob, size in blobs:
+            for key, blob, size in blobs:
                 staging.add(key, size, blob, again=True)
         staging.publish()
 

@@ -10,24 +10,20 @@ import getpass
 import os
 import re
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host import images_hook as pre_receive
-from pelican_imagehost.host.config import TEMPLATES, HostName, inside, render, tidy
+from pelican_imagehost.host.config import HostName, render
 from pelican_imagehost.host.layout import Layout
+from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES
 from pelican_imagehost.publish.git import Git
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Setup"]
 
 _SAFE_PATH = re.compile(r"/[\w/.+-]+", re.ASCII)  # no quoting for nginx, sh, ssh and systemd
-_SITE_HOOK = '''#!{python} -I
-"""A hook of site.git, written by `pelican-imagehost host init`."""
-
-from pelican_imagehost.host.site_hook import main
-
-main()
-'''
 
 # git-config(1). Objects are checked as they come, and stay in the pack that they came in, so
 # that a push of many is one file and needs no second look; `host maintain` tidies up.
@@ -46,8 +42,8 @@ IMAGES = COMMON | {
     "core.compression": "0",
     "uploadpack.allowFilter": "true",  # `init --clone` leaves old images here
     "uploadpack.allowAnySHA1InWant": "true",
-    "imagehost.maxbytes": str(pre_receive.MAX_BYTES),
-    "imagehost.types": " ".join(pre_receive.TYPES),
+    "imagehost.maxbytes": str(MAX_BYTES),
+    "imagehost.types": " ".join(IMAGE_TYPES),
 }
 SITE = COMMON | {"receive.maxInputSize": "1g"}
 _ASKED = ("imagehost.prefix", "imagehost.python")  # each run says anew what these are to be
@@ -102,7 +98,7 @@ class Setup:
 
     def steps(self) -> str:
         """What is left to do by hand."""
-        return self._render("steps.txt", **self._values())
+        return self._render("steps.txt")
 
     def _make_folders(self) -> None:
         layout = self.layout
@@ -127,14 +123,13 @@ class Setup:
         self._configure(self.layout.site, SITE | {"imagehost.served": served} | self._chosen())
 
     def _hooks(self) -> dict[Path, str]:
-        images, site = self.layout.images / "hooks", self.layout.site / "hooks"
-        of_site = _SITE_HOOK.format(python=sys.executable)
-        return {
-            images / "pre-receive": _image_hook(),
-            images / "post-receive": (TEMPLATES / "post-receive.sh").read_text("utf-8"),
-            site / "pre-receive": of_site,
-            site / "post-receive": of_site,
-        }
+        hooks = {}
+        for repository in (self.layout.images, self.layout.site):
+            for hook in ("pre-receive", "post-receive"):
+                names = {"repository": repository.stem, "hook": hook}
+                hooks[repository / "hooks" / hook] = self._render("hook.sh", **names)
+        retracting = self._render("images-post-receive.sh")
+        return hooks | {self.layout.images / "hooks/post-receive": retracting}
 
     def _chosen(self) -> dict[str, str]:
         return {
@@ -161,42 +156,29 @@ class Setup:
             self.done.append(f"set {', '.join(new)} in {path.name}/config")
 
     def _write_files(self) -> None:
-        root, values = self.layout.root, self._values()
-        self._write(root / "gate", self._render("gate.sh", **values), mode=0o755)
+        root = self.layout.root
+        self._write(root / "gate", self._render("gate.sh"), mode=0o755)
         self._offer(root / "nginx.conf", self.nginx())
         for kind in ("service", "timer"):
-            text = self._render(f"maintain.{kind}", **values)
-            self._offer(root / f"pelican-imagehost.{kind}", text)
+            self._offer(root / f"pelican-imagehost.{kind}", self._render(f"maintain.{kind}"))
 
     def nginx(self) -> str:
         """Render the servers' configuration, for nginx's `http` block."""
-        values = self._values()
-        served = self.layout.www / ("images" if self.images else "")
+        folder = self.layout.www / ("images" if self.images else "")
         path = "/" if self.images else "/images/"
-        images = self._render("nginx-images.conf", **values, folder=str(served), path=path)
-        if self.images is None:
-            here, elsewhere = f"\n\n    {inside(images)}", ""
-        else:
-            values |= {"listen": inside(self.images.listen), "folder": str(served)}
-            elsewhere = self._render("nginx-images-host.conf", **values, here=inside(images))
-            here = ""
-        values["listen"] = inside(self.site.listen)
-        return tidy(self._render("nginx.conf", **values, here=here, elsewhere=elsewhere))
+        return self._render("nginx.conf", folder=folder, path=path)
 
-    def _values(self) -> dict[str, str]:
-        names = [host.name for host in (self.site, self.images) if host]
-        return {
-            "root": str(self.layout.root),
-            "site": self.site.name,
-            "images": self.images.name if self.images else "",
-            "url": self.prefix.rstrip("/"),
-            "domains": "".join(f" -d {name}" for name in names),
-            "python": sys.executable,
-            "user": "imagehost" if os.geteuid() == 0 else getpass.getuser(),
-        }
-
-    def _render(self, template: str, **values: str) -> str:
-        return render(TEMPLATES / template, **values)
+    def _render(self, template: str, **values: object) -> str:
+        return render(
+            f"host/templates/{template}",
+            root=self.layout.root,
+            site=self.site,
+            images=self.images or self.site,
+            url=self.prefix.rstrip("/"),
+            python=sys.executable,
+            user="imagehost" if os.geteuid() == 0 else getpass.getuser(),
+            **values,
+        )
 
     def _write(self, path: Path, text: str, *, mode: int) -> None:
         """Write a file that is this package's own, unless it is there already."""
@@ -220,9 +202,3 @@ class Setup:
 
     def _name(self, path: Path) -> str:
         return str(path.relative_to(self.layout.root))
-
-
-def _image_hook() -> str:
-    # Neither the user's packages nor site-packages are looked at: it starts in half the time.
-    source = Path(pre_receive.__file__).read_text("utf-8")
-    return f"#!{sys.executable} -IS\n{source}"

@@ -7,7 +7,6 @@ bytes, because its manifest holds their digests.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -16,43 +15,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.images_hook import (
-    MAIN,
-    Refused,
-    Update,
-    check_forward,
-    git,
-    locked,
-    read_config,
-    run_hook,
-    say,
-    shown,
-)
+from pelican_imagehost.host.plumbing import git, read_config
+from pelican_imagehost.host.push import MAIN, check_forward, say, shown
 from pelican_imagehost.host.releases import Releases, named_keys
+from pelican_imagehost.host.served import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pelican_imagehost.host.push import Update
 
-__all__ = ["main"]
+__all__ = ["receive", "switch"]
 
 _FEW = 3
-
-
-def main() -> None:
-    """Do what the hook of this file's name does, and exit as git expects."""
-    run_hook({"pre-receive": receive, "post-receive": switch})
 
 
 def receive(update: Update) -> None:
     """Make the release of the pushed commit, or refuse the push.
 
     Raises:
-        Refused: main would lose commits, it cannot be built, or names an image that is not served.
+        PublishError: main would lose commits, the site cannot be built, or one of its images
+            is not served.
     """
     check_forward(update)
     config = _config()
     releases = _releases(config)
-    with _refusing(), releases.locked():
+    with releases.locked():
         release = releases.path(update.new)
         if release.exists():  # of a push that came to nothing, or was taken back
             with locked(config["served"]):
@@ -69,26 +55,18 @@ def receive(update: Update) -> None:
 def switch(update: Update) -> None:  # noqa: ARG001  the branch may have moved on
     """Show readers what the branch now holds, and drop what is older than the last releases."""
     releases = _releases(_config())
-    with _refusing(), releases.locked():
+    with releases.locked():
         commit = git("rev-parse", MAIN).decode().strip()
         releases.show(commit)
         releases.prune()
     say(f"readers see {commit[:12]} now")
 
 
-@contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except PublishError as error:
-        raise Refused(str(error)) from error
-
-
 def _config() -> dict[str, str]:
     config = read_config()
     lacking = {"releases", "current", "prefix", "python", "settings"} - config.keys()
     if lacking:
-        raise Refused(f"the host lacks imagehost.{min(lacking)}; run there: host init")
+        raise PublishError(f"the host lacks imagehost.{min(lacking)}; run there: host init")
     return config
 
 
@@ -108,7 +86,7 @@ def _make(commit: str, staging: Path, config: dict[str, str]) -> Path:
     if (source / "index.html").is_file():
         say("taking this as a site that is built already")
         return source
-    raise Refused(
+    raise PublishError(
         f"there is neither {config['settings']} nor index.html in it; push a site's source, "
         "or its output"
     )
@@ -119,7 +97,9 @@ def _extract(commit: str, folder: Path) -> None:
     with subprocess.Popen(["git", "archive", commit], stdout=subprocess.PIPE) as archive:  # noqa: S603, S607  no user's text
         subprocess.run(["tar", "-x", "-C", folder], stdin=archive.stdout, check=True)  # noqa: S603, S607  likewise
     if archive.returncode:
-        raise Refused("git could not read the pushed commit on the host; the reason stands above")
+        raise PublishError(
+            "git could not read the pushed commit on the host; the reason stands above"
+        )
 
 
 def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
@@ -127,9 +107,11 @@ def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
 
     `-P` keeps the site's folder from hiding modules, as the command `pelican` does.
     """
+    from pelican_imagehost.host import site_build  # noqa: PLC0415  only where a site is built
+
     url = json.dumps(config["prefix"].rstrip("/"))
     overrides = ("IMAGEHOST_STRICT=true", f"IMAGEHOST_URL={url}")
-    module = ("-P", "-m", "pelican_imagehost.host.site_build")
+    module = ("-P", "-m", site_build.__name__)
     options = ("-s", settings.name, "-o", str(output), "-e", *overrides)
     say(f"building with {shlex.quote(config['settings'])}")
     with subprocess.Popen(  # noqa: S603  the host's own settings
@@ -146,9 +128,9 @@ def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
             if line.strip():
                 say(shown(line.rstrip(), limit=1000))
     if build.returncode:
-        raise Refused("the site cannot be built, see above; mend that, commit, and push again")
+        raise PublishError("the site cannot be built, see above; mend that, commit, and push again")
     if not output.is_dir():
-        raise Refused("the build wrote nothing; does the site have any content?")
+        raise PublishError("the build wrote nothing; does the site have any content?")
 
 
 def _environment() -> dict[str, str]:
@@ -161,7 +143,7 @@ def _check_images(site: Path, config: dict[str, str]) -> None:
     """Check that every image that a site names is served.
 
     Raises:
-        Refused: one is not; the message names the first few.
+        PublishError: one is not; the message names the first few.
     """
     named = named_keys(site, config["prefix"])
     missing = sorted(key for key in named if not os.path.exists(f"{config['served']}/{key}"))
@@ -170,4 +152,4 @@ def _check_images(site: Path, config: dict[str, str]) -> None:
         return
     first = "; ".join(f"{named[key]} names {config['prefix']}{key}" for key in missing[:_FEW])
     more = f", and {len(missing) - _FEW:,} more" if len(missing) > _FEW else ""
-    raise Refused(f"{first}{more}; not served yet: run pelican-imagehost publish, push again")
+    raise PublishError(f"{first}{more}; not served yet: run pelican-imagehost publish, push again")

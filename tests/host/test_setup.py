@@ -14,13 +14,15 @@ from pelican_imagehost.cli.host import host as command
 from pelican_imagehost.errors import PublishError
 from pelican_imagehost.host.config import HostName
 from pelican_imagehost.host.setup import Setup
-from tests.host.hostkit import clean_environment, run
-from tests.host.test_nginx import write_main_configuration
+from tests.host.hostkit import Author, Host, author, clean_environment, host, key_of, run
+from tests.host.test_nginx import KEY, PNG, write_main_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Require
+
+__all__ = ["author", "host"]
 
 NAMES = [["--site", "blog.example.com"], ["--site", "b.example", "--images", "img.example"]]
 
@@ -77,6 +79,31 @@ def test_what_an_administrator_changed_stays(tmp_path: Path) -> None:
     assert run("git", "-C", config, "config", "imagehost.maxbytes").strip() == "99"
     assert os.access(hook, os.X_OK)
     assert setup.run() == done  # the same list: nothing was added
+
+
+def test_hooks_of_an_older_version_are_replaced(host: Host, author: Author) -> None:
+    hooks = host.layout.images / "hooks"
+    wanted = {path: path.read_text() for path in hooks.glob("p*-receive")}
+    old = dict.fromkeys(wanted, f"#!{sys.executable} -IS\nimport moved_since\n")
+    old[hooks / "update"] = '#!/bin/sh\ntouch "$GIT_DIR/theirs"\n'  # an administrator's own
+    for path, text in old.items():
+        path.write_text(text)
+        path.chmod(0o755)
+    assert len(wanted) == 2
+    host.config("imagehost.maxbytes", 99)
+    assert author.push(author.commit({KEY: PNG})).code != 0
+    again = Setup(host.layout.root, site="http://127.0.0.1:8000").run()
+    assert sorted(again) == [
+        "wrote images.git/hooks/post-receive",
+        "wrote images.git/hooks/pre-receive",
+    ]
+    assert {path: path.read_text() for path in wanted} == wanted
+    small = b"small"
+    first = author.commit({key_of(small): small})
+    push = author.push(first)
+    assert push.code == 0, push.output
+    assert (host.layout.images / "theirs").exists()
+    assert "at most 99" in author.push(author.commit({KEY: PNG}, first)).said[0]
 
 
 def test_nginx_may_read_and_not_write(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lets a key in for git alone, and only to the repositories named behind this file's name,
 # whatever path the client says. In authorized_keys, on one line with the key:
-#   restrict,command="%{root}/gate images.git site.git" ssh-ed25519 AAAA...
+#   restrict,command="{{ root }}/gate images.git site.git" ssh-ed25519 AAAA...
 # Written by `pelican-imagehost host init`, which writes it again when it runs again.
 
 asked=${SSH_ORIGINAL_COMMAND-}
@@ -17,7 +17,7 @@ for repository; do
     name=$(basename "$repository" .git)
     case $asked in
         *["/'"]"$name'" | *["/'"]"$name/'" | *["/'"]"$name.git'" | *["/'"]"$name.git/'")
-            exec git "$verb" "%{root}/$repository"
+            exec git "$verb" "{{ root }}/$repository"
             ;;
     esac
 done

@@ -28,7 +28,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class HostName(NamedTuple):
-    """A name that a server answers to, perhaps with a scheme and a port of its own."""
+    """The host name of a server, with its scheme and port."""
 
     scheme: str
     name: str
@@ -36,26 +36,28 @@ class HostName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> HostName:
-        """Read `blog.example.com` or, for a trial, `http://localhost:8080`.
+        """Parse `blog.example.com` or, for a trial, `http://localhost:8080`.
 
         Raises:
-            PublishError: it is neither.
+            PublishError: it is not a host name.
         """
         match = _NAME.fullmatch(text)
         if match is None:
-            raise PublishError(f"{text} is no name of a host; write it like blog.example.com")
+            raise PublishError(
+                f"{text} is not a valid host name; expected a name such as blog.example.com"
+            )
         scheme = (match[1] or "https").lower()
         return cls(scheme, match[2].lower(), int(match[3] or _PORTS[scheme]))
 
     @property
     def url(self) -> str:
-        """The address of its root, with a slash at the end."""
+        """Return the address of its root, with a slash at the end."""
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{self.name}{port}/"
 
     @property
     def listen(self) -> str:
-        """What nginx listens on: port 80 until certbot adds the other."""
+        """Return nginx's `listen` lines: port 80 until certbot adds 443."""
         port = 80 if self.scheme == "https" else self.port
         if re.fullmatch(r"[0-9.]+|localhost", self.name):
             return f"listen {self.name}:{port};"
@@ -66,7 +68,7 @@ class HostName(NamedTuple):
 def render(template: str, **values: object) -> str:
     """Render a template, named from the package's folder: `host/templates/gate.sh`.
 
-    `nginx-images.conf` and its server are in every template's reach, with `media_types`.
+    Every template also gets `media_types`, for the included `nginx-images.conf`.
     """
     return _ENVIRONMENT.get_template(template).render(values, media_types=MEDIA_TYPES)
 

@@ -1,6 +1,6 @@
-"""The served tree: images come into it whole, all of a push together, and leave it.
+"""The served tree: add images to it whole, all of a push together, and remove them.
 
-They wait in a staging folder beside the tree until all of them are good, are made durable,
+Images wait in a staging folder beside the tree until all of them are good, are made durable,
 and are renamed into place, so that no reader ever gets half an image.
 """
 

@@ -1,7 +1,7 @@
-"""Setting up the host: repositories, hooks, folders, and what nginx, sshd and systemd read.
+"""Set up the host: repositories, hooks, folders, and files for nginx, ssh and systemd.
 
-Everything is written once: a second run changes nothing, and says so. What an
-administrator may have changed (certbot edits nginx.conf) is never written over.
+Safe to re-run: a second run changes nothing and reports so. Files that an administrator may
+edit (as certbot edits nginx.conf) are never overwritten.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = ["Setup"]
 
 _SAFE_PATH = re.compile(r"/[\w/.+-]+", re.ASCII)  # no quoting for nginx, sh, ssh and systemd
 
-# git-config(1). Objects are checked as they come, and stay in the pack that they came in, so
-# that a push of many is one file and needs no second look; `host maintain` tidies up.
+# git-config(1). Objects are checked as they arrive and stay in the pack that they arrive in,
+# so that a large push is one file that is read once; `host maintain` repacks.
 COMMON = {
     "receive.denyDeletes": "true",
     "receive.denyNonFastForwards": "true",
@@ -34,28 +34,28 @@ COMMON = {
     "receive.autogc": "false",
     "gc.auto": "0",
     "transfer.fsckObjects": "true",
-    "core.logAllRefUpdates": "true",  # `host gc` asks when what was published
+    "core.logAllRefUpdates": "true",  # `host gc` reads when commits were pushed
 }
 IMAGES = COMMON | {
     "receive.maxInputSize": "8g",
     "core.bigFileThreshold": "1024",  # images neither compress nor resemble each other
     "core.compression": "0",
-    "uploadpack.allowFilter": "true",  # `init --clone` leaves old images here
+    "uploadpack.allowFilter": "true",  # `init --clone` fetches no old images
     "uploadpack.allowAnySHA1InWant": "true",
     "imagehost.maxbytes": str(MAX_BYTES),
     "imagehost.types": " ".join(IMAGE_TYPES),
 }
 SITE = COMMON | {"receive.maxInputSize": "1g"}
-_ASKED = ("imagehost.prefix", "imagehost.python")  # each run says anew what these are to be
+_ASKED = ("imagehost.prefix", "imagehost.python")  # set again by each run
 
 
 class Setup:
-    """One folder to set up, and what was done.
+    """One folder to set up, and the actions taken.
 
     Args:
-        root: the folder; made where it is not there.
-        site: the name of the site's server.
-        images: the name of the images' server; None: `/images/` of the site's own.
+        root: the folder; created if it does not exist.
+        site: the host name of the site.
+        images: the host name for images; `/images/` of the site when None.
 
     Raises:
         PublishError: a name or the folder cannot be used.
@@ -65,8 +65,8 @@ class Setup:
         self.layout = Layout(root.absolute())
         if not _SAFE_PATH.fullmatch(str(self.layout.root)):
             raise PublishError(
-                f"{self.layout.root} cannot be used: nginx, ssh and systemd are told its name, so "
-                "choose one of letters, digits, dots, dashes, underscores and slashes"
+                f"{self.layout.root} cannot be used: nginx, ssh and systemd need a path of "
+                "letters, digits, dots, dashes, underscores, plus signs and slashes"
             )
         self.site = HostName.parse(site)
         self.images = HostName.parse(images) if images else None
@@ -74,17 +74,17 @@ class Setup:
 
     @property
     def prefix(self) -> str:
-        """What stands before an image's key in its address; ends with a slash."""
+        """Return the address of the served tree, with a slash at the end."""
         return self.images.url if self.images else f"{self.site.url}images/"
 
     def run(self) -> list[str]:
-        """Make what is not there.
+        """Create whatever is missing.
 
         Returns:
-            What was done, a line each; empty where everything was there.
+            The actions taken, a line each; empty if everything was in place.
 
         Raises:
-            PublishError: something cannot be made.
+            PublishError: a file or folder cannot be written.
         """
         try:
             self._make_folders()
@@ -97,7 +97,7 @@ class Setup:
         return self.done
 
     def steps(self) -> str:
-        """What is left to do by hand."""
+        """Return the steps that remain to be done by hand."""
         return self._render("steps.txt")
 
     def _make_folders(self) -> None:
@@ -107,7 +107,7 @@ class Setup:
             if not folder.is_dir():
                 folder.mkdir()
                 folder.chmod(0o755)
-                self.done.append(f"made {self._name(folder)}/")
+                self.done.append(f"created {self._name(folder)}/")
 
     def _make_repositories(self) -> None:
         for repository in (self.layout.images, self.layout.site):
@@ -115,7 +115,7 @@ class Setup:
                 arguments = ("init", "--quiet", "--bare", "--initial-branch=main")
                 Git(self.layout.root).run(*arguments, "--", repository.name)
                 repository.chmod(0o700)
-                self.done.append(f"made {repository.name}/, a bare repository")
+                self.done.append(f"created {repository.name}/, a bare repository")
         for path, hook in self._hooks().items():
             self._write(path, hook, mode=0o755)
         served = str(self.layout.www / "images")
@@ -141,7 +141,7 @@ class Setup:
         }
 
     def _configure(self, path: Path, wanted: dict[str, str]) -> None:
-        """Write what is new, and leave what an administrator has set, but for what was asked."""
+        """Set what is new or was asked for, and keep what an administrator has set."""
         repository = Git(path)
         listed = repository.run("config", "--local", "--list", "-z").output.split("\0")
         known = dict(line.split("\n", 1) for line in listed if "\n" in line)
@@ -181,24 +181,24 @@ class Setup:
         )
 
     def _write(self, path: Path, text: str, *, mode: int) -> None:
-        """Write a file that is this package's own, unless it is there already."""
+        """Write a file of this package, unless it is there already."""
         if path.exists() and path.read_text("utf-8") == text:
             return
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_text(text, "utf-8")
-        temporary.chmod(mode)  # git passes over a hook that is not executable
+        temporary.chmod(mode)  # git ignores a hook that is not executable
         temporary.replace(path)
         self.done.append(f"wrote {self._name(path)}")
 
     def _offer(self, path: Path, text: str) -> None:
-        """Write a file that administrators change; beside theirs if it is another."""
+        """Write a file that administrators edit; beside theirs if that differs."""
         if not path.exists() or path.read_text("utf-8") == text:
             self._write(path, text, mode=0o644)
             return
         offered = path.with_name(f"{path.name}.new")
         if not offered.exists() or offered.read_text("utf-8") != text:
             self._write(offered, text, mode=0o644)
-            self.done.append(f"left {self._name(path)} as it is; compare it with the new one")
+            self.done.append(f"kept {self._name(path)} as it is; compare it with {offered.name}")
 
     def _name(self, path: Path) -> str:
         return str(path.relative_to(self.layout.root))

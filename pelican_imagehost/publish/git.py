@@ -245,7 +245,7 @@ def _sort_lines(answer: Answer) -> tuple[list[str], list[str]]:
 
 
 def leave_hook() -> None:
-    """Remove what git set for the hook that started this process, for another repository's sake.
+    """Remove the variables that git sets for a hook; the store is another repository.
 
     A leaked GIT_INDEX_FILE would stage into the site's repository (githooks(5)).
     """

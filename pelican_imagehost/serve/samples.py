@@ -1,4 +1,4 @@
-"""Configuration for a server: nginx before the service, systemd or supervisor around it."""
+"""Sample configurations: nginx in front of the service, systemd or supervisor to run it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["KINDS", "Place", "sample"]
 
 KINDS = ("nginx", "systemd", "supervisor")
 _FILES = {"systemd": "systemd.service", "supervisor": "supervisor.conf"}
-_SAFE = re.compile(r"[\w/.+-]+", re.ASCII)  # no quoting for nginx, systemd and supervisor
-_MORE = 1024**2  # bytes of a request beside its files
+_SAFE = re.compile(r"[\w/.+-]+", re.ASCII)  # needs no quotes in nginx, systemd and supervisor
+_MORE = 1024**2  # bytes of a request besides its files
 
 
 class Place(NamedTuple):
@@ -32,9 +32,9 @@ class Place(NamedTuple):
 
     Attributes:
         settings_file: Pelican's settings file.
-        tokens: the file of tokens.
-        port: of 127.0.0.1.
-        name: what its clients call it: upload.example.com.
+        tokens: the token file.
+        port: the port on 127.0.0.1.
+        name: the host name for clients, such as upload.example.com.
     """
 
     settings_file: Path
@@ -44,22 +44,22 @@ class Place(NamedTuple):
 
 
 def sample(kind: str, settings: Settings, place: Place) -> str:
-    """Write a configuration.
+    """Render a sample configuration.
 
     Args:
         kind: one of `KINDS`.
-        settings: the site's.
+        settings: the settings of the site.
         place: where the service runs.
 
     Raises:
-        SettingsError: the site's images have no address that such a server could serve, or
-            a path cannot be written without quotes.
+        SettingsError: nginx cannot serve the address of the site's images, or a path needs
+            quotes.
     """
     for path in (settings.root, settings.store, place.settings_file, place.tokens, sys.executable):
         if not _SAFE.fullmatch(str(path)):
             raise SettingsError(
-                f"{path} cannot stand in a configuration: choose a path of letters, digits, dots, "
-                "dashes and underscores"
+                f"{path} cannot be written without quotes; use a path of letters, digits, dots, "
+                "dashes, underscores and plus signs"
             )
     if kind == "nginx":
         return _nginx(settings, place)
@@ -92,15 +92,17 @@ def _images(settings: Settings) -> dict[str, object]:
     """Return the values for serving the store: the server, the folder and the path.
 
     Raises:
-        SettingsError: the site's images have no address that nginx could serve.
+        SettingsError: nginx cannot serve the address of the site's images.
     """
     if settings.url is None:
-        raise SettingsError("IMAGEHOST_URL is not set: the address at which nginx shall serve")
+        raise SettingsError(
+            "IMAGEHOST_URL is not set; set it to the address at which nginx serves images"
+        )
     parts = urlsplit(settings.url)
     if parts.path not in {"", f"/{settings.store.name}"}:
         raise SettingsError(
-            f"IMAGEHOST_URL ends in {parts.path}; nginx can serve {settings.store} at the top of "
-            f"a name or at /{settings.store.name}"
+            f"IMAGEHOST_URL ends in {parts.path}; nginx can serve {settings.store} at / or at "
+            f"/{settings.store.name}"
         )
     return {
         "images": HostName.parse(f"{parts.scheme}://{parts.netloc}"),
@@ -110,10 +112,10 @@ def _images(settings: Settings) -> dict[str, object]:
 
 
 def _answers(limit: int) -> dict[str, str]:
-    """What nginx says itself, in JSON that every dialect finds its words in."""
+    """Return nginx's own responses, as JSON that clients of every dialect understand."""
     words = {
-        "too_slow": "the body came too slowly; send it again",
-        "too_large": f"an image has at most {limit:,} bytes here",
+        "too_slow": "the upload was too slow; try again",
+        "too_large": f"images of at most {limit:,} bytes are allowed",
         "too_many": "too many uploads at once; try again in a second",
         "away": "the upload service does not answer; try again",
     }

@@ -41,11 +41,11 @@ def test_second_run_changes_nothing(tmp_path: Path, names: list[str]) -> None:
     folder = tmp_path / "srv/blog"
     first = CliRunner().invoke(command, ["init", str(folder), *names])
     assert first.exit_code == 0, first.output
-    assert "made images.git/" in first.stderr
+    assert "created images.git/" in first.stderr
     assert f'command="{folder}/gate images.git site.git"' in first.stdout
     before = snapshot(folder)
     second = CliRunner().invoke(command, ["init", str(folder), *names])
-    assert second.stderr == "pelican-imagehost: everything is there already\n"
+    assert second.stderr == "pelican-imagehost: already set up\n"
     assert second.stdout == first.stdout
     assert snapshot(folder) == before
 
@@ -73,7 +73,7 @@ def test_what_an_administrator_changed_stays(tmp_path: Path) -> None:
     done = setup.run()
     assert nginx.read_text().endswith("# certbot was here\n")
     assert (tmp_path / "srv/nginx.conf.new").read_text() == setup.nginx()
-    assert "left nginx.conf as it is; compare it with the new one" in done
+    assert "kept nginx.conf as it is; compare it with nginx.conf.new" in done
     assert "wrote images.git/hooks/pre-receive" in done
     assert "set imagehost.prefix in site.git/config" in done
     assert run("git", "-C", config, "config", "imagehost.maxbytes").strip() == "99"
@@ -118,7 +118,7 @@ def test_nginx_may_read_and_not_write(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "blog;x", "https://", "-x", "ftp://a", "a/b"])
 def test_names_that_are_none(tmp_path: Path, name: str) -> None:
-    with pytest.raises(PublishError, match="is no name of a host"):
+    with pytest.raises(PublishError, match="is not a valid host name"):
         Setup(tmp_path, site=name)
 
 
@@ -137,7 +137,9 @@ def test_commands_say_what_is_wrong_in_a_line(tmp_path: Path) -> None:
     for name in ("republish", "rollback", "maintain", "gc"):
         result = CliRunner().invoke(command, [name, str(tmp_path)])
         assert result.exit_code == 1
-        assert result.stderr.startswith(f"pelican-imagehost: error: {tmp_path} is no image host")
+        assert result.stderr.startswith(
+            f"pelican-imagehost: error: {tmp_path} is not an image host; run: "
+        )
 
 
 def test_timer_runs_a_command_that_is_there(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pelican_imagehost.errors import SettingsError
-from pelican_imagehost.settings import IMAGE_TYPES, OPTIONS, Limits, Settings
+from pelican_imagehost.images.image import IMAGE_TYPES, Limits
+from pelican_imagehost.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
     from tests.conftest import Site

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pelican_imagehost.errors import SettingsError
-from pelican_imagehost.settings import IMAGE_TYPES, OPTIONS, Limits, Settings
+from pelican_imagehost.images.image import IMAGE_TYPES, Limits
+from pelican_imagehost.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
     from tests.conftest import Site
-
-README = Path(__file__).parent.parent / "README.md"
 
 
 def settings_of(site: Site, **own: object) -> Settings:
@@ -307,9 +306,3 @@ def test_the_root_is_that_of_the_settings_file_given_not_of_the_one_it_imports(
 
 def test_without_a_settings_file_the_root_is_the_working_directory(tmp_path: Path) -> None:
     assert find_root(tmp_path) == tmp_path
-
-
-def test_every_option_is_documented() -> None:
-    rows = [line for line in README.read_text("utf-8").splitlines() if line.startswith("|")]
-    documented = {name for name in OPTIONS if any(f"`IMAGEHOST_{name}`" in row for row in rows)}
-    assert documented == OPTIONS.keys()

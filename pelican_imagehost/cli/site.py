@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pelican_imagehost.cli.terminal import hidden, make_progress, say, show_images, site_command
-from pelican_imagehost.settings import IMAGE_TYPES
+from pelican_imagehost.images.image import IMAGE_TYPES
 
 if TYPE_CHECKING:
     from pelican_imagehost.site.site import Site

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -45,7 +43,7 @@ def replace_file(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
-def sync_files(paths: Iterable[Path]) -> None:
+def sync_files(paths: Iterable[str | Path]) -> None:
     """Make the content of files on one file system durable.
 
     Raises:
@@ -58,13 +56,13 @@ def sync_files(paths: Iterable[Path]) -> None:
         _fsync(path, os.O_RDONLY)
 
 
-def sync_directory(path: Path) -> None:
+def sync_directory(path: str | Path) -> None:
     """Make the names in a folder durable, such as after a rename; not needed on Windows."""
     if sys.platform != "win32":  # which journals names, and cannot open folders
         _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def sync_directories(paths: Sequence[Path]) -> None:
+def sync_directories(paths: Sequence[str | Path]) -> None:
     """Make the names in folders of one file system durable.
 
     Raises:
@@ -91,6 +89,8 @@ def clone(source: Path, target: Path, *, folder: Path | None = None) -> None:
     Raises:
         OSError: the file cannot be copied; no temporary file remains.
     """
+    import shutil  # noqa: PLC0415  it takes a while, and a host's hooks copy no files
+
     temporary = (folder or target.parent) / f".{target.name}.{os.getpid()}.tmp"
     try:
         with source.open("rb") as reader, temporary.open("wb") as writer:
@@ -113,7 +113,7 @@ def _share_blocks(reader: BinaryIO, writer: BinaryIO) -> bool:
     return False
 
 
-def _fsync(path: Path, flags: int) -> None:
+def _fsync(path: str | Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
@@ -121,10 +121,12 @@ def _fsync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
-def _sync_file_system(path: Path) -> bool:
+def _sync_file_system(path: str | Path) -> bool:
     """Flush the whole file system of a file with syncfs(2); return False if not supported."""
     if sys.platform != "linux":
         return False
+    import ctypes  # noqa: PLC0415  it takes a while, and few files need it
+
     descriptor = os.open(path, os.O_RDONLY)
     try:
         library = ctypes.CDLL(None, use_errno=True)

@@ -532,7 +532,7 @@ def refusing(blog: Site) -> None:
 
 FAULTS = {
     no_identity: "git does not know who you are",
-    stale_lock: "if none runs any more, remove",
+    stale_lock: "if none is running, remove",
     no_store: "run: pelican-imagehost init",
     unreachable: "the host does not answer",
     no_remote: "IMAGEHOST_REMOTE is not set",

@@ -72,7 +72,7 @@ class Machine:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Machine]:
-        """Set the host up as the README says, and serve."""
+        """Set the host up as docs/publishing.md shows, and serve."""
         command = (sys.executable, "-m", "pelican_imagehost", "host", "init", self.root)
         self.printed = run(*command, "--site", self.url)
         # Here the host's owner is whoever runs the tests.
@@ -345,7 +345,7 @@ def test_one_push_from_an_empty_server_to_readers(blog: Blogger, reader: Reader)
     said = blog.push()
     assert "publishing 3 images" in said
     assert f"3 images online at {reader.url}images/" in said
-    assert "remote: imagehost: 3 images named, all of them served" in said
+    assert "remote: imagehost: images in use: 3, all served" in said
     seen = reader.look()
     assert seen.broken == []
     assert {"/harbour.html", "/cat.html", "/plan.html"} <= seen.pages.keys()
@@ -360,8 +360,8 @@ def test_one_push_from_an_empty_server_to_readers(blog: Blogger, reader: Reader)
 def test_key_is_for_these_repositories_alone(blog: Blogger, machine: Machine) -> None:
     target = f"{machine.user}@127.0.0.1"
     for asked, said in {
-        f"{target}:{machine.root}/www.git": "there is no such repository for this key",
-        f"{target}:../../etc": "there is no such repository for this key",
+        f"{target}:{machine.root}/www.git": "no such repository for this key",
+        f"{target}:../../etc": "no such repository for this key",
     }.items():
         done = subprocess.run(
             ["git", "ls-remote", asked], cwd=blog.root, capture_output=True, text=True, check=False
@@ -369,7 +369,7 @@ def test_key_is_for_these_repositories_alone(blog: Blogger, machine: Machine) ->
         assert (done.returncode != 0, said in done.stderr) == (True, True), done.stderr
     shell = [*os.environ["GIT_SSH_COMMAND"].split(), target, "id"]
     done = subprocess.run(shell, capture_output=True, text=True, check=False)
-    assert "this key is for git push and git fetch alone" in done.stderr
+    assert "this key allows only git push and git fetch" in done.stderr
     assert done.stdout == ""
 
 

@@ -205,7 +205,7 @@ def test_hook_killed_at_random_moments(machine: Machine, tmp_path: Path, rounds:
             delay = tale.chooser.uniform(0, repositories[repository])
             process = tale.blog.start_push()
             while process.poll() is None:
-                pid = find_process(repository, "hooks/p")
+                pid = find_process(repository, "-receive\0")
                 if pid is not None:
                     time.sleep(delay)
                     with contextlib.suppress(ProcessLookupError):

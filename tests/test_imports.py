@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "pelican_imagehost"
-LIBRARIES = {  # as the table names them → as they are imported
+LIBRARIES = {  # name in the table → name in imports
     "Pelican": "pelican",
     "Click": "click",
     "Rich": "rich",
@@ -30,7 +30,7 @@ ENTRANCES = {
 
 
 def name_of(file: Path) -> str:
-    """Name a module as CONTRIBUTING.md does: `documents/resolve`."""
+    """Return the name of a module as in CONTRIBUTING.md: `documents/resolve`."""
     return file.relative_to(ROOT / PACKAGE).with_suffix("").as_posix()
 
 
@@ -43,7 +43,7 @@ MODULES = sorted(
 
 
 def statements(node: ast.AST, *, types: bool) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield import statements; with `types`, those that only a type checker follows too."""
+    """Yield import statements; with `types`, also those for type checkers only."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
@@ -77,19 +77,19 @@ def own_imports(name: str, *, types: bool = True) -> set[str]:
 
 
 def room_of(name: str) -> str:
-    """Name the room of a module: its folder, or itself at the top level."""
+    """Return the room of a module: its folder, or the module itself at the top level."""
     return name.rpartition("/")[0] or name
 
 
 class Rule(NamedTuple):
-    """One row of the table: modules or rooms that a room may import, and its libraries."""
+    """A row of the table: modules or rooms that a room may import, and its libraries."""
 
     allowed: list[str]
     libraries: dict[str, str]  # library → the one module that may use it, "" for all
 
 
 def read_rules() -> dict[str, Rule]:
-    """Take the import rules out of CONTRIBUTING.md, in their order."""
+    """Read the import rules from CONTRIBUTING.md, in order."""
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     rows = re.findall(r"^\| \d+ \| (.+?) \| (.+?) \| (.*?) ?\|$", text, re.MULTILINE)
     core = re.findall("`(.+?)`", rows[0][0])
@@ -114,7 +114,7 @@ def test_the_reader_of_imports_sees_them() -> None:
     assert own_imports("__main__") == {"cli/__init__", "host/hooks"}
     assert own_imports("__init__") == {"plugin"}  # within a function
     assert "images/svg" in own_imports("images/identify")  # a module of a package
-    assert "images/image" in own_imports("report")  # for types alone
+    assert "images/image" in own_imports("report")  # only for types
     assert "images/image" not in own_imports("report", types=False)
     assert "click" in imports("cli/__init__")
 
@@ -159,7 +159,7 @@ def test_a_folder_says_in_a_docstring_what_it_is(name: str) -> None:
 
 def test_importing_the_package_costs_next_to_nothing() -> None:
     code = f"import sys, {PACKAGE}; print(*sys.modules)"
-    # Without site-packages' start-up files, which may import anything.
+    # Without the start-up files of site-packages, which may import anything.
     completed = subprocess.run(
         [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

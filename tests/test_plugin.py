@@ -35,24 +35,24 @@ def post(site: Site, relative: str, body: str, **metadata: str) -> Path:
 
 
 def key_of(file: Path, kind: str | None = None) -> str:
-    """The key that a file's bytes have."""
+    """Return the key for the bytes of a file."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return f"{digest[:2]}/{digest}.{kind or file.suffix[1:]}"
 
 
 def urls(text: str) -> list[str]:
-    """Every image that a page names, in order."""
+    """Return the addresses of all images in a page, in order."""
     return [reference.url for reference in find_references(text)]
 
 
 def messages(completed: subprocess.CompletedProcess[str]) -> str:
-    """What Pelican printed, with the lines that it wrapped joined and its margins dropped."""
+    """Return the output of Pelican, with wrapped lines joined and margins removed."""
     text = completed.stdout + completed.stderr
     return " ".join(re.sub(r"\s+\w+\.py:\d+\s*$", " ", text, flags=re.MULTILINE).split())
 
 
 def broken(output: Path, base: str = "") -> list[str]:
-    """Every image that a browser could not load from an output served at `base`/."""
+    """List the images that a browser could not load, if the output is served at `base`/."""
     missing = []
     for page in output.rglob("*.html"):
         for url in urls(page.read_text("utf-8")):
@@ -300,10 +300,10 @@ def test_with_a_host_the_output_holds_no_image_that_it_holds(site: Site) -> None
     site.build()
     output = site.root / "output"
     assert {path.name for path in output.rglob("images/*.*")} == {
-        "logo.png",  # a setting names it
-        "style.png",  # a style names it
-        "both.png",  # a static page names it
-        "unused.png",  # no document names it, so it is not hosted
+        "logo.png",  # used in a setting
+        "style.png",  # used in a style sheet
+        "both.png",  # used in a static page
+        "unused.png",  # not used in a document, so not hosted
     }
     shutil.rmtree(site.root / "output")
     site.configure(IMAGEHOST_KEEP_STATIC=True)

@@ -240,7 +240,7 @@ def test_a_folder_of_the_authors_own_files_is_not_the_store(site: Site) -> None:
     site.picture("images/cat.jpg")
     settings = site.settings()
     assert settings.store == site.root / "imagehost"
-    assert settings.address_prefix == "/images/"  # an address does not depend on it
+    assert settings.address_prefix == "/images/"  # addresses do not depend on it
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 class Host:
-    """A git host that is not ours: a bare repository whose checkout is served."""
+    """A plain git host: a bare repository whose checkout is served."""
 
     def __init__(self, folder: Path) -> None:
         self.repository = folder / "images.git"
@@ -72,7 +72,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def blog(site: Site, host: Host, tmp_path: Path) -> Site:
-    """A site that publishes: two posts, a repository, a remote, and `init` done."""
+    """A site ready to publish: two posts, a repository, a remote, and `init` done."""
     for name in ("one", "two"):
         site.picture(f"content/{name}.png", text_seed=len(name) + ord(name[0]))
         post(site, f"{name}.md", f"![a]({name}.png)")
@@ -104,7 +104,7 @@ def push(site: Site, *arguments: str, **env: str) -> subprocess.CompletedProcess
 
 @contextlib.contextmanager
 def serving(host: Host, *, after: float) -> Iterator[None]:
-    """Serve what is pushed some seconds late, as a pages service does."""
+    """Serve pushed files after some seconds, as a pages service does."""
     done = threading.Event()
 
     def serve() -> None:
@@ -266,7 +266,7 @@ def test_a_problem_publishes_nothing(blog: Site, host: Host) -> None:
 
 
 def second_author(blog: Site, tmp_path: Path, *, clone: bool = True) -> Site:
-    """Clone the site elsewhere; the store as a partial clone, with no bytes."""
+    """Clone the site elsewhere, with the store as a partial clone without files."""
     root = tmp_path / "second" / "site"
     root.parent.mkdir()
     shutil.copytree(blog.root, root, ignore=shutil.ignore_patterns("images", "cache", "output"))

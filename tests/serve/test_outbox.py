@@ -1,4 +1,4 @@
-"""What is uploaded goes out: real git, a real host's hooks, and crashes between."""
+"""Uploads are published: with real git, the hooks of a real host, and crashes in between."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_retracted_image_does_not_come_back_by_an_upload(
     wait_for(lambda: not waiting(server.site), server)
     completed = server.site.cli("retract", key_of(pictures[0]))
     assert completed.returncode == 0, completed.stderr
-    server.upload(pictures[1])  # after the next batch the service knows it
+    server.upload(pictures[1])  # the service finds out with its next batch
     wait_for(lambda: not waiting(server.site), server)
     answer = server.upload(pictures[0])
     assert (answer.status, answer.json["error"]["code"]) == (409, "retracted")

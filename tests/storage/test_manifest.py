@@ -117,7 +117,7 @@ def test_a_lone_surrogate_in_a_line_stops_no_update(file: Path) -> None:
 
 
 def test_nothing_new_writes_nothing(file: Path) -> None:
-    manifest = write(file, DOG, CAT)  # not sorted: no reason to touch it
+    manifest = write(file, DOG, CAT)  # unsorted lines alone are no reason to write
     before = file.stat()
     assert not manifest.update({"cat.jpg": describe("cat")})
     assert not manifest.update({}, drop=["bird.jpg"])

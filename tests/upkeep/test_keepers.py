@@ -1,4 +1,4 @@
-"""Whatever `list` calls used, no command deletes: with git and without, wherever the use is."""
+"""No command deletes an image that `list` shows as used, with or without git."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Site
 
-USES = {  # file → the text with which it names an image
+USES = {  # file → the text with which it refers to an image
     "content/extra/custom.css": "body{{background:url({url})}}",
     "content/extra/app.js": "const logo = '{url}';",
     "content/extra/old.html": "<img src='{url}'>",
     "content/data/people.json": '{{"avatar": "{url}"}}',
-    "content/draft.org": "[[{url}]]",  # no reader knows it
+    "content/draft.org": "[[{url}]]",  # without a reader
     "data/people.yml": "avatar: {url}",
     "theme/templates/base.html": "<img src='{url}'>",
     "theme/static/style.css": "body{{background:url({url})}}",
@@ -39,7 +39,7 @@ def blog(request: pytest.FixtureRequest, site: Site) -> Site:
 
 
 def add_images(site: Site, number: int) -> list[str]:
-    """Add images from outside the site; returns their addresses."""
+    """Add images from outside the site; return their addresses."""
     files = [
         site.picture(f"../elsewhere/{index}.jpg", text_seed=index + 1) for index in range(number)
     ]

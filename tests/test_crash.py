@@ -238,11 +238,11 @@ def test_builds_and_gc_at_once_lose_nothing(blog: Blog, rounds: int) -> None:
         blog.write_post(f"late-{number}", forgotten[:3])  # used again while gc runs
         _check_good(blog.start())
         said, _ = [_check_good(process) for process in processes]
-        collected += "removed 0" not in said and "removed" in said
+        collected += "deleted 0" not in said and "deleted" in said
         _check_named_is_kept(blog)
         blog.check_whole()
     assert collected >= rounds // 2
-    print(f"{collected} of {rounds} collections removed something")  # noqa: T201  with -s
+    print(f"{collected} of {rounds} collections deleted something")  # noqa: T201  with -s
 
 
 def _check_named_is_kept(blog: Blog) -> None:
@@ -310,7 +310,7 @@ def _start_asking(blog: Blog) -> subprocess.Popen[bytes]:
     """Start `gc`, and wait for its question, when it has found the garbage."""
     collection = blog.start_cli("gc")
     said = b""
-    while b"Remove them?" not in said:
+    while b"Delete them?" not in said:
         assert collection.stdout is not None
         piece = os.read(collection.stdout.fileno(), 1000)
         assert piece, said

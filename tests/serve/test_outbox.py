@@ -105,7 +105,7 @@ def test_a_host_that_does_not_answer_is_asked_again(
     shutil.move(host.layout.images, away)
     assert server.upload(pictures[0]).status == 200
     wait_for(lambda: "cannot publish uploads, will retry" in server.log.read_text("utf-8"), server)
-    assert "is IMAGEHOST_REMOTE right?" in server.log.read_text("utf-8")
+    assert "check IMAGEHOST_REMOTE" in server.log.read_text("utf-8")
     assert server.upload(pictures[1]).status == 200
     shutil.move(away, host.layout.images)
     wait_for(lambda: not waiting(server.site), server)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pelican_imagehost.documents.references import has_image_suffix
+from pelican_imagehost.documents.wanted import has_image_suffix
 from pelican_imagehost.errors import MissingImage, OutsideSite, UnreadableImage
 from pelican_imagehost.images.image import KEY
 

@@ -12,10 +12,10 @@ from urllib.parse import quote, unquote
 from pelican_imagehost.documents.references import (
     Reference,
     find_references,
-    has_image_suffix,
     replace_references,
 )
 from pelican_imagehost.documents.resolve import Location, Place, Resolver
+from pelican_imagehost.documents.wanted import has_image_suffix
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.report import Document, Problem
 

@@ -69,7 +69,11 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
-_COVERS = ("image", "cover", "thumbnail", "og_image", "featured_image", "banner")
+# Dotted as in dictionaries of Hugo's and Jekyll's themes.
+_COVERS = (
+    *("image", "cover", "thumbnail", "og_image", "featured_image", "banner", "cover.image"),
+    *("hero.image", "header.image", "image.path", "image.src", "image.url"),
+)
 
 OPTIONS: dict[str, Option] = {
     "URL": Option(None, "an address such as 'https://img.example.com', or None", _is_host),
@@ -123,7 +127,7 @@ class Settings:
         relative_urls: RELATIVE_URLS.
         link_pattern: INTRASITE_LINK_REGEX, with a group `what`.
         formatted_fields: lower-case names of metadata fields with HTML.
-        metadata_fields: lower-case names of metadata fields with one image.
+        metadata_fields: lower-case names of metadata fields with images; with dots, of parts.
         url: the address of the image host, without a trailing slash; None if embedded.
         remote: the git repository of the image host.
         store: the content-addressed tree.

@@ -60,7 +60,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "MAX_BYTES": [1, 10**12],
     "MAX_PIXELS": [1, 10**12],
     "TYPES": [["png"], ("jpg", "webp"), {"svg"}, frozenset(IMAGE_TYPES)],
-    "METADATA_FIELDS": [[], ["Photo"], ("a", "b")],
+    "METADATA_FIELDS": [[], ["Photo"], ("a", "b"), ["cover.image", "gallery.*.src"]],
     "SEARCH_PATHS": [[], ["../shared"], ("~/Pictures",)],
     "IGNORE": [[], ["/thumbs/*"]],
     "KEEP_STATIC": [True, False],

@@ -578,3 +578,24 @@ def test_svg_images_of_restructuredtext_are_hosted_each_beside_its_post(site: Si
         key = key_of(site.root / f"content/{folder}/plan.svg")
         assert f'<object data="/images/{key}"' in site.output(f"{folder}.html")
     assert broken(site.root / "output") == []
+
+
+def test_a_space_in_restructuredtext_comes_with_what_to_write(site: Site) -> None:
+    site.picture("content/my trip.png")
+    text = "a\n#\n\n:date: 2024-05-06\n:slug: a\n\n.. image:: my trip.png\n"
+    site.write("content/a.rst", text)
+    said = messages(site.build())
+    assert "content/a.rst:7: mytrip.png: no such file" in said
+    assert r"reStructuredText removes spaces: write my\ trip.png" in said
+    site.write("content/a.rst", text.replace("my t", r"my\ t"))
+    assert "no such file" not in messages(site.build())
+    assert "images/" in site.output("a.html")
+
+
+def test_a_problem_of_an_included_file_says_where_it_is(site: Site) -> None:
+    site.write("content/parts/foot.inc", "One\n\n.. image:: cat.jpg\n")
+    text = "a\n#\n\n:date: 2024-05-06\n:slug: a\n\n.. include:: parts/foot.inc\n"
+    site.write("content/a.rst", text)
+    said = messages(site.build())
+    assert "content/a.rst:7: cat.jpg: no such file" in said
+    assert "; included from content/parts/foot.inc:3" in said

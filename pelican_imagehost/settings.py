@@ -103,6 +103,9 @@ OPTIONS: dict[str, Option] = {
         (), "a list of folders, relative to the settings file, even for a single one", _is_names
     ),
     "IGNORE": Option((), "a list of patterns of links, such as '/thumbs/*'", _is_names),
+    "WIKILINKS": Option(
+        None, "True, False or None", lambda value: value is None or _is_flag(value)
+    ),
     "KEEP_STATIC": Option(False, "True or False", _is_flag),
     "STRICT": Option(False, "True or False", _is_flag),
 }
@@ -136,6 +139,7 @@ class Settings:
         records: the record of uploads.
         limits: the limits on an image.
         ignore: shell patterns of links to leave unchanged.
+        wikilinks: whether `![[…]]` embeds an image; None if no other plugin reads it.
         keep_static: whether hosted files of STATIC_PATHS are also copied to the output.
         strict: whether a problem makes the build fail.
     """
@@ -162,6 +166,7 @@ class Settings:
     records: Path
     limits: Limits
     ignore: tuple[str, ...]
+    wikilinks: bool | None
     keep_static: bool
     strict: bool
 
@@ -206,6 +211,7 @@ class Settings:
             "records": root / own["RECORDS"],
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "ignore": tuple(own["IGNORE"]),
+            "wikilinks": own["WIKILINKS"],
             "keep_static": own["KEEP_STATIC"],
             "strict": own["STRICT"],
         }

@@ -15,6 +15,7 @@ from pelican import signals
 
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.settings import Settings
+from pelican_imagehost.site import wikilinks
 from pelican_imagehost.site.build import Build, builds
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def connect() -> None:
 
 def _check_settings(pelican: Pelican) -> None:
     try:
-        Settings.from_pelican(pelican.settings)
+        settings = Settings.from_pelican(pelican.settings)
     except ImageHostError as error:
         _fail(str(error))
+    wikilinks.set_up(pelican.settings, settings)
 
 
 def _begin(pelican: Pelican) -> None:
@@ -69,6 +71,7 @@ def _drop_originals(generator: Any) -> None:  # noqa: ANN401  the static generat
 def _conclude(generators: list[Any]) -> None:
     build = builds.get(generators[0].settings["OUTPUT_PATH"])
     if build is not None:
+        wikilinks.note_cache(build.pelican_settings, build.settings)
         build.conclude()
         if build.failed:
             _fail("IMAGEHOST_STRICT is set and there are problems (see above); no page was written")

@@ -99,7 +99,10 @@ OPTIONS: dict[str, Option] = {
         (), "a list of folders, relative to the settings file, even for a single one", _is_names
     ),
     "IGNORE": Option((), "a list of patterns of links, such as '/thumbs/*'", _is_names),
-    "KEEP_STATIC": Option(False, "True or False", _is_flag),
+    "KEEP_STATIC": Option(True, "True or False", _is_flag),
+    "REDIRECTS": Option(
+        None, "'nginx', 'netlify' or None", lambda value: value in (None, "nginx", "netlify")
+    ),
     "STRICT": Option(False, "True or False", _is_flag),
 }
 
@@ -132,7 +135,8 @@ class Settings:
         records: the record of uploads.
         limits: the limits on an image.
         ignore: shell patterns of links to leave unchanged.
-        keep_static: whether hosted files of STATIC_PATHS are also copied to the output.
+        keep_static: whether hosted static files also stay at their old addresses.
+        redirects: the host that redirects from old addresses: `nginx` or `netlify`.
         strict: whether a problem makes the build fail.
     """
 
@@ -159,6 +163,7 @@ class Settings:
     limits: Limits
     ignore: tuple[str, ...]
     keep_static: bool
+    redirects: str | None
     strict: bool
 
     @classmethod
@@ -203,6 +208,7 @@ class Settings:
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "ignore": tuple(own["IGNORE"]),
             "keep_static": own["KEEP_STATIC"],
+            "redirects": own["REDIRECTS"],
             "strict": own["STRICT"],
         }
         assert values.keys() == {field.name for field in fields(cls)}  # noqa: S101  both are in this class

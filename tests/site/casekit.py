@@ -164,6 +164,8 @@ def build_modes(site: Site, case: Case) -> dict[str, str]:
     for name, mode in modes.items():
         for again in range(case.builds):
             variants[f"{name}{'-again' * again}"] = _arguments(case, mode, name, hosted=True)
+    for variant in variants:  # pelican-seo expects the folder
+        (site.root / "output" / variant).mkdir(parents=True, exist_ok=True)
     forks = Path(__file__).with_name("forks.py")
     environment = {**os.environ, "PYTHONWARNINGS": "default", "COLUMNS": "10000"}
     command = [sys.executable, str(forks)]

@@ -42,7 +42,7 @@ def photos(site: Site) -> Case:
     pictures(site, "cat")
     post(site, "a.md", body, Gallery="{photo}best", Image="{photo}best/one.jpg")
     library = str(site.root / "photos")
-    site.configure(PHOTO_LIBRARY=library, PHOTO_RESIZE_JOBS=-1, PHOTO_WATERMARK=False)
+    site.configure(PHOTO_LIBRARY=library, PHOTO_RESIZE_JOBS=-1, PHOTO_WATERMARK=False, AUTHOR="Ann")
     return Case(plugins=("photos",))
 
 
@@ -142,7 +142,7 @@ def seo(site: Site) -> Case:
         SEO_ENHANCER_TWITTER_CARDS=True,
         LOGO="/images/cat.jpg",
     )
-    return Case(plugins=("seo",))
+    return Case(plugins=("seo",), modes=("domain", "host", "dropped"))  # it insists on SITEURL
 
 
 @case
@@ -188,7 +188,8 @@ def several(site: Site) -> Case:
 @pytest.mark.parametrize("last", [True, False], ids=["ours last", "ours first"])
 @pytest.mark.parametrize("name", CASES)
 def test_no_plugin_makes_ours_worse(site: Site, require: Require, name: str, *, last: bool) -> None:
-    case = CASES[name](site)._replace(modes=MODES)
+    case = CASES[name](site)
+    case = case._replace(modes=tuple(mode for mode in MODES if mode in case.modes))
     for plugin in case.plugins:
         require(find_spec(f"pelican.plugins.{plugin}"), f"{plugin} is not installed")
     if not last:

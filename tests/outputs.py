@@ -34,6 +34,7 @@ _WORDS = frozenset(
     ["alt", "class", "download", "id", "label", "name", "placeholder", "property", "title",
      "type", "value"]
 )  # fmt: skip
+_RAW = frozenset(["noembed", "noframes", "script", "style", "textarea", "title", "xmp"])
 _EXISTS = "example.org"  # hosts of this domain exist; no other does but the site and its images
 
 
@@ -213,12 +214,14 @@ class _Page(HTMLParser):
         self._raw: tuple[str, str] = ("", "")  # the element of raw text that is open, its type
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._raw[0]:  # older versions of html.parser look for tags in a textarea
+            return
         for attribute, value in attrs:
             self.names += [(f"{tag} {attribute}", url) for url in _in_value(attribute, value or "")]
         attributes = dict(attrs)
         if tag == "base" and not self.base:
             self.base = attributes.get("href") or ""
-        if tag in {"script", "style"}:
+        if tag in _RAW:
             self._raw = tag, attributes.get("type") or ""
 
     def handle_endtag(self, tag: str) -> None:
@@ -241,10 +244,18 @@ def _in_value(attribute: str, value: str) -> Iterator[str]:
         yield from (url for url in _CANDIDATE.findall(value) if _is_media(url))
     elif attribute == "style" or "url(" in value:
         yield from _in_css(value)
-    elif value.startswith(("[", "{")) and attribute.startswith("data-"):
-        yield from (url for _, url in _in_json(json.loads(value)))
+    elif attribute.startswith("data-") and (data := _data(value)) is not None:
+        yield from (url for _, url in _in_json(data))
     elif attribute not in _WORDS and not attribute.startswith("aria-") and _is_media(value):
         yield value
+
+
+def _data(value: str) -> object:
+    """Read an attribute as JSON; None where it is not, as `{static}a.png`."""
+    try:
+        return json.loads(value) if value.startswith(("[", "{")) else None
+    except ValueError:
+        return None
 
 
 def _in_css(text: str) -> Iterator[str]:

@@ -43,6 +43,7 @@ IN_HTML = {
     "<img data-src='a.png'>": ("img data-src", "a.png"),
     "<div data-bg='url(a.png)'>": ("div data-bg", "a.png"),
     """<div data-set='{"src": "a.png"}'>""": ("div data-set", "a.png"),
+    "<div data-bg='{static}a.png'>": ("div data-bg", "{static}a.png"),
     "<a href='a.jpeg'>": ("a href", "a.jpeg"),
     "<area href='a.gif'>": ("area href", "a.gif"),
     "<object data='a.svg'>": ("object data", "a.svg"),
@@ -79,6 +80,8 @@ def test_names_in_html(tmp_path: Path, html: str) -> None:
         "<!-- <img src='a.png'> -->",
         "<style>/* url(a.png) */ @import 'more.css';</style>",
         "<a href='a.png/about'>",
+        "<textarea><img src='a.png'></textarea>",
+        "<title><img src='a.png'></title>",
     ],
 )
 def test_words_are_not_names(tmp_path: Path, html: str) -> None:

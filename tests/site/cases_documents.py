@@ -39,7 +39,6 @@ WAYS = {  # name → raw HTML; FILE is the name of the image
     "link": '<a href="FILE">a</a>',
     "several": '<object data="FILE"><img src="FILE" alt="a"></object><iframe src="FILE"></iframe>',
 }
-# The first four need a file of the type; an attribute with spaces is a list or unquoted.
 FORMS = {
     "beside": ("content/trip/plan.svg", "plan.svg"),
     "in STATIC_PATHS": ("content/images/plan.svg", "/images/plan.svg"),
@@ -55,7 +54,7 @@ def _way(site: Site, html: str) -> Case:
     body = "".join(f"<p></p>\n\n{html.replace('FILE', url)}\n\n" for _, url in FORMS.values())
     post(site, "trip/a.md", body, Slug="a")
     site.configure(FEED_ALL_ATOM="feeds/all.atom.xml")
-    return Case(everything=True)
+    return Case(everything=html != WAYS["amp"])  # of which the plugin only reports the missing
 
 
 CASES |= {f"document: {name}": partial(_way, html=html) for name, html in WAYS.items()}

@@ -138,7 +138,7 @@ def documents_of_every_status(site: Site) -> Case:
     site.picture("content/images/cat.jpg")
     for status in ("published", "draft", "hidden"):
         for lang in ("en", "fr"):
-            fields = {"Status": status, "Lang": lang, "Slug": status}
+            fields = {"Status": status, "Lang": lang, "Slug": status, "Category": "notes"}
             body = "![a](/images/cat.jpg) <object data='/images/cat.jpg'></object>"
             post(site, f"{status}-{lang}.md", body, **fields)
             post(site, f"pages/{status}-{lang}.md", body, **fields)

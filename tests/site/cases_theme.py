@@ -110,7 +110,7 @@ def pages_of_every_status(site: Site) -> Case:
     theme(site, COVER, page=page, index=COVER)
     for status in ("published", "draft", "hidden"):
         for lang in ("en", "fr"):
-            fields = {"Cover": "images/cat.jpg", "Status": status, "Lang": lang}
+            fields = {"Cover": "images/cat.jpg", "Status": status, "Lang": lang, "Category": "a"}
             post(site, f"{status}-{lang}.md", Slug=status, **fields)
             post(site, f"pages/p-{status}-{lang}.md", Slug=f"p-{status}", **fields)
     return Case(everything=True)

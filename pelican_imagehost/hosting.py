@@ -88,7 +88,7 @@ class ImageHost:
             name = self.settings.relative(rewrite.document.source)
             report.documents.append(rewrite.apply(addresses))
             report.uses[name] = rewrite.uses()
-            report.problems += rewrite.problems(entries.errors, name)
+            report.problems += rewrite.problems(entries.errors, self.settings.relative)
         return report
 
     def record_uses(self, uses: Mapping[str, set[str]]) -> list[Problem]:

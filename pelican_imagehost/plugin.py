@@ -18,6 +18,7 @@ from pelican import signals
 
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.settings import Settings
+from pelican_imagehost.site import wikilinks
 from pelican_imagehost.site.build import Build, builds, look_at
 from pelican_imagehost.site.written import Written, see_texts
 
@@ -44,9 +45,10 @@ def connect() -> None:
 
 def _prepare(pelican: Pelican) -> None:
     try:
-        Settings.from_pelican(pelican.settings)
+        settings = Settings.from_pelican(pelican.settings)
     except ImageHostError as error:
         _fail(str(error))
+    wikilinks.set_up(pelican.settings, settings)
     pelican.run = partial(_run, pelican, pelican.run)
     pelican._get_writer = partial(_get_writer, pelican, pelican._get_writer)  # noqa: SLF001  the signal is for plugins with another writer
 
@@ -101,6 +103,7 @@ def _take_originals(generator: Any) -> None:  # noqa: ANN401  the static generat
 def _conclude(generators: list[Any]) -> None:
     build = builds.get(generators[0].settings["OUTPUT_PATH"])
     if build is not None:
+        wikilinks.note_cache(build.pelican_settings, build.settings)
         build.conclude()
         if build.failed:
             _fail("IMAGEHOST_STRICT is set and there are problems (see above); no page was written")

@@ -69,7 +69,11 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
-_COVERS = ("image", "cover", "thumbnail", "og_image", "featured_image", "banner")
+# Dotted as in dictionaries of Hugo's and Jekyll's themes.
+_COVERS = (
+    *("image", "cover", "thumbnail", "og_image", "featured_image", "banner", "cover.image"),
+    *("hero.image", "header.image", "image.path", "image.src", "image.url"),
+)
 
 OPTIONS: dict[str, Option] = {
     "URL": Option(None, "an address such as 'https://img.example.com', or None", _is_host),
@@ -99,6 +103,9 @@ OPTIONS: dict[str, Option] = {
         (), "a list of folders, relative to the settings file, even for a single one", _is_names
     ),
     "IGNORE": Option((), "a list of patterns of links, such as '/thumbs/*'", _is_names),
+    "WIKILINKS": Option(
+        None, "True, False or None", lambda value: value is None or _is_flag(value)
+    ),
     "KEEP_STATIC": Option(True, "True or False", _is_flag),
     "REDIRECTS": Option(
         None, "'nginx', 'netlify' or None", lambda value: value in (None, "nginx", "netlify")
@@ -126,7 +133,7 @@ class Settings:
         relative_urls: RELATIVE_URLS.
         link_pattern: INTRASITE_LINK_REGEX, with a group `what`.
         formatted_fields: lower-case names of metadata fields with HTML.
-        metadata_fields: lower-case names of metadata fields with one image.
+        metadata_fields: lower-case names of metadata fields with images; with dots, of parts.
         url: the address of the image host, without a trailing slash; None if embedded.
         remote: the git repository of the image host.
         store: the content-addressed tree.
@@ -135,6 +142,7 @@ class Settings:
         records: the record of uploads.
         limits: the limits on an image.
         ignore: shell patterns of links to leave unchanged.
+        wikilinks: whether `![[…]]` embeds an image; None if no other plugin reads it.
         keep_static: whether hosted static files also stay at their old addresses.
         redirects: the host that redirects from old addresses: `nginx` or `netlify`.
         strict: whether a problem makes the build fail.
@@ -162,6 +170,7 @@ class Settings:
     records: Path
     limits: Limits
     ignore: tuple[str, ...]
+    wikilinks: bool | None
     keep_static: bool
     redirects: str | None
     strict: bool
@@ -207,6 +216,7 @@ class Settings:
             "records": root / own["RECORDS"],
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "ignore": tuple(own["IGNORE"]),
+            "wikilinks": own["WIKILINKS"],
             "keep_static": own["KEEP_STATIC"],
             "redirects": own["REDIRECTS"],
             "strict": own["STRICT"],

@@ -284,7 +284,7 @@ def test_the_output_is_complete_without_a_host(site: Site, siteurl: str, base: s
 def test_with_a_host_the_output_holds_no_image_that_it_holds(site: Site) -> None:
     three_kinds_of_site(site, "absolute")
     site.picture("content/images/logo.png", colour="blue")
-    site.picture("content/images/style.png", colour="green")
+    site.picture("content/images/attribute.png", colour="green")
     site.picture("content/images/unused.png", colour="white")
     site.picture("content/images/both.png", colour="black")
     site.write("content/extra/page.html", "<img src='/images/both.png'>")
@@ -296,12 +296,12 @@ def test_with_a_host_the_output_holds_no_image_that_it_holds(site: Site) -> None
         READERS={"html": None},
     )
     post(site, "a.md", "![a](/images/logo.png) ![a](/images/both.png)")
-    post(site, "b.md", '![a](/images/style.png)\n\n<div style="background:url(/images/style.png)">')
+    post(site, "b.md", '![a](/images/attribute.png)\n\n<div data-own="/images/attribute.png">')
     site.build()
     output = site.root / "output"
     assert {path.name for path in output.rglob("images/*.*")} == {
         "logo.png",  # a setting names it
-        "style.png",  # a style names it
+        "attribute.png",  # an attribute that is not a reference names it
         "both.png",  # a static page names it
         "unused.png",  # no document names it, so it is not hosted
     }
@@ -315,10 +315,10 @@ def test_a_static_link_that_stays_keeps_its_file(site: Site) -> None:
     site.picture("content/cat.jpg")
     site.configure(IMAGEHOST_URL=HOST)
     post(site, "a.md", "![a]({static}cat.jpg)")
-    post(site, "b.md", '<object data="{static}cat.jpg"></object>')
+    post(site, "b.md", '<video src="{static}cat.jpg"></video>')
     site.build()
     assert (site.root / "output/cat.jpg").is_file()
-    assert 'data="/cat.jpg"' in site.output("b.html")
+    assert 'src="/cat.jpg"' in site.output("b.html")
     assert HOST in site.output("a.html")
 
 
@@ -566,3 +566,36 @@ def test_what_add_printed_is_found_again(site: Site) -> None:
     assert not broken(site.root / "output")
     site.build("-e", f'IMAGEHOST_URL="{HOST}"')
     assert urls(site.output("a.html")) == [f"{HOST}/{key_of(outside)}"]
+
+
+def test_svg_images_of_restructuredtext_are_hosted_each_beside_its_post(site: Site) -> None:
+    text = "{0}\n#\n\n:date: 2024-05-06\n:slug: {0}\n\n.. image:: plan.svg\n"
+    for folder, colour in (("a", "red"), ("b", "blue")):
+        site.picture(f"content/{folder}/plan.svg", colour=colour)
+        site.write(f"content/{folder}/{folder}.rst", text.format(folder))
+    site.build()
+    for folder in ("a", "b"):
+        key = key_of(site.root / f"content/{folder}/plan.svg")
+        assert f'<object data="/images/{key}"' in site.output(f"{folder}.html")
+    assert broken(site.root / "output") == []
+
+
+def test_a_space_in_restructuredtext_comes_with_what_to_write(site: Site) -> None:
+    site.picture("content/my trip.png")
+    text = "a\n#\n\n:date: 2024-05-06\n:slug: a\n\n.. image:: my trip.png\n"
+    site.write("content/a.rst", text)
+    said = messages(site.build())
+    assert "content/a.rst:7: mytrip.png: no such file" in said
+    assert r"reStructuredText removes spaces: write my\ trip.png" in said
+    site.write("content/a.rst", text.replace("my t", r"my\ t"))
+    assert "no such file" not in messages(site.build())
+    assert "images/" in site.output("a.html")
+
+
+def test_a_problem_of_an_included_file_says_where_it_is(site: Site) -> None:
+    site.write("content/parts/foot.inc", "One\n\n.. image:: cat.jpg\n")
+    text = "a\n#\n\n:date: 2024-05-06\n:slug: a\n\n.. include:: parts/foot.inc\n"
+    site.write("content/a.rst", text)
+    said = messages(site.build())
+    assert "content/a.rst:7: cat.jpg: no such file" in said
+    assert "; included from content/parts/foot.inc:3" in said

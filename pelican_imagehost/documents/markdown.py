@@ -25,10 +25,11 @@ from pelican_imagehost.documents.references import (
     find_references,
     replace_references,
 )
+from pelican_imagehost.documents.wikilinks import EMBED, as_markdown, read_embed, target_of
 from pelican_imagehost.errors import ExportRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
 __all__ = ["Span", "find_spans", "rewrite_markdown"]
 
@@ -39,7 +40,8 @@ class Span(NamedTuple):
     Attributes:
         url: The URL as found in the rendered HTML, character references resolved.
         start: Where its spelling begins in the source, in code points.
-        end: Where it ends, exclusive; angle brackets, quotes and titles are outside.
+        end: Where it ends, exclusive; angle brackets, quotes and titles are outside. The
+            span of an embed, `![[cat.png|300]]`, is all of it.
     """
 
     url: str
@@ -136,14 +138,19 @@ def _proven(
     return sorted(spans.values(), key=lambda span: span.start)
 
 
-def _possible_places(source: str, urls: Iterable[str]) -> list[tuple[int, int]]:
+def _possible_places(source: str, urls: Collection[str]) -> list[tuple[int, int]]:
     """Return the places of the URLs in the source, in any spelling."""
-    spellings = [_spelling(url) for url in sorted(urls, key=len, reverse=True)]
-    if not spellings:
-        return []
+    targets = [target for url in urls if (target := target_of(url)) is not None]
+    others = [url for url in urls if target_of(url) is None]
+    patterns = [rf"!\[\[\s*{_spellings(targets)}\s*(?:\\?\|[^\[\]\n]*)?\]\]"] if targets else []
     # A URL that is a word would be found within others: `cat` in `/cat.png`.
-    pattern = re.compile(rf"(?<![\w/%])(?:{'|'.join(spellings)})(?![\w/%])")
-    return [found.span() for found in pattern.finditer(source)]
+    patterns += [rf"(?<![\w/%]){_spellings(others)}(?![\w/%])"] if others else []
+    found = re.finditer("|".join(patterns), source) if patterns else ()
+    return [place.span() for place in found]
+
+
+def _spellings(urls: Iterable[str]) -> str:
+    return f"(?:{'|'.join(map(_spelling, sorted(urls, key=len, reverse=True)))})"
 
 
 def _spelling(url: str) -> str:
@@ -151,7 +158,7 @@ def _spelling(url: str) -> str:
 
     A reader may have resolved character references and backslash escapes (CommonMark,
     "Backslash escapes", "Entity and numeric character references") and percent-encoded
-    characters that a URL cannot contain; python-markdown does neither.
+    characters that a URL cannot contain; python-markdown does neither. CSS has escapes too.
     """
     parts = []
     for coded, plain in re.findall(r"((?:%[0-9A-Fa-f]{2})+)|([\s\S])", url):
@@ -167,16 +174,19 @@ def _written(character: str) -> str:
     """Return a pattern for all spellings of a character that is not percent-encoded."""
     names = [name for name, text in html5.items() if text == character and name.endswith(";")]
     ways = [f"#0*{ord(character)};", f"#[xX]0*(?i:{ord(character):x});", *names]
-    escape = r"\\?" if character in string.punctuation else ""
-    return f"{escape}{re.escape(character)}|&(?:{'|'.join(ways)})"
+    escape = "" if character in string.hexdigits else r"\\?"
+    in_css = rf"\\0*(?i:{ord(character):x})(?:\r\n|[ \t\n\f\r])?"  # CSS, "Escaping"
+    return f"{escape}{re.escape(character)}|&(?:{'|'.join(ways)})|{in_css}"
 
 
 def _with(source: str, places: Iterable[tuple[int, int, str]]) -> str:
-    """Replace the text in these places."""
+    """Put addresses in these places; an embed becomes an image that others read too."""
     parts: list[str] = []
     position = 0
     for start, end, text in places:
-        parts += (source[position:start], text)
+        inside = re.fullmatch(EMBED, source[start:end])
+        embed = read_embed(inside[1]) if inside else None
+        parts += (source[position:start], as_markdown(embed, text) if embed else text)
         position = end
     return "".join((*parts, source[position:]))
 
@@ -207,5 +217,6 @@ def _prove(expected: str, html: str) -> None:
 
 
 def _respelled(html: str) -> str:
-    """Rewrite every reference in the spelling of this package."""
-    return replace_references(html, {r: r.url for r in find_references(html)})
+    """Rewrite every reference in the spelling of this package, and void elements in one."""
+    html = replace_references(html, {r: r.url for r in find_references(html)})
+    return html.replace(" />", ">")

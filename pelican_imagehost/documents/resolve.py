@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import fnmatch
 import os
@@ -10,16 +9,16 @@ import re
 import stat
 import unicodedata
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pelican_imagehost.documents.references import has_image_suffix
+from pelican_imagehost.documents.names import Names
+from pelican_imagehost.documents.wikilinks import target_of
 from pelican_imagehost.errors import MissingImage, OutsideSite, UnreadableImage
 from pelican_imagehost.images.image import KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pelican_imagehost.settings import Settings
 
@@ -74,7 +73,7 @@ class Resolver:
         known: the paths in the manifest, for files that are missing.
     """
 
-    def __init__(self, settings: Settings, known: Container[str]) -> None:
+    def __init__(self, settings: Settings, known: Collection[str]) -> None:
         self._settings = settings
         self._known = known
         self._folders: dict[str, _Folder] = {}
@@ -83,7 +82,7 @@ class Resolver:
         self._roots += map(str, settings.search_paths)
         self._real_roots = [os.path.realpath(root) for root in self._roots]
         self._site_path = urlsplit(settings.site_url).path
-        self._names: dict[str, list[str]] | None = None
+        self._names = Names(settings, self._roots, known)
 
     def resolve(self, url: str, place: Place) -> Location | None:
         """Find the file that a reference means.
@@ -91,6 +90,9 @@ class Resolver:
         Candidates in order: beside the document, relative to its page as a browser resolves it,
         the content root, STATIC_PATHS, IMAGEHOST_SEARCH_PATHS; each as written, then
         percent-decoded, then in the other Unicode normal form (NFC, NFD: UAX #15).
+
+        A target of a wikilink (`Embed.url`) is then searched for in all folders, by its last
+        parts: the one in the fewest folders is meant, as in Obsidian.
 
         Args:
             url: the reference, character references resolved.
@@ -109,12 +111,15 @@ class Resolver:
                 found = self._look(f"{place.folder}/{url}")  # the usual case, three times faster
                 if found is not None:
                     return found
-        local = self._localise(url.strip(_SPACE))
+        target = target_of(url)
+        local = self._localise((target or url).strip(_SPACE))
         if local is None:
             return None
         path, suffix = _split(local)
         stored = self._stored(path)
         found = stored._replace(suffix=suffix) if stored else self._find(path, suffix, place)
+        if found is None and target is not None:
+            found = self._anywhere(path, suffix)
         if found is None:
             if self._in_theme(path, place) or self._on_host(url):
                 return None
@@ -139,6 +144,10 @@ class Resolver:
         """Remove the address of this site from a URL; return None if it is another site."""
         if not url or url.startswith("#") or self._is_ignored(url):
             return None
+        local = self._without_site(url)
+        return None if local is None or self._is_ignored(local) else local
+
+    def _without_site(self, url: str) -> str | None:
         intrasite = self._settings.link_pattern.match(url)
         if intrasite is not None:
             return url[intrasite.end() :] if intrasite["what"] in _OURS else None
@@ -152,7 +161,14 @@ class Resolver:
         return None
 
     def _is_ignored(self, url: str) -> bool:
-        return any(fnmatch.fnmatchcase(url, pattern) for pattern in self._settings.ignore)
+        """Return whether a pattern matches a URL, or its path in this site."""
+        if not self._settings.ignore:
+            return False
+        paths = {url, unquote(url)}
+        prefix = f"{self._site_path}/"
+        paths |= {path[len(prefix) - 1 :] for path in paths if path.startswith(prefix)}
+        patterns = self._settings.ignore
+        return any(fnmatch.fnmatchcase(path, pattern) for path in paths for pattern in patterns)
 
     def _stored(self, path: str) -> Location | None:
         """Resolve an address in the store, `…/ab/ab12….jpg`, as printed by `add`."""
@@ -165,6 +181,18 @@ class Resolver:
             return Location(name, file, os.lstat(file), "")
         except OSError as error:
             return self._absent(name, error)
+
+    def _anywhere(self, path: str, suffix: str) -> Location | None:
+        """Find the file of a wikilink in any folder."""
+        for name, rest in dict.fromkeys([(path, suffix), (path + suffix, "")]):
+            files = self._names.anywhere(unquote(name))
+            if len(files) > 1:
+                which = ", ".join(map(self._settings.relative, files))
+                raise MissingImage(f"several files have this name: {which}; add the folder")
+            found = self._look(files[0]) if files else None
+            if found is not None:
+                return found._replace(suffix=rest)
+        return None
 
     def _on_host(self, url: str) -> bool:
         """Return whether a URL is on the image host, which may have images of other sites."""
@@ -269,34 +297,9 @@ class Resolver:
         name = unquote(path).rpartition("/")[2]
         looked = list(dict.fromkeys(folder for folder, _ in self._bases(path, place)))
         where = ", ".join(self._settings.relative(folder) for folder in looked)
-        return MissingImage(f"no such file (looked in {where}){self._near_miss(name, place)}")
-
-    def _near_miss(self, name: str, place: Place) -> str:
-        """Suggest a file with another case, suffix, spelling or folder."""
-        names = self._all_names()
-        stems = {os.path.splitext(known)[0].casefold(): known for known in names}
-        close = difflib.get_close_matches(
-            os.path.splitext(name)[0].casefold(), stems, n=1, cutoff=0.75
+        return MissingImage(
+            f"no such file (looked in {where}){self._names.near_miss(name, place.folder)}"
         )
-        if not close:
-            return ""
-        same_stem = [known for known in names if known.casefold() == name.casefold()]
-        known = same_stem[0] if same_stem else stems[close[0]]
-        folder = place.folder if place.folder in names[known] else names[known][0]
-        return f"; did you mean {os.path.relpath(f'{folder}/{known}', place.folder)}?"
-
-    def _all_names(self) -> dict[str, list[str]]:
-        """Map the name of each image in the folders of the site to its folders; cached."""
-        if self._names is None:
-            self._names = {}
-            for root in self._roots:
-                for folder, folders, names in os.walk(root):
-                    if Path(folder) == self._settings.store:
-                        folders.clear()
-                        continue
-                    for name in filter(has_image_suffix, names):
-                        self._names.setdefault(name, []).append(folder)
-        return self._names
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import html
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
 
+from pelican_imagehost.documents.origin import find_origin
 from pelican_imagehost.documents.references import (
     Reference,
     find_references,
-    has_image_suffix,
     replace_references,
 )
 from pelican_imagehost.documents.resolve import Location, Place, Resolver
+from pelican_imagehost.documents.wanted import has_image_suffix
+from pelican_imagehost.documents.wikilinks import target_of
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.report import Document, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Rewrite", "find_line"]
-
-_AFTER = r"(?![\w.%-])"
-_BEFORE = r"""(?:\]\(\s*<?|\]:\s*<?|=\s*["']?|::\s*|^\w+:\s*|,\s*)"""
+__all__ = ["Rewrite"]
 
 
 class Rewrite:
@@ -76,7 +72,7 @@ class Rewrite:
         def address(url: str) -> str | None:
             location = self._found[url]
             if not isinstance(location, Location) or location.path not in addresses:
-                return None
+                return target_of(url)
             return addresses[location.path] + location.suffix
 
         texts = tuple(
@@ -93,20 +89,36 @@ class Rewrite:
         """Return the manifest paths of the images that this document uses."""
         return {found.path for found in self._found.values() if isinstance(found, Location)}
 
-    def problems(self, errors: Mapping[str, ImageHostError], name: str) -> list[Problem]:
+    def problems(
+        self, errors: Mapping[str, ImageHostError], relative: Callable[[str], str]
+    ) -> list[Problem]:
         """List the problems with the references of this document, each once.
 
         Args:
             errors: manifest path → the reason why that image could not be hosted.
-            name: the name of the document in messages.
+            relative: returns the name of a file in messages.
         """
-        problems = []
-        for url, found in self._found.items():
-            error = errors.get(found.path) if isinstance(found, Location) else found
-            if error is not None:
-                line = find_line(self.document.source, url)
-                problems.append(Problem(name, line, url, error))
-        return problems
+        found = ((url, self._error(url, errors)) for url in self._found)
+        return [self._problem(url, error, relative) for url, error in found if error is not None]
+
+    def _error(self, url: str, errors: Mapping[str, ImageHostError]) -> ImageHostError | None:
+        found = self._found[url]
+        return errors.get(found.path) if isinstance(found, Location) else found
+
+    def _problem(self, url: str, error: ImageHostError, relative: Callable[[str], str]) -> Problem:
+        source = self.document.source
+        origin = find_origin(source, url)
+        if origin is None:
+            return Problem(relative(source), None, url, error)
+        hints = []
+        if source.endswith(".rst") and _is_spaced(origin.written, url):
+            escaped = re.sub(r"(?<!\\)[ \t]+", r"\\ ", origin.written)
+            hints.append(f"reStructuredText removes spaces: write {escaped}")
+        if origin.file:
+            hints.append(f"included from {relative(origin.file)}:{origin.file_line}")
+        if hints:
+            error = type(error)("; ".join([str(error), *hints]))
+        return Problem(relative(source), origin.line, url, error)
 
     @staticmethod
     def _replace(
@@ -117,30 +129,5 @@ class Rewrite:
         return replace_references(text, replacements) if replacements else text
 
 
-def find_line(source: str, url: str) -> int | None:
-    """Find the line of a document that contains a URL.
-
-    The reference was found in the rendered HTML, so its spelling in the source may differ:
-    escaped, percent-encoded, or not. Markdown, HTML, reST and metadata references are
-    searched first, because a text may also just mention a file.
-
-    Args:
-        source: the file of the document.
-        url: the reference.
-
-    Returns:
-        The number of the line, from 1; None if the source does not contain the URL or
-        cannot be read.
-    """
-    try:
-        text = Path(source).read_text("utf-8", errors="replace")
-    except OSError:
-        return None
-    spellings = dict.fromkeys([url, html.escape(url), unquote(url), quote(url, safe="/{}|:?#%")])
-    names = "|".join(re.escape(spelling) for spelling in spellings if spelling)
-    match = names and (
-        re.search(f"{_BEFORE}(?P<name>{names}){_AFTER}", text, re.MULTILINE)
-        or re.search(f"{_BEFORE}(?P<name>{names})", text, re.MULTILINE)
-        or re.search(f"(?P<name>{names})", text)
-    )
-    return text.count("\n", 0, match.start("name")) + 1 if match else None
+def _is_spaced(written: str, url: str) -> bool:
+    return re.search(r"\s", re.sub(r"\\.", "", written)) is not None and " " not in url

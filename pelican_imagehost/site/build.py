@@ -69,6 +69,7 @@ class Build:
             self.settings,
             pelican_settings,
             self.image_host.catalogue.store,
+            lambda: self.written.names(),
             is_followed=self._follower is not None,
         )
         self.failed = False
@@ -123,6 +124,7 @@ class Build:
                 self.originals.replaced(content, before.html)
                 changed.append(content)
         forget_rendered(changed)
+        self.written.digests |= {image.sha256 for image in report.images.values()}
         report.documents.clear()  # kept objects would slow down every garbage collection
         return report
 

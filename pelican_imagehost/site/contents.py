@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.report import Document
+from pelican_imagehost.site.fields import Field, find_fields, with_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +34,10 @@ LISTS = (
 def contents_of(generator: Any) -> list[Content]:  # noqa: ANN401  of articles or pages
     """Return all documents of a generator: published, hidden, drafts and translations."""
     lists = (getattr(generator, name, ()) for name in LISTS)
-    return list({id(content): content for contents in lists for content in contents}.values())
+    found = {id(content): content for contents in lists for content in contents}
+    # A plugin for sites of other languages removes translations, but feeds still have them.
+    translations = (one for content in found.values() for one in content.translations)
+    return list((found | {id(content): content for content in translations}).values())
 
 
 def to_document(content: Content, settings: Settings) -> Document:
@@ -42,7 +46,7 @@ def to_document(content: Content, settings: Settings) -> Document:
         content.source_path,
         lambda: os.path.dirname(content.save_as),
         tuple(value for _, _, value in _html(content, settings)),
-        tuple(value for _, value in _fields(content, settings)),
+        tuple(field.value for field in find_fields(content.metadata, settings)),
     )
 
 
@@ -57,10 +61,11 @@ def apply(document: Document, content: Content, settings: Settings) -> bool:
         if new != old:
             changed = True
             _set_html(content, owner, name, old, new)
-    for (name, old), new in zip(list(_fields(content, settings)), document.fields, strict=True):
-        if new != old:
+    fields = list(find_fields(content.metadata, settings))
+    for field, new in zip(fields, document.fields, strict=True):
+        if new != field.value:
             changed = True
-            _set_field(content, name, old, new)
+            _set_field(content, field, new)
     return changed
 
 
@@ -97,18 +102,9 @@ def _set_html(content: Content, owner: str, name: str, old: str, new: str) -> No
         setattr(content, name, new)
 
 
-def _fields(content: Content, settings: Settings) -> Iterator[tuple[str, str]]:
-    fields = settings.metadata_fields - settings.formatted_fields
-    for name, value in content.metadata.items():
-        if name.lower() in fields:
-            for item in value if isinstance(value, list) else [value]:
-                if isinstance(item, str):
-                    yield name, item
-
-
-def _set_field(content: Content, name: str, old: str, new: str) -> None:
-    value = content.metadata[name]
-    changed = [new if item == old else item for item in value] if isinstance(value, list) else new
-    if getattr(content, name.lower(), None) == value:
-        setattr(content, name.lower(), changed)
-    content.metadata[name] = changed
+def _set_field(content: Content, field: Field, new: str) -> None:
+    value = content.metadata[field.name]
+    changed = with_value(value, field.path, new)
+    if getattr(content, field.name.lower(), None) == value:
+        setattr(content, field.name.lower(), changed)
+    content.metadata[field.name] = changed

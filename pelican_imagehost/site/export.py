@@ -11,6 +11,7 @@ from pelican_imagehost.documents.markdown import rewrite_markdown
 from pelican_imagehost.documents.references import find_references
 from pelican_imagehost.errors import ExportRefused
 from pelican_imagehost.report import Document, Problem
+from pelican_imagehost.site.fields import find_fields, with_value
 
 if TYPE_CHECKING:
     from pelican_imagehost.hosting import ImageHost
@@ -82,9 +83,9 @@ def _render(site: Site, source: Path, text: str) -> str:
         file.write_bytes(text.encode())
         body, metadata = site.read(file)
     parts = [body]
-    for name, value in sorted(metadata.items()):
-        if name.lower() in site.settings.metadata_fields and isinstance(value, str):
-            parts.append(f'<a href="{html.escape(value)}"></a>')  # recognised by its suffix
-        else:
-            parts.append(str(value))
+    fields = list(find_fields(metadata, site.settings))
+    for field in fields:
+        parts.append(f'<a href="{html.escape(field.value)}"></a>')  # by its suffix, as in a build
+        metadata[field.name] = with_value(metadata[field.name], field.path, "")
+    parts += [f"{name}: {value}" for name, value in sorted(metadata.items())]
     return "\n".join(parts)

@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.documents.origin import find_origin
 from pelican_imagehost.documents.resolve import Place, Resolver
-from pelican_imagehost.documents.rewrite import find_line
 from pelican_imagehost.errors import ImageHostError, MissingImage
 from pelican_imagehost.report import Problem
 from pelican_imagehost.site.names import name_of, urls_in
@@ -24,7 +24,7 @@ from pelican_imagehost.site.page_references import KINDS, references_in, unescap
 from pelican_imagehost.site.targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator
 
     from pelican.contents import Content
 
@@ -52,7 +52,7 @@ class LastLook:
         settings: Settings,
         written: Written,
         contents: Iterable[Content],
-        known: Container[str],
+        known: Collection[str],
     ) -> None:
         self._settings = settings
         self._written = written
@@ -94,7 +94,7 @@ class LastLook:
 
     def names(self) -> set[str]:
         """Return every name that a text of the output contains, as `name_of` gives it."""
-        return self._names.union(name_of(url) for _, url in self._written.urls)
+        return self._names | self._written.names()
 
     def remaining(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return the problems of documents that are left now that everything is written.
@@ -152,15 +152,15 @@ class LastLook:
         """
         for name, url in pages.items():
             content = self._pages.get(name)
-            line = content and find_line(content.source_path, url)
-            if content and line:
+            origin = content and find_origin(content.source_path, url)
+            if content and origin:
                 document = self._settings.relative(content.source_path)
-                return Problem(document, line, url, self._reason(content, url))
+                return Problem(document, origin.line, url, self._reason(content, url))
         name, url = next(iter(pages.items()))
         error = MissingImage(f"no such file in the output{self._near_miss(name, url)}")
         file = self._settings.output / name
-        line = None if _kind_of(name) == "html" else find_line(str(file), url)
-        return Problem(self._settings.relative(file), line, url, error)
+        origin = None if _kind_of(name) == "html" else find_origin(str(file), url)
+        return Problem(self._settings.relative(file), origin and origin.line, url, error)
 
     def _reason(self, content: Content, url: str) -> ImageHostError:
         place = Place(

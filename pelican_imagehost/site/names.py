@@ -8,10 +8,10 @@ import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from pelican_imagehost.documents.references import IMAGE_SUFFIXES
+from pelican_imagehost.documents.wanted import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 __all__ = ["mentioned_names", "name_of", "urls_in"]
 
@@ -42,17 +42,18 @@ def name_of(path: str) -> str:
     return (name[len(name) - end.start() :] if end else name).casefold()
 
 
-def urls_in(text: str, own: tuple[str, ...] = ()) -> Iterator[str]:
+def urls_in(text: str, own: tuple[str, ...] = (), digests: Container[str] = ()) -> Iterator[str]:
     """Yield what may be the URL of an image file in a text, from its last delimiter on.
 
     Args:
         text: any text.
         own: what stands before the keys of hosted images, which are passed over.
+        digests: the digests of those.
     """
     for match in _SUFFIX.finditer(text):
         start = match.start()
         first = start - _KEY_LENGTH
-        if first > 0 and text.endswith(own, 0, first):
+        if first > 0 and text.endswith(own, 0, first) and text[first + 3 : start] in digests:
             continue
         before = text[max(0, start - _LONGEST) : start]
         if ";" in before and "&" in before:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import shutil
 import unicodedata
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pelican.utils import copy
 
-from pelican_imagehost.documents.references import has_image_suffix
+from pelican_imagehost.documents.wanted import has_image_suffix
 from pelican_imagehost.site.names import name_of
 from pelican_imagehost.storage.durable import clone
 
@@ -41,6 +42,7 @@ class Originals:
         settings: the settings of the site.
         pelican: the settings of Pelican.
         store: has the bytes.
+        names: returns every name in the pages, as `name_of` gives it.
         is_followed: whether the copies that Pelican makes are tracked, so that it makes them.
 
     Attributes:
@@ -49,11 +51,18 @@ class Originals:
     """
 
     def __init__(
-        self, settings: Settings, pelican: Mapping[str, Any], store: Store, *, is_followed: bool
+        self,
+        settings: Settings,
+        pelican: Mapping[str, Any],
+        store: Store,
+        names: Callable[[], set[str]],
+        *,
+        is_followed: bool,
     ) -> None:
         self.left_out: dict[str, str] = {}
         self._settings = settings
         self._store = store
+        self._find_names = names
         self._images: dict[str, Image] = {}
         self._attached: list[tuple[Content, str]] = []
         self._is_followed = is_followed
@@ -108,7 +117,7 @@ class Originals:
             names: the names, as `name_of` gives them.
         """
         for name, source in list(self.left_out.items()):
-            if not has_image_suffix(name) or name_of(name) in names or name_of(source) in names:
+            if _is_named(name, names) or _is_named(source, names):
                 target = f"{self._settings.output}/{name}"
                 if not self._put(source, target):
                     copy(source, target)
@@ -131,6 +140,14 @@ class Originals:
                 moved[name] = images[path]
         return moved
 
+    @cached_property
+    def _names(self) -> set[str]:
+        """Return the names in pages, when they are written and files are about to be copied.
+
+        Plugins that change pictures at the end shall find those that a page shows.
+        """
+        return self._find_names()
+
     def _old_name(self, source: str) -> str | None:
         """Return where Pelican would put a file that is missing; None if nowhere."""
         static = map(str, self._settings.static_paths)
@@ -151,7 +168,7 @@ class Originals:
         source = str(static.source_path)
         if source not in self._images:
             return is_required(static)
-        if not self._settings.keep_static:
+        if not self._settings.keep_static and not _is_named(static.save_as, self._names):
             self.left_out[static.save_as.replace(os.sep, "/")] = source
             return False
         is_there = self._put(source, os.path.join(self._settings.output, static.save_as))
@@ -178,6 +195,10 @@ class Originals:
         except OSError:  # Pelican reports the reason, or copies after all
             return False
         return True
+
+
+def _is_named(file: str, names: set[str]) -> bool:
+    return not has_image_suffix(file) or name_of(quote(file)) in names
 
 
 def _is_same(status: os.stat_result, target: str) -> bool:

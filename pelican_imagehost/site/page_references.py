@@ -1,6 +1,6 @@
 """The references to images in a written file: a page, a feed, a style sheet or data.
 
-Unlike a document, a page also has a head, and a feed holds its pages escaped.
+Unlike a document, a page also has data in scripts, and a feed holds its pages escaped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
-from pelican_imagehost.documents.references import find_references, has_image_suffix
+from pelican_imagehost.documents.css import find_urls
+from pelican_imagehost.documents.references import find_references
+from pelican_imagehost.documents.wanted import has_image_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +28,8 @@ KINDS: Final = {
     **dict.fromkeys((".json", ".webmanifest"), "json"),
     **dict.fromkeys((".js", ".mjs", ".svg", ".txt", ".csv"), "other"),
 }
-_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_CSS_URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^"'()\s]*))\s*\)""", re.IGNORECASE)
 _JSON_ESCAPE = re.compile(r"\\(?:(/)|u([0-9a-fA-F]{4}))")
-_SCRIPT_OF_DATA = "application/ld+json"
+_DATA = frozenset(["application/ld+json", "application/json"])
 
 
 def references_in(name: str, text: str) -> Iterator[str]:
@@ -44,8 +44,9 @@ def references_in(name: str, text: str) -> Iterator[str]:
         leading slash or the address of the site, because they are shown elsewhere.
     """
     kind = KINDS.get(os.path.splitext(name)[1].lower(), "html")
+    urls: Iterator[str]
     if kind == "css":
-        urls = _in_css(text)
+        urls = (url for url, _, _ in find_urls(text))
     elif kind == "json":
         urls = filter(_is_complete, _in_json(text))
     elif kind == "xml":
@@ -64,11 +65,6 @@ def _is_complete(url: str) -> bool:
     return url.startswith("/") or "://" in url
 
 
-def _in_css(text: str) -> Iterator[str]:
-    for found in _CSS_URL.finditer(_COMMENT.sub("", text)):
-        yield (found[1] or found[2] or found[3] or "").strip()
-
-
 def _in_json(text: str) -> Iterator[str]:
     try:
         values = [json.loads(text)]
@@ -85,36 +81,28 @@ def _in_json(text: str) -> Iterator[str]:
 def _in_page(text: str) -> Iterator[str]:
     for reference in find_references(text):
         yield reference.url
-    head = _Head()
-    head.feed(text)
-    head.close()
-    yield from head.urls
-    for data in head.data:
-        yield from filter(_is_complete, _in_json(data))
+    data = _Data()
+    data.feed(text)
+    data.close()
+    for script in data.texts:
+        yield from filter(_is_complete, _in_json(script))
 
 
-class _Head(HTMLParser):
-    """Collects what documents do not have: icons, pictures for previews, and data."""
+class _Data(HTMLParser):
+    """Collects the data in scripts of a page."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.urls: list[str] = []
-        self.data: list[str] = []
+        self.texts: list[str] = []
         self._is_data = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in reversed(attrs)}
-        label = " ".join(values.get(name, "") for name in ("property", "name", "itemprop"))
-        if tag == "link":
-            self.urls.append(values.get("href", "").strip())
-        elif tag == "meta" and re.search("image|thumbnail", label, re.IGNORECASE):
-            self.urls.append(values.get("content", "").strip())
-        elif tag == "script":
-            self._is_data = values.get("type", "").strip().lower() == _SCRIPT_OF_DATA
+        if tag == "script":
+            self._is_data = (dict(attrs).get("type") or "").strip().lower() in _DATA
 
     def handle_data(self, data: str) -> None:
         if self._is_data:
-            self.data.append(data)
+            self.texts.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         self._is_data = self._is_data and tag != "script"

@@ -16,7 +16,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from pelican_imagehost.settings import STORE_FOLDERS
-from pelican_imagehost.site.names import urls_in
+from pelican_imagehost.site.names import name_of, urls_in
 from pelican_imagehost.site.repair import Repair
 
 if TYPE_CHECKING:
@@ -41,11 +41,13 @@ class Written:
         urls: (folder of the page, or "" for a URL that means the same in each; URL of an
             image that is not hosted) → the files that contain it, relative to the output.
         repair: repairs a text.
+        digests: the SHA-256 of each hosted image, for pages; others may be files of the site.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.urls: dict[tuple[str, str], list[str]] = {}
         self.repair = Repair(settings)
+        self.digests: set[str] = set()
         self._output = os.path.join(settings.output, "")
         self._prefix = settings.address_prefix
         self._is_relative = settings.relative_urls and settings.embedded is not None
@@ -70,7 +72,7 @@ class Written:
             top = "/".join([".."] * name.count("/")) or "."
             own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/")
         text = self.repair(text, top)
-        self.note(name, urls_in(text, own))
+        self.note(name, urls_in(text, own, self.digests))
         return text
 
     def note(self, name: str, urls: Iterable[str]) -> None:
@@ -84,6 +86,10 @@ class Written:
         """Remember a text as it was written."""
         with contextlib.suppress(OSError):  # the writer of a plugin may have put it elsewhere
             self._stamps[path] = _stamp(os.stat(path))
+
+    def names(self) -> set[str]:
+        """Return every name in the texts, as `name_of` gives it."""
+        return {name_of(url) for _, url in self.urls}
 
     def files(self) -> list[str]:
         """Return the files that were written here, absolute."""

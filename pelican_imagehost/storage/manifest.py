@@ -20,7 +20,7 @@ from pelican_imagehost.images.image import KEY, MEDIA_TYPES, Image
 from pelican_imagehost.storage.durable import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["Manifest"]
@@ -58,6 +58,14 @@ class Manifest:
     def __contains__(self, path: object) -> bool:
         """Tell whether any line names a path."""
         return path in self.images or path in self.conflicts
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield each path once."""
+        yield from self.images.keys() | self.conflicts.keys()
+
+    def __len__(self) -> int:
+        """Count the paths."""
+        return len(self.images.keys() | self.conflicts.keys())
 
     @classmethod
     def load(cls, file: Path) -> Manifest:

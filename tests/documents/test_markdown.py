@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import commonmark
 import pytest
@@ -91,6 +92,11 @@ CASES = {
     "static": "![a]({static}/images/a.png)".replace("({", "(⟦{").replace("g)", "g⟧)"),
     "line end in the text": "![line\nbreak](⟦a.png⟧)",
     "hard line break": "![a](⟦a.png⟧)  \n![b](⟦b.png⟧)\\\n",
+    "object": '<object data="⟦a.svg⟧">a.svg</object> <embed src="⟦b.svg⟧"> <embed src="a.pdf">',
+    "late": '<img src="⟦a.png⟧" data-src="⟦a.png⟧" data-srcset="⟦b.png⟧ 2x" alt="b.png">',
+    "style": "<p style=\"background: url('⟦a.png⟧'), url(⟦b.png⟧)\">a.png</p>",
+    "escaped style": r'<p style="background: url(⟦my\ a\2e png⟧)">a.png</p>',
+    "style element": "<style>p { background: url(⟦a.png⟧) }</style>\n\n`url(a.png)`",
     "no image": "a.png [a](b.html)",
     "remote": "![a](⟦https://e.org/a.png⟧)",
 }
@@ -223,3 +229,35 @@ def test_an_export_is_right_or_refused(source: str) -> None:
     except ExportRefused:
         return
     assert render(result) == replace_references(html, new)
+
+
+EMBEDS = {
+    "![[cat.png]]": "![](NEW)",
+    "a![[cat.png]]b `![[cat.png]]` \\![[cat.png]]": "a![](NEW)b `![[cat.png]]` \\![[cat.png]]",
+    "![[ cat.png |A *cat*]]": "![A *cat*](NEW)",
+    "![[cat.png|300]] ![[cat.png]]": '<img alt="" src="NEW" width="300"> ![](NEW)',
+    '![[cat.png|A "cat" & co|300x200]]': (
+        '<img alt="A &quot;cat&quot; &amp; co" height="200" src="NEW" width="300">'
+    ),
+    "[![[cat.png]]](a.html)": "[![](NEW)](a.html)",
+    "|a|b|\n|-|-|\n|![[cat.png\\|30]]|`![[cat.png]]`|\n": (
+        '|a|b|\n|-|-|\n|<img alt="" src="NEW" width="30">|`![[cat.png]]`|\n'
+    ),
+    "    ![[cat.png]]\n\n![[cat.png]]": "    ![[cat.png]]\n\n![](NEW)",
+    "![[note]] ![[cat.pdf]] ![[cat.png]]": "![[note]] ![[cat.pdf]] ![](NEW)",
+    "![[my\\_cat.png]]": "![](NEW)",
+}
+
+
+@pytest.mark.parametrize("output_format", ["html", "xhtml"])
+@pytest.mark.parametrize(("source", "expected"), EMBEDS.items())
+def test_an_embed_becomes_an_image_that_others_read(
+    source: str, expected: str, output_format: Literal["html", "xhtml"]
+) -> None:
+    def render(text: str) -> str:
+        extensions = ["extra", "codehilite", "meta", "pelican_imagehost.site.wikilinks"]
+        return Markdown(extensions=extensions, output_format=output_format).convert(text)
+
+    result = rewrite_markdown(source, render, lambda _: "https://img.example.com/a.png")
+    assert result == expected.replace("NEW", "https://img.example.com/a.png")
+    assert rewrite_markdown(source, render, lambda _: None) == source

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 
 import commonmark
 import pytest
+import tinycss2
 import turbohtml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pelican_imagehost.documents.references import (
-    IMAGE_SUFFIXES,
     Reference,
     find_references,
-    has_image_suffix,
     replace_references,
+)
+from pelican_imagehost.documents.wanted import (
+    IMAGE_SUFFIXES,
+    has_image_suffix,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # What stands between ⟦ and ⟧ is a reference, and nothing else is.
 CASES = {
@@ -41,6 +44,7 @@ CASES = {
     "vertical tab is not a space": '<img\vsrc="no.png"><img src="⟦a.png⟧">',
     "no-break space is not a space": '<img alt=a\u00a0src=no.png src="⟦a.png⟧">',
     "long s is not an s": '<\u017fource src="no.png"><img \u017frc="no.png" src="⟦a.png⟧">',
+    "Kelvin sign is no letter of a name": '<lin\u212a href="no.png"><img src="⟦a.png⟧">',
     "Kelvin sign is not a k": '<image xlin\u212a:href="no.png" XLINK:HREF="⟦a.png⟧">',
     "greater-than in a value": '<img alt="a > b" src="⟦a.png⟧">',
     "tag in a value": "<i title=\"<img src='no.png'>\">x</i><img src='⟦a.png⟧'>",
@@ -88,7 +92,7 @@ CASES = {
     "noscript": '<noscript><img src="⟦a.png⟧"></noscript>',
     "template": '<template><img src="⟦a.png⟧"></template>',
     "second attribute of a name": '<img src="⟦a.png⟧" SRC="no.png"><img src src="no.png">',
-    "other attributes": '<img data-src="no.png" srcx="no.png" src="⟦a.png⟧" alt="src=no.png">',
+    "other attributes": '<img data-sr="no.png" srcx="no.png" src="⟦a.png⟧" alt="src=no.png">',
     "other elements": '<imgx src="no"><img-x src="no"><embed src="no"><a src="no" href="⟦a.png⟧">',
     "empty": '<img src=""><img src><img src=><img src=" "><img src="&#32;"><img src="⟦a.png⟧">',
     "space around the URL": '<img src=" \n⟦a b.png⟧\t"><img src="&#32;⟦a.png⟧&#9;">',
@@ -129,6 +133,61 @@ CASES = {
     "srcset with coded separators": '<img srcset="&#32;⟦a&amp;b&#x2c;c⟧&#x20;1x&comma;⟦d⟧&#44">',
     "srcset with coded parentheses": '<img srcset="no &lpar;1x, no&rpar; 2x, ⟦a.png⟧">',
     "srcset coded without semicolons": "<img srcset=&#32⟦a.png⟧&#32&#49x&#44⟦b.png⟧>",
+    "object": '<object data="⟦a.svg⟧" type="image/svg+xml">a.svg</object><object data=no.pdf>',
+    "embed": '<embed src="⟦a.svg#x⟧"><embed src="no.pdf"><embed src="no"><embed data="no.svg">',
+    "iframe": '<iframe src="⟦a.svg⟧"><img src="no.png"></iframe><iframe src="no.html"></iframe>',
+    "area": '<map><area href="⟦a.png⟧"><area href="no.html"></map>',
+    "link": '<link rel=icon href="⟦a.png⟧"><link href="no.css"><link imagesrcset="⟦a.png⟧ 2x, no">',
+    "meta": (
+        '<meta property="og:image" content="⟦a.png⟧"><meta itemprop=thumbnailUrl content=⟦b.gif⟧>'
+        '<meta name="description" content="no.png"><meta content="no.png">'
+        '<meta name="&#116;witter:image" content="⟦c.png⟧"><meta name="image" content="no">'
+    ),
+    "background": (
+        '<body background="⟦a.png⟧"><table background=⟦b.png⟧><tr background="⟦c.png⟧">'
+        "<td BACKGROUND='⟦d.png⟧'><th background=\"no\"><p background=no.png>"
+    ),
+    "lazy": (
+        '<img src="⟦x⟧" data-src="⟦a.png⟧" data-srcset="⟦a.png⟧ 1x, no 2x, ⟦b.png⟧ 3x">'
+        '<div data-original="⟦a.png⟧" data-src="no" data-srcx="no.png" data-title="no.png">'
+        "<span class='x' DATA-LAZY-SRC='⟦b.png⟧'></span><iframe data-src='no.html'></iframe>"
+    ),
+    "lazy links": '<a class="x" href="no.html" data-src="⟦a.png⟧">x</a><a data-src="no.mp4">x</a>',
+    "lazy background": (
+        '<div data-bg="⟦a(1).png⟧"><div data-bg="url(⟦a.png⟧)"><p data-background="#fff">'
+        "<div data-bg-multi=\"url('⟦a.png⟧'), url(no.pdf), url(⟦b.png⟧)\"><p data-bg=curl(⟦c.png⟧>"
+    ).replace("curl(⟦c.png⟧", "⟦curl(c.png⟧"),
+    "style attribute": (
+        '<p style="background-image:url(⟦hero.jpg⟧)"><p style="background:url( ⟦a.png⟧ ) no-repeat,'
+        ' url(\'⟦b.png⟧\')"><p style=\'background: URL("⟦c d.png⟧")\'><p style="color:red">'
+    ),
+    "style without suffix": '<p style="background:url(no);src:url(#no.png);cursor:url(data:,no)">',
+    "style, coded": (
+        '<p style="background:url(&quot;⟦a&amp;b.png⟧&quot;)"><p style="a:url&lpar;⟦c&period;gif⟧">'
+        "<p style=background:url(⟦d.png⟧)><p style='a:url(&#39;⟦e.png⟧&#39;)'>"
+    ),
+    "style, escaped": (
+        r'<p style="a:url(⟦my\ trip.png⟧)"><p style="a:u\72l(⟦b\2e png⟧)">'
+        '<i style="a:url(b a.png)">'
+        '<p style=\'a:url("⟦a\\"b.png⟧")\'>'
+    ),
+    "style's comments and strings": (
+        "<p style='a:url(/*⟦⟧*/no); /* url(no.png) */ content: \"url(no.png)\"; b:url(⟦a.png⟧)'>"
+    ).replace("⟦⟧", ""),
+    "style's other functions": '<p style="a:curl(no.png) my-url(no.png) url(⟦a.png⟧)">',
+    "image-set": (
+        "<p style=\"a:image-set('⟦a.png⟧' 1x, url(⟦b.png⟧) 2x, '⟦c.avif⟧' type('no.avif'));"
+        "b:-webkit-image-set(url(⟦d.png⟧) 1x);c:foo('no.png')\">"
+    ),
+    "style cut off": (
+        '<p style="a:url(⟦a.png⟧"><p style="a:url(\'⟦b.png⟧"><p style="a:url(⟦c.png⟧ ">'
+    ),
+    "style element": (
+        "<style>\n.a{background:url(⟦a&amp.png⟧)} /* url(no.png) */\n"
+        ".b{background:url('⟦b.png⟧'), url(no.woff)}</style><p>url(no.png)</p>"
+    ),
+    "style element to the end": "<style>a{b:url(⟦a.png⟧",
+    "svg style": '<svg><rect style="fill:url(#a);mask:url(⟦a.svg#m⟧)"/></svg>',
     "image-process": '<img class="a image-process-b" src="no" srcset="no"><img src="⟦a.png⟧">',
     "not image-process": '<img class="no-image-process-x image-process" src="⟦a.png⟧">',
     "coded image-process": '<img class="&#105;mage-process-x" src="no"><img class src="⟦a.png⟧">',
@@ -272,16 +331,31 @@ def _accepted(descriptors: list[str]) -> bool:
     return height is None or width is not None
 
 
+URL_OR_NOT = [
+    *[("a", "href"), ("area", "href"), ("embed", "src"), ("iframe", "src"), ("link", "href")],
+    *[("meta", "content"), ("object", "data"), ("source", "src"), ("body", "background")],
+    *[("td", "background"), ("p", "data-src"), ("img", "data-original"), ("i", "data-lazy-src")],
+]
+SET_OR_NOT = [("img", "data-srcset"), ("link", "imagesrcset"), ("p", "data-bgset")]
+CSS = [("p", "style"), ("td", "style"), ("img", "style"), ("a", "style")]
+EITHER = [("p", "data-bg"), ("section", "data-background"), ("img", "data-bg-multi")]
 WANTED = [
     *[(element, attribute) for element in ("img", "source") for attribute in ("src", "srcset")],
-    *[("video", "poster"), ("input", "src"), ("a", "href")],
-    *[("image", "href"), ("image", "xlink:href")],
+    *[("video", "poster"), ("input", "src"), ("image", "href"), ("image", "xlink:href")],
+    *[*URL_OR_NOT, *SET_OR_NOT, *CSS, *EITHER],
 ]
+STRINGS = ("url", "src", "image", "image-set", "-webkit-image-set")
 
 
 def _oracle(html: str) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
+    style: str | None = None
     for token in turbohtml.tokenize(html.replace("noscript", "nosxript")):
+        if style is not None and token.type is turbohtml.TokenType.TEXT:
+            style += token.data or ""
+            continue
+        found += [("style", "", url) for url in _css(style or "") if _has_suffix(url)]
+        style = None
         if token.type is not turbohtml.TokenType.START_TAG:
             continue
         attributes = token.attrs or []
@@ -289,24 +363,63 @@ def _oracle(html: str) -> list[tuple[str, str, str]]:
         if not any(name.startswith("image-process-") for name in classes):
             for attribute, value in attributes:
                 url = value.replace("nosxript", "noscript")
-                found += _oracle_urls(token.tag or "", attribute, url)
-    return found
+                if attribute != "content" or _of_image(dict(attributes)):
+                    tag = (token.tag or "").replace("nosxript", "noscript")
+                    found += _oracle_urls(tag, attribute, url)
+            style = "" if token.tag == "style" else None
+    return found + [("style", "", url) for url in _css(style or "") if _has_suffix(url)]
+
+
+def _of_image(attributes: dict[str, str]) -> bool:
+    texts = [attributes.get(name, "").lower() for name in ("name", "property", "itemprop")]
+    return any(word in text for text in texts for word in ("image", "thumbnail", "logo"))
+
+
+def _has_suffix(url: str) -> bool:
+    return re.split("[?#]", url)[0].lower().endswith(tuple(IMAGE_SUFFIXES))
 
 
 def _oracle_urls(element: str, attribute: str, value: str) -> Iterator[tuple[str, str, str]]:
-    if (element, attribute) in WANTED:
-        urls = _srcset(value) if attribute == "srcset" else [value.strip("\t\n\f\r ")]
-        any_url = (element, attribute) not in {("a", "href"), ("source", "src")}
-        for url in urls:
-            path = re.split("[?#]", url)[0].lower()
-            if url and (any_url or path.endswith(tuple(IMAGE_SUFFIXES))):
-                yield element, attribute, url
+    everywhere = {
+        name: syntax
+        for syntax in (URL_OR_NOT, SET_OR_NOT, CSS, EITHER)
+        for _, name in syntax
+        if name.startswith("data-") or name == "style"
+    }
+    kind = everywhere.get(attribute) or next(
+        (kind for kind in (URL_OR_NOT, SET_OR_NOT, WANTED) if (element, attribute) in kind), None
+    )
+    if kind is None:
+        return
+    urls = [value.strip("\t\n\f\r ")]
+    if attribute.endswith("set"):
+        urls = list(_srcset(value))
+    elif kind in (CSS, EITHER):
+        urls = list(_css(value)) or ([] if kind is CSS else urls)
+    for url in urls:
+        if url and (kind is WANTED or _has_suffix(url)):
+            yield element, attribute, url
+
+
+def _css(text: str) -> Iterator[str]:
+    yield from _in_css(tinycss2.parse_component_value_list(text), strings=False)
+
+
+def _in_css(nodes: Iterable[tinycss2.ast.Node], *, strings: bool) -> Iterator[str]:
+    for node in nodes:
+        if node.type == "url" or (strings and node.type == "string"):
+            yield node.value
+        elif node.type == "function":
+            yield from _in_css(node.arguments, strings=node.lower_name in STRINGS)
+        elif node.type.endswith(" block"):
+            yield from _in_css(node.content, strings=False)
 
 
 SPACES = ["", "", " ", " ", "\n", "\t", "\f", "\r\n", "\v", "\u00a0", "/", " / "]
 ELEMENTS = [
     *["img", "IMG", "source", "video", "input", "image", "a", "A"] * 5,
     *["p", "span", "imgx", "/img", "/p", "/a", "/script", "/title", "/style", "/textarea"],
+    *["td", "object", "embed", "area", "link", "meta", "style", "style"] * 2,
     *["script", "style", "title", "textarea", "xmp", "iframe", "noembed", "template", "noscript"],
     *["im\u0131", "\u017fource", "plaintexts", "a=", 'a"', "i'", "p<", "!doctype", "?xml"],
 ]
@@ -321,6 +434,15 @@ NAMES = [
         "srcset",
         "alt",
         "data-src",
+        "data-srcset",
+        "data-bg",
+        "data-srcx",
+        "style",
+        "STYLE",
+        "styles",
+        "background",
+        "name",
+        "property",
         "=src",
         'a"b',
         "it's",
@@ -335,6 +457,32 @@ VALUES = [
     *["image-process-x", "a image-process-x", "no-image-process-x", "it's", 'say "x"', "`=<"],
     *["a&amp;b.png", "&copy=1", "&copy", "&#32;f.png", "&#x2e;png", "&#0;", "&notin", "\0", "é😀"],
     *["a 1x, b 2x", "a,b 1x,c", ",a,, b (1x, c) 2x", "a 1w 2h , b 0w", "a&#44 b&comma;c &#49x"],
+    *[
+        "a:url(a.png)",
+        "url( 'a.png' ),url(b.gif)c",
+        "url(&quot;a.png&quot;)",
+        'url("a.png"',
+        "og:image",
+    ],
+    *[
+        r"url(a\ b.png)",
+        r"u\72 l(a\2e png)",
+        "url(a b.png)",
+        "/* url(a.png) */ url(b.png",
+        "url(a.png",
+    ],
+    *[
+        "image-set('a.png' 1x, url(b.png) type('c.png'))",
+        "'url(a.png)' url(b.png)",
+        "(url(a.png)) }",
+    ],
+    *[
+        "url&lpar;a&amp;.png)",
+        "url('a\nb.png') url(c.png)",
+        "curl(a.png)",
+        "Url(\ta.png\r\n)",
+        "#f.png",
+    ],
     *["data:,x 1x", "a -0x,b -1x,c 1e3x", "a (", "a )", "a 1.x", "&#32a&#32&#49x&Tab;b\r\nc"],
 ]
 PIECES = [
@@ -343,6 +491,20 @@ PIECES = [
     *["<script>", "</script>", "<script ", "</script", "</scripts>", "<script/>", "<SCRIPT\n>"],
     *["<title>", "</title>", "</titl", "<style>", "</style\n>", "<textarea>", "</textarea/>"],
     *["<xmp>", "</xmp x='>'>", "<noscript>", "</noscript>", "<iframe", "</iframe>", "text a.png"],
+    *[
+        "<style>",
+        "url(",
+        "a{b:url(c.png)}",
+        "'",
+        ")",
+        "url('d.png')",
+        "/*",
+        "*/",
+        "\\",
+        ".png",
+        "(",
+    ],
+    *["<!--url(e.png)-->", "@url(f.png)", "url(\\\n.png)", "<p style='a:url(b.png)'>", "\\2e png)"],
     *["<img src=a.png>", '<img src="b.png">', "<a href='c.png'>", "<img ", " src=", ' src="'],
 ]
 
@@ -377,9 +539,16 @@ def _judge(html: str, number: int) -> None:
     assert [(r.element, r.attribute, r.url) for r in references] == _oracle(html), html
     urls = [f"{n}{number % 7 * ','}&<'\"=>.png" for n, _ in enumerate(references)]
     replaced = replace_references(html, dict(zip(references, urls, strict=True)))
-    again = [(r.element, r.attribute, url) for r, url in zip(references, urls, strict=True)]
+    pairs = zip(references, urls, strict=True)
+    again = [(r.element, r.attribute, _expected(r, url)) for r, url in pairs]
     assert _oracle(replaced) == again, html
     assert _outside(replaced) == _outside(html)
+
+
+def _expected(reference: Reference, url: str) -> str:
+    """Return how a new URL is read again: what could end it in CSS is percent-encoded."""
+    in_css = reference.attribute in {"", "style", *(name for _, name in EITHER)}
+    return re.sub("[\"'()<>\\\\]", lambda c: f"%{ord(c[0]):02X}", url) if in_css else url
 
 
 def _outside(html: str) -> list[str]:
@@ -425,6 +594,30 @@ PARTS = [
     "<!--",
     "-->",
 ]
+
+
+STYLE_PARTS = [
+    "url(",
+    ")",
+    '"',
+    "'",
+    "\\",
+    "a.png",
+    " ",
+    "\n",
+    "/*",
+    "*/",
+    "(",
+    "image-set(",
+    "2e ",
+    "-",
+]
+
+
+@given(st.lists(st.sampled_from(STYLE_PARTS)).map("".join), st.booleans())
+def test_any_style_is_read_as_css_is(css: str, in_element: bool) -> None:  # noqa: FBT001
+    value = css.replace('"', "&quot;")
+    _judge(f"<style>{css}" if in_element else f'<p style="{value}">', 0)
 
 
 @given(st.lists(st.sampled_from(PARTS)).map("".join), st.text(min_size=1))
@@ -498,11 +691,15 @@ OPENINGS = [
     "<p ",
     "<script><!--",
     "<title>",
+    "<style>",
+    "<style>url(",
+    "<p style='url(",
 ]
 REPEATED = [
     *["<", ">", "</", "<!", "<!--", "--!", "<img ", "<img////", "<a ", "<a", "</titl ", "<title>"],
     *["<script>", "<xmp", "&", "&a", "&#", '"', "=", ' a="b"', "<p a=b ", ".p", ",", "a, ", "("],
-    *["/", " ", "x ", "\0", "\r", "'"],
+    *["/", " ", "x ", "\0", "\r", "'", "url(", "url('", "\\", "\\a ", "/*", ")", " style=(", "a-"],
+    *["<style>", " style=", "<p style=url(", '<p style="a" ', "u\\72l("],
 ]
 
 

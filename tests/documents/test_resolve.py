@@ -12,7 +12,7 @@ from pelican_imagehost.documents.resolve import Location, Place, Resolver
 from pelican_imagehost.errors import ImageHostError, MissingImage, OutsideSite, UnreadableImage
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
     from tests.conftest import Site
 
@@ -24,7 +24,7 @@ def place(site: Site, folder: str = "posts", page: str = "") -> Place:
 
 
 def resolve(
-    site: Site, url: str, *, folder: str = "posts", page: str = "", known: Container[str] = ()
+    site: Site, url: str, *, folder: str = "posts", page: str = "", known: Collection[str] = ()
 ) -> Location | None:
     (site.root / "content" / folder).mkdir(parents=True, exist_ok=True)
     return Resolver(site.settings(), known).resolve(url, place(site, folder, page))
@@ -565,3 +565,78 @@ def test_a_document_in_the_sites_own_folder_names_paths_without_a_folder(site: S
     cat = site.picture("cat.jpg")
     location = Resolver(site.settings(), ()).resolve("cat.jpg", Place(str(site.root), str))
     assert location == Location("cat.jpg", str(cat), cat.stat(), "")
+
+
+# Wikilinks
+
+
+def test_a_wikilink_is_resolved_as_any_link_first(site: Site) -> None:
+    site.picture("content/posts/cat.jpg")
+    site.picture("content/cat.jpg")
+    site.picture("content/posts/sub/my cat.jpg")
+    assert find(site, "[[cat.jpg]]") == "content/posts/cat.jpg"
+    assert find(site, "[[../cat.jpg]]") == "content/cat.jpg"
+    assert find(site, "[[/cat.jpg]]") == "content/cat.jpg"
+    assert find(site, "[[sub/my cat.jpg]]") == "content/posts/sub/my cat.jpg"
+
+
+@pytest.mark.parametrize(
+    "target", ["cat.jpg", "b/cat.jpg", "a/b/cat.jpg", "CAT.JPG", "B/Cat.jpg", "cat.jpg#right"]
+)
+def test_a_wikilink_finds_a_file_in_any_folder(site: Site, target: str) -> None:
+    site.picture("content/a/b/cat.jpg")
+    assert find(site, f"[[{target}]]") == "content/a/b/cat.jpg"
+
+
+def test_a_wikilink_means_the_file_in_the_fewest_folders(site: Site) -> None:
+    for file in ("a/b/cat.jpg", "c/cat.jpg", "c/d/e/cat.jpg", ".trash/cat.jpg"):
+        site.picture(f"content/{file}")
+    assert find(site, "[[cat.jpg]]") == "content/c/cat.jpg"
+    assert find(site, "[[b/cat.jpg]]") == "content/a/b/cat.jpg"
+
+
+def test_a_wikilink_prefers_the_case_that_is_written(site: Site) -> None:
+    site.picture("content/a/cat.jpg")
+    site.picture("content/b/CAT.jpg")
+    assert find(site, "[[cat.jpg]]") == "content/a/cat.jpg"
+    assert find(site, "[[CAT.jpg]]") == "content/b/CAT.jpg"
+
+
+def test_a_wikilink_that_could_mean_two_files_names_them(site: Site) -> None:
+    site.picture("content/a/cat.jpg")
+    site.picture("content/b/cat.jpg")
+    message = (
+        r"several files have this name: content/a/cat\.jpg, content/b/cat\.jpg; add the folder"
+    )
+    with pytest.raises(MissingImage, match=message):
+        resolve(site, "[[cat.jpg]]")
+    assert find(site, "[[b/cat.jpg]]") == "content/b/cat.jpg"
+
+
+def test_a_wikilink_is_found_in_the_manifest_where_the_files_are_missing(site: Site) -> None:
+    known = {"content/a/b/cat.jpg", "content/c/cat.jpg", "images/cat.jpg"}
+    location = resolve(site, "[[cat.jpg]]", known=known)
+    assert location == Location("content/c/cat.jpg", "", None, "")
+
+
+def test_a_wikilink_to_nothing_is_missing(site: Site) -> None:
+    site.picture("content/a/kitten.jpg")
+    with pytest.raises(MissingImage, match=r"did you mean ../a/kitten\.jpg\?"):
+        resolve(site, "[[kiten.jpg]]")
+    with pytest.raises(MissingImage):  # only a wikilink is searched for everywhere
+        resolve(site, "kitten.jpg")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *["/thumbs/cat.jpg", "https://example.com/blog/thumbs/cat.jpg", "/blog/thumbs/cat.jpg"],
+        *["{static}/thumbs/cat.jpg", "https://example.com/blog/th%75mbs/cat.jpg"],
+        *["[[/thumbs/cat.jpg]]"],
+    ],
+)
+def test_a_link_is_ignored_by_its_path_in_the_site(site: Site, url: str) -> None:
+    site.configure(SITEURL="https://example.com/blog", IMAGEHOST_IGNORE=["/thumbs/*"])
+    assert resolve(site, url) is None
+    with pytest.raises(MissingImage):
+        resolve(site, url.replace("mbs/", "mbs2/"))

@@ -16,6 +16,7 @@ from pelican_imagehost.report import Problem, Report
 from pelican_imagehost.settings import Settings
 from pelican_imagehost.site.contents import apply, contents_of, forget_rendered, to_document
 from pelican_imagehost.site.last_look import LastLook
+from pelican_imagehost.site.names import name_of
 from pelican_imagehost.site.originals import Originals
 from pelican_imagehost.site.progress import show_progress
 from pelican_imagehost.site.redirects import write_redirects
@@ -69,7 +70,7 @@ class Build:
             self.settings,
             pelican_settings,
             self.image_host.catalogue.store,
-            lambda: self.written.names(),
+            self.written.names,
             is_followed=self._follower is not None,
         )
         self.failed = False
@@ -97,7 +98,7 @@ class Build:
         """
         look = LastLook(self.settings, self.written, contents, self.image_host.catalogue.manifest)
         look.read_changed()
-        self.originals.put_back(look.names())
+        self._settle(look, look.names())
         report.problems = look.remaining(report.problems)
         report.problems += look.problems(report.problems)
 
@@ -159,7 +160,7 @@ class Build:
             look: the look at what this build has written.
             names: every name in a text of this build, and of those that ended with it.
         """
-        self.originals.put_back(names)
+        self._settle(look, names)
         if self._follower is None:
             write_redirects(self.settings, self.originals.moved(self.report.images))
         self.report.problems = look.remaining(self.report.problems)
@@ -168,6 +169,11 @@ class Build:
         self.contents = []
         if self._follower is None:
             del self.image_host, self.report
+
+    def _settle(self, look: LastLook, names: set[str]) -> None:
+        """Let the names in written texts lead to the originals that they mean."""
+        meant = look.replace_derived(self.report.images, self.originals.left_out)
+        self.originals.put_back(names.union(map(name_of, meant)))
 
     def _report(self) -> None:
         """Print and record the result."""

@@ -14,20 +14,23 @@ import posixpath
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pelican_imagehost.documents.origin import find_origin
 from pelican_imagehost.documents.resolve import Place, Resolver
 from pelican_imagehost.errors import ImageHostError, MissingImage
 from pelican_imagehost.report import Problem
+from pelican_imagehost.site.derived import Derived, is_derived
 from pelican_imagehost.site.names import name_of, urls_in
 from pelican_imagehost.site.page_references import KINDS, references_in, unescaped
 from pelican_imagehost.site.targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 
     from pelican.contents import Content
 
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.site.written import Written
 
@@ -96,6 +99,31 @@ class LastLook:
         """Return every name that a text of the output contains, as `name_of` gives it."""
         return self._names | self._written.names()
 
+    def replace_derived(self, images: Mapping[str, Image], more: Container[str]) -> list[str]:
+        """Replace addresses that a theme has derived from that of an image.
+
+        Args:
+            images: manifest path → image, of all hosted images.
+            more: files that can be in the output, relative.
+
+        Returns:
+            The files that are meant, relative to the output.
+        """
+        urls = [key for key in self._written.urls if is_derived(key[1])]
+        if not urls:
+            return []
+        derived = Derived(self._settings, images)
+        meant = []
+        for key in urls:
+            file = derived.file(key[1], lambda name: name in more or self._targets.is_file(name))
+            if file is not None:
+                meant.append(file)
+                for page in self._written.urls.pop(key):
+                    path = f"{self._settings.output}/{page}"
+                    address = f"{self._written.top(page)}/{quote(file)}"
+                    _replace(path, _read(path).replace(key[1], address))
+        return meant
+
     def remaining(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return the problems of documents that are left now that everything is written.
 
@@ -127,7 +155,17 @@ class LastLook:
         if content is None:
             return False
         folders = (posixpath.dirname(content.save_as), content.relative_dir)
-        return any(self._targets.has(problem.url, folder) for folder in folders)
+        if any(self._targets.has(problem.url, folder) for folder in folders):
+            return True
+        # A theme may write its own folder before the value of a metadata field.
+        end = problem.url.lstrip("./")
+        page = content.save_as.replace(os.sep, "/")
+        keys = [
+            (folder, url)
+            for folder, url in self._by_name.get(name_of(problem.url), ())
+            if page in self._written.urls[folder, url] and url.endswith(end)
+        ]
+        return bool(keys) and all(self._targets.has(url, folder) for folder, url in keys)
 
     def _suspects(self) -> Iterable[str]:
         """Return the files with a name that leads nowhere."""
@@ -187,6 +225,13 @@ class LastLook:
             return ""
         close = difflib.get_close_matches(wanted.casefold(), names, n=1, cutoff=0.75)
         return f"; did you mean {names[close[0]]}?" if close else ""
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for folder, url in self._written.urls:
+            found.setdefault(name_of(url), []).append((folder, url))
+        return found
 
     @cached_property
     def _pages(self) -> dict[str, Content]:

@@ -50,7 +50,8 @@ class Written:
         self.digests: set[str] = set()
         self._output = os.path.join(settings.output, "")
         self._prefix = settings.address_prefix
-        self._is_relative = settings.relative_urls and settings.embedded is not None
+        self._site_url = settings.site_url
+        self._is_relative = settings.relative_urls
         self._stamps: dict[str, tuple[int, int, int]] = {}
 
     def see(self, path: str, text: str) -> str:
@@ -69,11 +70,15 @@ class Written:
         own: tuple[str, ...] = (self._prefix,)
         top = ""
         if self._is_relative and not _FEED.match(text):
-            top = "/".join([".."] * name.count("/")) or "."
+            top = self.top(name)
             own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/")
         text = self.repair(text, top)
         self.note(name, urls_in(text, own, self.digests))
         return text
+
+    def top(self, name: str) -> str:
+        """Return what a page writes before the path of a file; without a slash at its end."""
+        return ("/".join([".."] * name.count("/")) or ".") if self._is_relative else self._site_url
 
     def note(self, name: str, urls: Iterable[str]) -> None:
         """Note URLs that a file of the output contains."""

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pelican_imagehost.documents.origin import find_origin
+from pelican_imagehost.documents.origin import Origin, find_origin
 from pelican_imagehost.documents.resolve import Place, Resolver
 from pelican_imagehost.errors import ImageHostError, MissingImage
 from pelican_imagehost.report import Problem
 from pelican_imagehost.site.derived import Derived, is_derived
-from pelican_imagehost.site.names import name_of, urls_in
+from pelican_imagehost.site.names import mentioned_names, name_of
 from pelican_imagehost.site.page_references import KINDS, references_in, unescaped
 from pelican_imagehost.site.targets import Targets
 
@@ -89,11 +89,12 @@ class LastLook:
         repaired = self._written.see(path, text) if is_page else self._written.repair(text)
         if repaired != text:
             _replace(path, repaired)
-        urls = urls_in(unescaped(repaired) if "\\" in repaired else repaired)
+        plain = unescaped(repaired) if "\\" in repaired else repaired
         if kind == "other":
-            self._names.update(map(name_of, urls))
-        else:
-            self._written.note(os.path.relpath(path, self._settings.output), urls)
+            self._names.update(mentioned_names(plain))
+        elif not is_page:
+            name = os.path.relpath(path, self._settings.output).replace(os.sep, "/")
+            self._written.note(name, plain)
 
     def names(self) -> set[str]:
         """Return every name that a text of the output contains, as `name_of` gives it."""
@@ -190,7 +191,7 @@ class LastLook:
         """
         for name, url in pages.items():
             content = self._pages.get(name)
-            origin = content and find_origin(content.source_path, url)
+            origin = content and _origin(content.source_path, url)
             if content and origin:
                 document = self._settings.relative(content.source_path)
                 return Problem(document, origin.line, url, self._reason(content, url))
@@ -240,6 +241,11 @@ class LastLook:
     @cached_property
     def _sources(self) -> dict[str, Content]:
         return {self._settings.relative(content.source_path): content for content in self._contents}
+
+
+def _origin(source: str, url: str) -> Origin | None:
+    """Find where a document contains a URL, or its name alone: the theme may write the folder."""
+    return find_origin(source, url) or find_origin(source, posixpath.basename(url))
 
 
 def _texts(folder: str, skipped: Container[str]) -> Iterator[os.DirEntry[str]]:

@@ -98,7 +98,10 @@ OPTIONS: dict[str, Option] = {
     "WIKILINKS": Option(
         None, "True, False or None", lambda value: value is None or _is_flag(value)
     ),
-    "KEEP_STATIC": Option(False, "True or False", _is_flag),
+    "KEEP_STATIC": Option(True, "True or False", _is_flag),
+    "REDIRECTS": Option(
+        None, "'nginx', 'netlify' or None", lambda value: value in (None, "nginx", "netlify")
+    ),
     "STRICT": Option(False, "True or False", _is_flag),
 }
 
@@ -132,7 +135,8 @@ class Settings:
         limits: the limits on an image.
         ignore: shell patterns of links to leave unchanged.
         wikilinks: whether `![[…]]` embeds an image; None if no other plugin reads it.
-        keep_static: whether hosted files of STATIC_PATHS are also copied to the output.
+        keep_static: whether hosted static files also stay at their old addresses.
+        redirects: the host that redirects from old addresses: `nginx` or `netlify`.
         strict: whether a problem makes the build fail.
     """
 
@@ -160,6 +164,7 @@ class Settings:
     ignore: tuple[str, ...]
     wikilinks: bool | None
     keep_static: bool
+    redirects: str | None
     strict: bool
 
     @classmethod
@@ -205,6 +210,7 @@ class Settings:
             "ignore": tuple(own["IGNORE"]),
             "wikilinks": own["WIKILINKS"],
             "keep_static": own["KEEP_STATIC"],
+            "redirects": own["REDIRECTS"],
             "strict": own["STRICT"],
         }
         assert values.keys() == {field.name for field in fields(cls)}  # noqa: S101  both are in this class

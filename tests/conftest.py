@@ -30,6 +30,7 @@ hypothesis.settings.load_profile("imagehost")
 
 _FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}
 _DESCRIPTION = 0x010E  # EXIF: ImageDescription
+_SPECIAL = ("full", "other_plugins", "pelican_suite")  # markers of tests that run when named
 _DEFAULTS = {
     "SITENAME": "Test",
     "PATH": "content",
@@ -46,12 +47,10 @@ _DEFAULTS = {
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.markexpr:
         return
-    full = [
-        i for i in items if i.get_closest_marker("full") or i.get_closest_marker("other_plugins")
-    ]
-    if full:
-        config.hook.pytest_deselected(items=full)
-        items[:] = [item for item in items if item not in full]
+    special = [item for item in items if any(map(item.get_closest_marker, _SPECIAL))]
+    if special:
+        config.hook.pytest_deselected(items=special)
+        items[:] = [item for item in items if item not in special]
 
 
 class Require(Protocol):

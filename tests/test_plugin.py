@@ -253,7 +253,7 @@ def test_files_of_one_name_in_different_folders_stay_different_pictures(site: Si
     shutil.rmtree(site.root / "output")
     site.build()
     assert len(plain) < 20
-    assert len(list((site.root / "output").rglob("*.jpg"))) == 20
+    assert len(list((site.root / "output/images").rglob("*.jpg"))) == 20
     for number in range(20):
         expected = key_of(site.root / f"content/{number}/cat.jpg")
         assert urls(site.output(f"post-{number}.html")) == [f"/images/{expected}"]

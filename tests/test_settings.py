@@ -44,7 +44,8 @@ def test_without_any_setting_the_defaults_hold(site: Site) -> None:
     assert settings.index == site.root / "cache" / "imagehost.sqlite3"
     assert settings.limits == Limits(10 * 1024**2, 100_000_000, frozenset(IMAGE_TYPES))
     assert settings.ignore == ()
-    assert settings.keep_static is False
+    assert settings.keep_static is True
+    assert settings.redirects is None
     assert settings.strict is False
 
 
@@ -66,6 +67,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "SEARCH_PATHS": [[], ["../shared"], ("~/Pictures",)],
     "IGNORE": [[], ["/thumbs/*"]],
     "KEEP_STATIC": [True, False],
+    "REDIRECTS": [None, "nginx", "netlify"],
     "STRICT": [True, False],
 }
 REFUSED: dict[str, list[Any]] = {
@@ -97,6 +99,7 @@ REFUSED: dict[str, list[Any]] = {
     "SEARCH_PATHS": ["../shared", [""], [None], None],
     "IGNORE": ["/thumbs/*", [""], None],
     "KEEP_STATIC": [1, 0, "yes", None],
+    "REDIRECTS": ["apache", True, 1, []],
     "STRICT": [1, "true", None],
 }
 

@@ -44,12 +44,18 @@ def check(site: Site, *, published: bool) -> int:
     from pelican_imagehost.upkeep import check
 
     report, unread = check.look(site, progress=make_progress())
-    lines = check.problems(site, report, unread)
+    lines, questions = check.find(site, report, unread)
     if published:
         lines += check.unpublished(site, report)
-    for line in lines:
+    for line in (*lines, *questions):
         click.echo(line)
     say(str(report))
+    if ended := check.count_ended(site, report):
+        how = ", and redirects are written" if site.settings.redirects else ""
+        say(
+            f"IMAGEHOST_KEEP_STATIC is False, so the old addresses of images end: {ended:,}, "
+            f"except those that a page names{how}"
+        )
     return 1 if lines else 0
 
 
@@ -63,7 +69,7 @@ def check_commit(site: Site, *, sources: Path | None) -> int:
 
     only = set(sources.read_text("utf-8").split("\0")) if sources else None
     report, unread = check.look(site, only=only)
-    lines = [*check.problems(site, report, unread), *check.unlisted(site, report)]
+    lines = [*check.find(site, report, unread).problems, *check.unlisted(site, report)]
     for line in lines:
         click.echo(line)
     return 1 if lines else 0

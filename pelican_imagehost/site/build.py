@@ -1,25 +1,26 @@
-"""One run of Pelican: host images, rewrite documents, copy images to the output."""
+"""One run of Pelican: host images, rewrite documents, deliver images, look at what was written."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
-import unicodedata
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pelican.log import console
 
-from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.errors import ImageHostError, MissingImage
 from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.images.image import KEY
 from pelican_imagehost.report import Problem, Report
 from pelican_imagehost.settings import Settings
 from pelican_imagehost.site.contents import apply, contents_of, forget_rendered, to_document
-from pelican_imagehost.site.mentions import mentioned_names, name_of, site_texts
+from pelican_imagehost.site.last_look import LastLook
+from pelican_imagehost.site.names import name_of
+from pelican_imagehost.site.originals import Originals
 from pelican_imagehost.site.progress import show_progress
+from pelican_imagehost.site.redirects import write_redirects
+from pelican_imagehost.site.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from pelican.contents import Content
 
-__all__ = ["Build", "Follower", "builds", "followers"]
+__all__ = ["Build", "Follower", "builds", "followers", "look_at"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,28 +65,49 @@ class Build:
         self.image_host = ImageHost(self.settings, progress=partial(show_progress, console))
         self.report = Report()
         self.contents: list[Content] = []
-        self.replaced_links: set[str] = set()
+        self.written = Written(self.settings)
+        self.originals = Originals(
+            self.settings,
+            pelican_settings,
+            self.image_host.catalogue.store,
+            self.written.names,
+            is_followed=self._follower is not None,
+        )
         self.failed = False
 
     def host(self, generator: Any) -> None:  # noqa: ANN401  of articles or pages
         """Host the images of all documents of a generator, and rewrite the documents."""
         contents = contents_of(generator)
-        report = self._rewrite(contents, generator.context["static_links"])
+        report = self._rewrite(contents)
         self.contents += contents
         self.report.add(report)
-        self._release_links(generator.context["static_links"])
+        self.originals.release(generator.context["static_links"], report.images)
 
     def host_again(self, contents: list[Content]) -> Report:
         """Host the images of contents that were read after the build; see `resumed`."""
-        report = self._rewrite(contents, set())
+        report = self._rewrite(contents)
         self._deliver(report)
         return report
+
+    def look_again(self, contents: list[Content], report: Report) -> None:
+        """Look at the pages of contents that were written after the build.
+
+        Args:
+            contents: the contents.
+            report: the report of `host_again`; its problems are brought up to date.
+        """
+        look = LastLook(self.settings, self.written, contents, self.image_host.catalogue.manifest)
+        look.read_changed()
+        self._settle(look, look.names())
+        report.problems = look.remaining(report.problems)
+        report.problems += look.problems(report.problems)
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
         """Continue this build after its end, to host and write more documents."""
         output = self.pelican_settings["OUTPUT_PATH"]
         self.image_host.reopen()
+        self.written = Written(self.settings)
         builds[output] = self
         try:
             yield
@@ -93,58 +115,78 @@ class Build:
             del builds[output]
             self.image_host.close()
 
-    def _rewrite(self, contents: list[Content], links: set[str]) -> Report:
+    def _rewrite(self, contents: list[Content]) -> Report:
         documents = [to_document(content, self.settings) for content in contents]
         report = self.image_host.host(documents)
         changed = []
         for content, before, after in zip(contents, documents, report.documents, strict=True):
             if before != after:
-                if links:
-                    self.replaced_links |= _static_links(content)
                 apply(after, content, self.settings)
+                self.originals.replaced(content, before.html)
                 changed.append(content)
         forget_rendered(changed)
+        self.written.digests |= {image.sha256 for image in report.images.values()}
         report.documents.clear()  # kept objects would slow down every garbage collection
         return report
 
-    def _release_links(self, links: set[str]) -> None:
-        """Remove the files that documents no longer link to from Pelican's list."""
-        for content in self.contents if self.replaced_links else ():
-            self.replaced_links -= _static_links(content)
-        links -= self.replaced_links
-
-    def originals(self, static_files: list[Any]) -> set[str]:
-        """Return the absolute paths of static files that need not be copied."""
-        if not static_files:
-            return set()
-        root = str(self.settings.root)
-        hosted = {os.path.normpath(os.path.join(root, path)) for path in self.report.images}
-        paths = {str(file.source_path) for file in static_files}
-        stored = {path for path in paths if path.startswith(f"{self.settings.store}{os.sep}")}
-        candidates = {path for path in paths if unicodedata.normalize("NFC", path) in hosted}
-        if not candidates or self.settings.keep_static:
-            return stored
-        texts = [text for content in self.contents for text in _texts(content)]
-        texts += site_texts(self.pelican_settings, paths - candidates)
-        mentioned = {name for text in texts for name in mentioned_names(text)}
-        return stored | {path for path in candidates if name_of(path) not in mentioned}
-
     def conclude(self) -> None:
-        """Copy the images to the output, before any page is written, and report the result."""
+        """Copy the images to the output, before any page is written.
+
+        What is certain to be a problem by now, and fails the build, is reported here.
+        """
+        self.originals.attach()
         self.report.problems += self.image_host.record_uses(self.report.uses)
         self._deliver(self.report)
-        problems = sorted(self.report.problems, key=str)
-        self.image_host.record_problems(problems)
+        self.image_host.close()
+        certain = (not isinstance(one.error, MissingImage) for one in self.report.problems)
+        if self.settings.strict and any(certain):
+            self._report()
+
+    def look(self, others: list[Build]) -> LastLook:
+        """Look at everything that was written, when nothing more will be.
+
+        Args:
+            others: the builds that ended with this one, of sites that may be within this one.
+        """
+        manifest = self.image_host.catalogue.manifest
+        look = LastLook(self.settings, self.written, self.contents, manifest)
+        look.read_rest(other.settings.output for other in others if other is not self)
+        return look
+
+    def finish(self, look: LastLook, names: set[str]) -> None:
+        """Put back the originals that were named, and report the result.
+
+        Args:
+            look: the look at what this build has written.
+            names: every name in a text of this build, and of those that ended with it.
+        """
+        self._settle(look, names)
+        if self._follower is None:
+            write_redirects(self.settings, self.originals.moved(self.report.images))
+        self.report.problems = look.remaining(self.report.problems)
+        self.report.problems += look.problems(self.report.problems)
+        self._report()
+        self.contents = []
+        if self._follower is None:
+            del self.image_host, self.report
+
+    def _settle(self, look: LastLook, names: set[str]) -> None:
+        """Let the names in written texts lead to the originals that they mean."""
+        meant = look.replace_derived(self.report.images, self.originals.left_out)
+        self.originals.put_back(names.union(map(name_of, meant)))
+
+    def _report(self) -> None:
+        """Print and record the result."""
+        self.report.problems.sort(key=str)
+        self.image_host.reopen()
+        self.image_host.record_problems(self.report.problems)
         self.image_host.close()
         level = logging.ERROR if self.settings.strict else logging.WARNING
-        for problem in problems:
+        for problem in self.report.problems:
             logger.log(level, "%s", problem)
         if logger.isEnabledFor(logging.WARNING):
             console.print(f"pelican-imagehost: {self.report}.", highlight=False, soft_wrap=True)
         self.failed = self.settings.strict and bool(self.report.problems)
-        del self.contents  # see `_rewrite`
-        if self._follower is None:
-            del self.image_host, self.report
 
     def delivered(self) -> Iterator[str]:
         """Yield the files of the output that contain the images of the documents."""
@@ -161,21 +203,17 @@ class Build:
         except ImageHostError as error:
             report.problems.append(Problem("", None, "", error))
 
-    def make_relative(self, path: Path, site: str) -> None:
-        """Make the addresses of images in a written page relative, also those from the theme.
 
-        Args:
-            path: the page.
-            site: the relative path from the page to the top of the output, such as `..`.
-        """
-        if not self.settings.relative_urls or not self.settings.embedded:
-            return
-        prefix = self.settings.address_prefix
-        text = path.read_bytes().decode()
-        if prefix in text:
-            folder = f"{site}/{prefix.rpartition('/')[0].rpartition('/')[2]}/"
-            pattern = rf"(?<![\w.:/-]){re.escape(prefix)}(?={KEY.pattern})"
-            path.write_bytes(re.sub(pattern, lambda _: folder, text).encode())
+def look_at(ended: list[Build]) -> None:
+    """Look at what builds have written, and report their results.
+
+    Args:
+        ended: the builds; a page of one may name an original of another.
+    """
+    looks = [build.look(ended) for build in ended]
+    names = set().union(*(look.names() for look in looks))
+    for build, look in zip(ended, looks, strict=True):
+        build.finish(look, names)
 
 
 builds: dict[str, Build] = {}  # by OUTPUT_PATH: a plugin may run one Pelican within another
@@ -189,13 +227,3 @@ def _follower_of(output: str) -> Follower | None:
 
 def _files(folder: Path, report: Report) -> Iterator[str]:
     return (f"{folder}/{image.key}" for image in report.images.values())
-
-
-def _static_links(content: Content) -> set[str]:
-    text = content._content or ""  # noqa: SLF001  plugins of Pelican access the text this way
-    return content.get_static_links() if "static" in text or "attach" in text else set()
-
-
-def _texts(content: Content) -> Iterator[str]:
-    yield content._content or ""  # noqa: SLF001  as above
-    yield from (value for value in content.metadata.values() if isinstance(value, str))

@@ -34,7 +34,10 @@ LISTS = (
 def contents_of(generator: Any) -> list[Content]:  # noqa: ANN401  of articles or pages
     """Return all documents of a generator: published, hidden, drafts and translations."""
     lists = (getattr(generator, name, ()) for name in LISTS)
-    return list({id(content): content for contents in lists for content in contents}.values())
+    found = {id(content): content for contents in lists for content in contents}
+    # A plugin for sites of other languages removes translations, but feeds still have them.
+    translations = (one for content in found.values() for one in content.translations)
+    return list((found | {id(content): content for content in translations}).values())
 
 
 def to_document(content: Content, settings: Settings) -> Document:

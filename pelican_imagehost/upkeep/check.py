@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.report import Progress, silent
+from pelican_imagehost.site.makers import Maker, Makers
 from pelican_imagehost.storage.manifest import Manifest
 
 if TYPE_CHECKING:
-    from pelican_imagehost.report import Report
+    from pelican_imagehost.report import Problem, Report
     from pelican_imagehost.site.site import Site
 
-__all__ = ["look", "problems", "unlisted", "unpublished"]
+__all__ = ["Findings", "count_ended", "find", "look", "unlisted", "unpublished"]
 
 
 def look(
@@ -37,11 +38,37 @@ def look(
         return image_host.host(documents), unread
 
 
-def problems(site: Site, report: Report, unread: list[str]) -> list[str]:
-    """Return the problems that `look` found, sorted, then the unreadable documents, as lines."""
+class Findings(NamedTuple):
+    """The lines that `look` leads to, each sorted.
+
+    Attributes:
+        problems: the problems, then the documents that Pelican could not read.
+        questions: files that are missing now and that another plugin may make in a build.
+    """
+
+    problems: list[str]
+    questions: list[str]
+
+
+def find(site: Site, report: Report, unread: list[str]) -> Findings:
+    """Sort out what `look` found; a file that a plugin is known to make is not a problem."""
+    makers = Makers(site.settings, site.pelican_settings)
+    found: dict[Maker, list[Problem]] = {maker: [] for maker in Maker}
+    for problem in report.problems:
+        found[makers.maker_of(problem)].append(problem)
+    report.problems = found[Maker.NOBODY]
     failed = [source for source in unread if not _is_skipped(site, source)]
     lines = [f"{source}: Pelican cannot read this document" for source in failed]
-    return sorted(map(str, report.problems)) + lines
+    questions = [f"{problem}; made by another plugin?" for problem in found[Maker.UNKNOWN]]
+    return Findings(sorted(map(str, report.problems)) + lines, sorted(questions))
+
+
+def count_ended(site: Site, report: Report) -> int:
+    """Return how many hosted images of STATIC_PATHS leave their old addresses, at most."""
+    if site.settings.keep_static:
+        return 0
+    static = tuple(f"{site.settings.relative(path)}/" for path in site.settings.static_paths)
+    return sum(path.startswith(static) for path in report.images)
 
 
 def unlisted(site: Site, report: Report) -> list[str]:

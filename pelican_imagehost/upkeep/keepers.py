@@ -9,12 +9,12 @@ from pelican_imagehost.gallery.uses import Mentions
 from pelican_imagehost.images.image import KEY, digest_of
 from pelican_imagehost.publish.history import committed_digests, recent_digests
 from pelican_imagehost.report import silent
-from pelican_imagehost.site.mentions import mentioned_names, name_of, setting_strings
+from pelican_imagehost.site.names import mentioned_names, name_of
 from pelican_imagehost.storage.manifest import Manifest
 from pelican_imagehost.upkeep.check import look
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pelican_imagehost.report import Progress
     from pelican_imagehost.site.site import Site
@@ -65,8 +65,8 @@ class Keepers(NamedTuple):
         before = Facts.read(settings, {})  # first: `collect` keeps images that are used later
         report, unread = look(site, progress=progress)
         mentions: dict[str, Iterable[str]] = dict(Mentions(settings).find())
-        values = setting_strings(site.pelican_settings)
-        in_settings = {match[0] for text in values for match in KEY.finditer(text)}
+        values = {key: value for key, value in site.pelican_settings.items() if key.isupper()}
+        in_settings = {match[0] for text in _strings(values) for match in KEY.finditer(text)}
         mentions[_SETTINGS] = in_settings - set().union(*mentions.values())
         facts = before._replace(uses=report.uses, mentions=mentions)
         skipped = site.sources(only=unread)
@@ -124,3 +124,15 @@ class Keepers(NamedTuple):
                 "pages may still show it; to delete it anyway, add --grace-days 0"
             )
         return ""
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Yield every string in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.items():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple | set):
+        for item in value:
+            yield from _strings(item)

@@ -96,6 +96,8 @@ def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any
         _replace(generator, old, new)
     report = build.host_again([new]) if build is not None else None
     _write(generator, kind, new, writer)
+    if build is not None and report is not None:
+        build.look_again([new], report)
     forget_rendered([new] if old is None else [old, new])
     return report
 

@@ -1,0 +1,60 @@
+"""Redirects from the old addresses of images to the new ones, for hosts that read such a file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pelican_imagehost.images.image import Image
+    from pelican_imagehost.settings import Settings
+
+__all__ = ["write_redirects"]
+
+_START, _END = "# pelican-imagehost: old addresses of images\n", "# pelican-imagehost: end\n"
+_BLOCK = re.compile(rf"\n?{_START}.*?{_END}", re.DOTALL)
+
+
+def write_redirects(settings: Settings, moved: Mapping[str, Image]) -> None:
+    """Write the file that IMAGEHOST_REDIRECTS asks for.
+
+    Args:
+        settings: the settings of the site.
+        moved: file of the output, relative → the image that was there.
+
+    Raises:
+        OSError: the output cannot be written.
+    """
+    if settings.redirects is None:
+        return
+    site = urlsplit(settings.site_url).path
+    pairs = [
+        (f"{site}/{name}", settings.address_prefix + image.key)
+        for name, image in sorted(moved.items())
+    ]
+    if settings.redirects == "nginx":
+        lines = [f'"{_quoted(old)}" "{new}";\n' for old, new in pairs]
+        _write(settings.output / "imagehost-redirects.map", "".join(lines))
+        return
+    file = settings.output / "_redirects"
+    before = file.read_text("utf-8") if file.is_file() else ""
+    kept = _BLOCK.sub("", before)
+    lines = [f"{quote(old)} {new} 301\n" for old, new in pairs]
+    block = "".join((_START, *lines, _END)) if lines else ""
+    gap = "\n" if block and kept and not kept.endswith("\n") else ""
+    _write(file, f"{kept}{gap}{block}")
+
+
+def _quoted(path: str) -> str:
+    """Write a path in quotes for nginx, where a leading `~` would begin a pattern."""
+    return path.replace("\\", r"\\").replace('"', r"\"")
+
+
+def _write(file: Path, text: str) -> None:
+    if text or file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")

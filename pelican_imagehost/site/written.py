@@ -1,0 +1,170 @@
+"""The texts that Pelican writes, seen on their way to the output.
+
+Every page and every feed passes through `_open_w` of the writer, also of one that another
+plugin made, and while drafting. So a text is seen whole, once and in memory; whatever else
+is to change a page as it is written belongs into `Written.see`, beside the repair.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import posixpath
+import re
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
+
+from pelican_imagehost.settings import STORE_FOLDERS
+from pelican_imagehost.site.names import name_of, urls_in
+from pelican_imagehost.site.repair import Repair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from pelican_imagehost.settings import Settings
+
+__all__ = ["Written", "see_texts"]
+
+# The texts of feeds are shown elsewhere, so their addresses stay complete.
+_FEED = re.compile(r"\s*<\?xml[^>]*>\s*(?:<\?[^>]*>\s*|<!--.*?-->\s*)*+<(?:rss|feed)\b", re.DOTALL)
+
+
+class Written:
+    """The texts of one run of Pelican.
+
+    Args:
+        settings: the settings of the site.
+
+    Attributes:
+        urls: (folder of the page, or "" for a URL that means the same in each; URL of an
+            image that is not hosted) → the files that contain it, relative to the output.
+        repair: repairs a text.
+        digests: the SHA-256 of each hosted image, for pages; others may be files of the site.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.urls: dict[tuple[str, str], list[str]] = {}
+        self.repair = Repair(settings)
+        self.digests: set[str] = set()
+        self._output = os.path.join(settings.output, "")
+        self._prefix = settings.address_prefix
+        self._site_url = settings.site_url
+        self._is_relative = settings.relative_urls
+        self._stamps: dict[str, tuple[int, int, int]] = {}
+
+    def see(self, path: str, text: str) -> str:
+        """Repair a text that is about to be written, and note the URLs in it.
+
+        Args:
+            path: the absolute file.
+            text: a page, a feed or another text.
+
+        Returns:
+            The text to write.
+        """
+        if not path.startswith(self._output):
+            return text
+        name = path[len(self._output) :].replace(os.sep, "/")
+        top = self.top(name) if self._is_relative and not _FEED.match(text) else ""
+        text = self.repair(text, top)
+        self.note(name, text, top)
+        return text
+
+    def top(self, name: str) -> str:
+        """Return what a page writes before the path of a file; without a slash at its end."""
+        return ("/".join([".."] * name.count("/")) or ".") if self._is_relative else self._site_url
+
+    def note(self, name: str, text: str, top: str = "") -> None:
+        """Note the URLs in a text.
+
+        Args:
+            name: the file, relative to the output.
+            text: its text.
+            top: as for `Repair`.
+        """
+        own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/") if top else (self._prefix,)
+        folder = posixpath.dirname(name) or "."
+        for url in dict.fromkeys(urls_in(text, own, self.digests)):
+            key = ("" if url.startswith(("/", "http")) else folder, url)
+            self.urls.setdefault(key, []).append(name)
+
+    def remember(self, path: str) -> None:
+        """Remember a text as it was written."""
+        with contextlib.suppress(OSError):  # the writer of a plugin may have put it elsewhere
+            self._stamps[path] = _stamp(os.stat(path))
+
+    def names(self) -> set[str]:
+        """Return every name in the texts, as `name_of` gives it."""
+        return {name_of(url) for _, url in self.urls}
+
+    def files(self) -> list[str]:
+        """Return the files that were written here, absolute."""
+        return list(self._stamps)
+
+    def has(self, path: str) -> bool:
+        """Return whether a file was written here, even if it was changed since."""
+        return path in self._stamps
+
+    def is_unchanged(self, path: str, status: os.stat_result) -> bool:
+        """Return whether a file is as it was written here."""
+        return self._stamps.get(path) == _stamp(status)
+
+
+def see_texts(writer: Any, current: Callable[[], Written | None]) -> None:  # noqa: ANN401  of Pelican
+    """Let the texts of a writer be seen on their way.
+
+    Args:
+        writer: a writer of Pelican; one of another kind is left alone.
+        current: returns who sees the texts; None if nobody does at that time.
+    """
+    if hasattr(writer, "_open_w"):
+        writer._open_w = partial(_open, writer._open_w, current)  # noqa: SLF001  the one way of all texts
+
+
+def _open(
+    open_w: Callable[..., IO[str]],
+    current: Callable[[], Written | None],
+    filename: str,
+    *arguments: Any,  # noqa: ANN401  of Pelican
+    **options: Any,  # noqa: ANN401  of Pelican
+) -> IO[str]:
+    file = open_w(filename, *arguments, **options)
+    written = current()
+    skipped = getattr(file, "name", filename) == os.devnull  # overridden by another file
+    return file if written is None or skipped else _Text(file, filename, written)
+
+
+class _Text(io.StringIO):
+    """A text that goes to its file when it is closed."""
+
+    def __init__(self, file: IO[str], path: str, written: Written) -> None:
+        super().__init__()
+        self.name = path
+        self._file = file
+        self._written = written
+
+    def close(self) -> None:
+        """Write the text."""
+        if not self.closed:
+            text = self.getvalue()
+            super().close()
+            with self._file:
+                self._file.write(self._written.see(self.name, text))
+            self._written.remember(self.name)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:  # incomplete, so it stays as little as without us
+            super().close()
+            self._file.__exit__(kind, error, trace)
+        self.close()
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino

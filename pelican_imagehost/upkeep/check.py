@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.errors import ImageHostError, ManifestError, PublishError
 from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.report import Progress, silent
+from pelican_imagehost.report import Document, Problem, Progress, silent
 from pelican_imagehost.storage.manifest import Manifest
 
 if TYPE_CHECKING:
     from pelican_imagehost.report import Report
     from pelican_imagehost.site.site import Site
 
-__all__ = ["look", "problems", "unlisted", "unpublished"]
+__all__ = ["Seen", "look", "unlisted", "unpublished"]
 
 
-def look(
-    site: Site, *, only: set[str] | None = None, progress: Progress = silent
-) -> tuple[Report, list[str]]:
+class Seen(NamedTuple):
+    """What a build would find.
+
+    Attributes:
+        documents: the documents, as the readers of the site give them.
+        report: the report of a dry run; documents that Pelican could not read are problems.
+        unread: sources without a document, relative to PATH.
+    """
+
+    documents: list[Document]
+    report: Report
+    unread: list[str]
+
+
+def look(site: Site, *, only: set[str] | None = None, progress: Progress = silent) -> Seen:
     """See what a build would find.
 
     Args:
@@ -25,34 +38,31 @@ def look(
         only: sources to look at, relative to PATH; all when None.
         progress: shows how far reading has come.
 
-    Returns:
-        The report of a dry run, and the sources that gave no document.
     """
     documents, unread = site.documents(only)
     with ImageHost(site.settings, dry_run=True, progress=progress) as image_host:
-        return image_host.host(documents), unread
+        report = image_host.host(documents)
+    content, relative = site.settings.content, site.settings.relative
+    failed = (source for source in unread if not _is_skipped(site, source))
+    error = ImageHostError("Pelican could not read it")
+    report.problems += [Problem(relative(content / source), None, "", error) for source in failed]
+    return Seen(documents, report, unread)
 
 
-def problems(site: Site, report: Report, unread: list[str]) -> list[str]:
-    """Return the problems that `look` found, a sorted line each, then unreadable documents."""
-    failed = [source for source in unread if not _is_skipped(site, source)]
-    lines = [f"{source}: Pelican could not read it" for source in failed]
-    return sorted(map(str, report.problems)) + lines
-
-
-def unlisted(site: Site, report: Report) -> list[str]:
-    """Say which images documents name and the manifest does not."""
+def unlisted(site: Site, report: Report) -> list[Problem]:
+    """Return the images that documents use and the manifest does not list, as problems."""
     manifest = Manifest.load(site.settings.manifest)
+    error = ManifestError(f"{manifest.file.name} lacks it; build, and commit that file too")
     return [
-        f"{document}: {path}: {manifest.file.name} lacks it; build, and commit that file too"
+        Problem(document, None, path, error)
         for document, paths in report.uses.items()
         for path in sorted(paths)
         if path in report.images and manifest.images.get(path) != report.images[path]
     ]
 
 
-def unpublished(site: Site, report: Report) -> list[str]:
-    """Ask the host for every address that the site names; say which do not answer."""
+def unpublished(site: Site, report: Report) -> list[Problem]:
+    """Request every address of the site from the host; return those that fail, as problems."""
     from pelican_imagehost.publish.confirm import (  # noqa: PLC0415  for this alone
         Expected,
         find_absent,
@@ -62,7 +72,10 @@ def unpublished(site: Site, report: Report) -> list[str]:
     sizes = {prefix + image.key: image.size for image in report.images.values()}
     expected = [Expected(url, size) for url, size in sizes.items()]
     absent = find_absent(expected, patience=0, say=lambda _: None)
-    return [f"{url}: the host answers {answer}" for url, answer in sorted(absent.items())]
+    return [
+        Problem("", None, url, PublishError(f"the host answers {answer}"))
+        for url, answer in sorted(absent.items())
+    ]
 
 
 def _is_skipped(site: Site, source: str) -> bool:

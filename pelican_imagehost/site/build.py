@@ -16,6 +16,7 @@ from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.report import Problem, Report, group
 from pelican_imagehost.settings import Settings
 from pelican_imagehost.site.contents import apply, contents_of, forget_rendered, to_document
+from pelican_imagehost.site.first_image import give_first_image
 from pelican_imagehost.site.last_look import LastLook
 from pelican_imagehost.site.originals import Originals
 from pelican_imagehost.site.progress import show_progress
@@ -125,6 +126,9 @@ class Build:
                 self.originals.replaced(content, before.html)
                 changed.append(content)
         forget_rendered(changed)
+        if self.settings.first_image:
+            for content in contents:
+                give_first_image(content, self.settings)
         self.written.digests |= {image.sha256 for image in report.images.values()}
         report.documents.clear()  # kept objects would slow down every garbage collection
         return report

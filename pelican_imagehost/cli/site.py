@@ -35,8 +35,9 @@ def add(site: Site, files: tuple[Path, ...]) -> None:
 
 @site_command
 @click.option("--all", "each", is_flag=True, help="Print a line for each problem.")
+@click.option("--alt", is_flag=True, help="Also report images without alternative text.")
 @click.option("--published", is_flag=True, help="Also request every address from the live host.")
-def check(site: Site, *, each: bool, published: bool) -> int:
+def check(site: Site, *, each: bool, alt: bool, published: bool) -> int:
     """Report problems with the site's images, without changing anything.
 
     Prints problems as `document:line: reference: reason`. Many with the same cause are one
@@ -45,7 +46,9 @@ def check(site: Site, *, each: bool, published: bool) -> int:
     from pelican_imagehost.report import group
     from pelican_imagehost.upkeep import check
 
-    report = check.look(site, progress=make_progress()).report
+    seen = check.look(site, progress=make_progress())
+    report = seen.report
+    report.problems += check.lacking_text(site, seen.documents) if alt else []
     report.problems += check.unpublished(site, report) if published else []
     report.problems.sort(key=lambda problem: problem.order)
     lines = list(map(str, report.problems)) if each else group(report.problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.documents.alternatives import find_lacking
 from pelican_imagehost.errors import ImageHostError, ManifestError, PublishError
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.report import Document, Problem, Progress, silent
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.report import Report
     from pelican_imagehost.site.site import Site
 
-__all__ = ["Seen", "look", "unlisted", "unpublished"]
+__all__ = ["Seen", "lacking_text", "look", "unlisted", "unpublished"]
 
 
 class Seen(NamedTuple):
@@ -47,6 +48,12 @@ def look(site: Site, *, only: set[str] | None = None, progress: Progress = silen
     error = ImageHostError("Pelican could not read it")
     report.problems += [Problem(relative(content / source), None, "", error) for source in failed]
     return Seen(documents, report, unread)
+
+
+def lacking_text(site: Site, documents: list[Document]) -> list[Problem]:
+    """Return the images without alternative text, as problems."""
+    relative = site.settings.relative
+    return [problem for document in documents for problem in find_lacking(document, relative)]
 
 
 def unlisted(site: Site, report: Report) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""`check` of real sites: problems at scale."""
+"""`check` of real sites: problems at scale, and images without alternative text."""
 
 from __future__ import annotations
 
@@ -61,3 +61,65 @@ def test_unreadable_documents_are_problems_too(site: Site) -> None:
         )
     ]
     assert "6 problems; check --all" in completed.stderr.decode()
+
+
+RST = """\
+A
+#
+
+:date: 2024-05-06
+
+.. image:: cat.jpg
+
+.. image:: cat.jpg
+   :alt: A cat
+
+.. figure:: {static}/images/dog.jpg
+
+   A dog
+
+.. image:: my\\ trip.png
+"""
+HTML = """\
+<html><head><title>H</title><meta name="date" content="2024-05-06"></head><body>
+<img src="cat.jpg">
+<img src="cat.jpg" alt="">
+<img src="cat.jpg" alt="A cat">
+</body></html>
+"""
+
+
+def test_images_without_alternative_text_are_reported_when_asked(site: Site) -> None:
+    for name in ("cat.jpg", "images/dog.jpg", "my trip.png"):
+        site.picture(f"content/{name}")
+    post(
+        site,
+        "a.md",
+        '![A cat](cat.jpg)\n\n![](cat.jpg)\n\n<img src="cat.jpg" alt="">\n\n![][d]\n\n[d]: cat.jpg',
+    )
+    post(site, "pages/b.md", "![]({static}/images/dog.jpg)", Summary="![](/images/dog.jpg)")
+    post(site, "c.md", "![A cat](cat.jpg)")
+    site.write("content/r.rst", RST)
+    site.write("content/h.html", HTML)
+    assert site.cli("check").returncode == 0
+    assert site.cli("check").stdout == b""
+    completed = site.cli("check", "--alt", "--all")
+    assert completed.returncode == 1
+    assert lines(completed) == [
+        "content/a.md:6: cat.jpg: no alternative text",
+        "content/h.html:2: cat.jpg: no alternative text",
+        "content/pages/b.md:3: /images/dog.jpg: no alternative text",
+        "content/pages/b.md:5: {static}/images/dog.jpg: no alternative text",
+        "content/r.rst:6: cat.jpg: no alternative text",
+        "content/r.rst:11: {static}/images/dog.jpg: no alternative text",
+        "content/r.rst:15: my trip.png: no alternative text",
+    ]
+    assert "7 problems" in completed.stderr.decode()
+    assert lines(site.cli("check", "--alt"))[0].startswith("7 problems: no alternative text; for")
+
+
+def test_a_site_with_words_for_each_image_is_good(site: Site) -> None:
+    site.picture("content/cat.jpg")
+    post(site, "a.md", "![A cat](cat.jpg)")
+    completed = site.cli("check", "--alt")
+    assert (completed.returncode, completed.stdout) == (0, b"")

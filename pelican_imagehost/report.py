@@ -166,7 +166,7 @@ class Report:
         return ", ".join(parts)
 
 
-def group(problems: Iterable[Problem]) -> list[str]:
+def group(problems: Iterable[Problem], noun: str = "problem") -> list[str]:
     """Format problems for people: many with the same cause are one line.
 
     A cause is a reason; for files that do not exist it is the folder in the references, then
@@ -174,6 +174,7 @@ def group(problems: Iterable[Problem]) -> list[str]:
 
     Args:
         problems: the problems, in the order of the lines.
+        noun: the word for one of them.
 
     Returns:
         The lines; each group is in the place of its first problem.
@@ -187,16 +188,16 @@ def group(problems: Iterable[Problem]) -> list[str]:
         for cause, numbers in groups.items():
             if cause is not None and len(numbers) > _HANDFUL:
                 members = [rest.pop(number) for number in numbers]
-                lines[numbers[0]] = _summarize(members, label(members))
+                lines[numbers[0]] = _summarize(members, noun, label(members))
     lines |= {number: str(problem) for number, problem in rest.items()}
     return [lines[number] for number in sorted(lines)]
 
 
-def _summarize(problems: Sequence[Problem], label: str) -> str:
+def _summarize(problems: Sequence[Problem], noun: str, label: str) -> str:
     reasons = {str(problem.error) for problem in problems}
     reason = reasons.pop() if len(reasons) == 1 else _pattern(problems[0])
     examples = "; ".join(problem.place for problem in problems[:_EXAMPLES])
-    return f"{count(len(problems), 'problem')}{label}: {reason}; for example {examples}"
+    return f"{count(len(problems), noun)}{label}: {reason}; for example {examples}"
 
 
 def _pattern(problem: Problem) -> str:

@@ -105,6 +105,11 @@ def test_groups_stay_in_the_order_of_their_first_problem() -> None:
     ]
 
 
+def test_the_noun_can_be_another() -> None:
+    (line,) = group([missing("content/a.md", f"old/{n}.png") for n in range(6)], "file")
+    assert line.startswith("6 files below old/: no such file")
+
+
 def test_each_problem_is_in_one_line_only() -> None:
     many = [missing("content/a.md", f"old/{n}.png") for n in range(6)]
     few = [missing("content/a.md", f"new/{n}.png") for n in range(4)]

@@ -48,14 +48,22 @@ def check(site: Site, *, each: bool, alt: bool, published: bool) -> int:
 
     seen = check.look(site, progress=make_progress())
     report = seen.report
+    questions = check.take_questions(site, report)
     report.problems += check.lacking_text(site, seen.documents) if alt else []
     report.problems += check.unpublished(site, report) if published else []
     report.problems.sort(key=lambda problem: problem.order)
     lines = list(map(str, report.problems)) if each else group(report.problems)
-    for line in lines:
+    asked = list(map(str, questions)) if each else group(questions, "file")
+    for line in (*lines, *(f"{line}; made by another plugin?" for line in asked)):
         click.echo(line)
-    hint = "; check --all shows each" if len(lines) < len(report.problems) else ""
-    say(f"{report}{hint}")
+    is_short = len(lines) + len(asked) < len(report.problems) + len(questions)
+    say(f"{report}{'; check --all shows each' if is_short else ''}")
+    if ended := check.count_ended(site, report):
+        how = ", and redirects are written" if site.settings.redirects else ""
+        say(
+            f"IMAGEHOST_KEEP_STATIC is False, so the old addresses of images end: {ended:,}, "
+            f"except those that a page names{how}"
+        )
     return 1 if lines else 0
 
 
@@ -70,6 +78,7 @@ def check_commit(site: Site, *, sources: Path | None) -> int:
 
     only = set(sources.read_text("utf-8").split("\0")) if sources else None
     report = check.look(site, only=only).report
+    check.take_questions(site, report)
     problems = [*report.problems, *check.unlisted(site, report)]
     lines = group(sorted(problems, key=lambda problem: problem.order))
     for line in lines:

@@ -18,6 +18,7 @@ from pelican_imagehost.settings import Settings
 from pelican_imagehost.site.contents import apply, contents_of, forget_rendered, to_document
 from pelican_imagehost.site.first_image import give_first_image
 from pelican_imagehost.site.last_look import LastLook
+from pelican_imagehost.site.names import name_of
 from pelican_imagehost.site.originals import Originals
 from pelican_imagehost.site.progress import show_progress
 from pelican_imagehost.site.redirects import write_redirects
@@ -71,7 +72,7 @@ class Build:
             self.settings,
             pelican_settings,
             self.image_host.catalogue.store,
-            lambda: self.written.names(),
+            self.written.names,
             is_followed=self._follower is not None,
         )
         self.failed = False
@@ -99,7 +100,7 @@ class Build:
         """
         look = LastLook(self.settings, self.written, contents, self.image_host.catalogue.manifest)
         look.read_changed()
-        self.originals.put_back(look.names())
+        self._settle(look, look.names())
         report.problems = look.remaining(report.problems)
         report.problems += look.problems(report.problems)
 
@@ -144,6 +145,7 @@ class Build:
         self.image_host.close()
         certain = (not isinstance(one.error, MissingImage) for one in self.report.problems)
         if self.settings.strict and any(certain):
+            self._record()
             self.tell(set())
 
     def look(self, others: list[Build]) -> LastLook:
@@ -158,29 +160,26 @@ class Build:
         return look
 
     def finish(self, look: LastLook, names: set[str]) -> None:
-        """Put back the originals that were named, and find the problems that are left.
+        """Put back the originals that were named, and record the problems that are left.
 
         Args:
             look: the look at what this build has written.
             names: every name in a text of this build, and of those that ended with it.
         """
-        self.originals.put_back(names)
+        self._settle(look, names)
         if self._follower is None:
             write_redirects(self.settings, self.originals.moved(self.report.images))
         self.report.problems = look.remaining(self.report.problems)
         self.report.problems += look.problems(self.report.problems)
+        self._record()
 
     def tell(self, told: set[str]) -> None:
-        """Record the result, and print it.
+        """Print the result.
 
         Args:
             told: the places of problems that other builds have printed, to which those of this
                 one are added: the sites of several languages read the same documents.
         """
-        self.report.problems.sort(key=lambda problem: problem.order)
-        self.image_host.reopen()
-        self.image_host.record_problems(self.report.problems)
-        self.image_host.close()
         new = [one for one in self.report.problems if (one.place or str(one)) not in told]
         told.update(one.place or str(one) for one in new)
         self._print(replace(self.report, problems=new))
@@ -191,6 +190,17 @@ class Build:
         self.contents = []
         if self._follower is None:
             del self.image_host, self.report
+
+    def _settle(self, look: LastLook, names: set[str]) -> None:
+        """Let the names in written texts lead to the originals that they mean."""
+        meant = look.replace_derived(self.report.images, self.originals.left_out)
+        self.originals.put_back(names.union(map(name_of, meant)))
+
+    def _record(self) -> None:
+        self.report.problems.sort(key=lambda problem: problem.order)
+        self.image_host.reopen()
+        self.image_host.record_problems(self.report.problems)
+        self.image_host.close()
 
     def _print(self, report: Report) -> None:
         is_verbose = logger.isEnabledFor(logging.INFO)

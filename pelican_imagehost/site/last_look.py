@@ -14,20 +14,23 @@ import posixpath
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from pelican_imagehost.documents.origin import find_origin
+from pelican_imagehost.documents.origin import Origin, find_origin
 from pelican_imagehost.documents.resolve import Place, Resolver
 from pelican_imagehost.errors import ImageHostError, MissingImage
 from pelican_imagehost.report import Problem
-from pelican_imagehost.site.names import name_of, urls_in
+from pelican_imagehost.site.derived import Derived, is_derived
+from pelican_imagehost.site.names import mentioned_names, name_of
 from pelican_imagehost.site.page_references import KINDS, references_in, unescaped
 from pelican_imagehost.site.targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 
     from pelican.contents import Content
 
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.site.written import Written
 
@@ -86,15 +89,41 @@ class LastLook:
         repaired = self._written.see(path, text) if is_page else self._written.repair(text)
         if repaired != text:
             _replace(path, repaired)
-        urls = urls_in(unescaped(repaired) if "\\" in repaired else repaired)
+        plain = unescaped(repaired) if "\\" in repaired else repaired
         if kind == "other":
-            self._names.update(map(name_of, urls))
-        else:
-            self._written.note(os.path.relpath(path, self._settings.output), urls)
+            self._names.update(mentioned_names(plain))
+        elif not is_page:
+            name = os.path.relpath(path, self._settings.output).replace(os.sep, "/")
+            self._written.note(name, plain)
 
     def names(self) -> set[str]:
         """Return every name that a text of the output contains, as `name_of` gives it."""
         return self._names | self._written.names()
+
+    def replace_derived(self, images: Mapping[str, Image], more: Container[str]) -> list[str]:
+        """Replace addresses that a theme has derived from that of an image.
+
+        Args:
+            images: manifest path → image, of all hosted images.
+            more: files that can be in the output, relative.
+
+        Returns:
+            The files that are meant, relative to the output.
+        """
+        urls = [key for key in self._written.urls if is_derived(key[1])]
+        if not urls:
+            return []
+        derived = Derived(self._settings, images)
+        meant = []
+        for key in urls:
+            file = derived.file(key[1], lambda name: name in more or self._targets.is_file(name))
+            if file is not None:
+                meant.append(file)
+                for page in self._written.urls.pop(key):
+                    path = f"{self._settings.output}/{page}"
+                    address = f"{self._written.top(page)}/{quote(file)}"
+                    _replace(path, _read(path).replace(key[1], address))
+        return meant
 
     def remaining(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return the problems of documents that are left now that everything is written.
@@ -127,7 +156,17 @@ class LastLook:
         if content is None:
             return False
         folders = (posixpath.dirname(content.save_as), content.relative_dir)
-        return any(self._targets.has(problem.url, folder) for folder in folders)
+        if any(self._targets.has(problem.url, folder) for folder in folders):
+            return True
+        # A theme may write its own folder before the value of a metadata field.
+        end = problem.url.lstrip("./")
+        page = content.save_as.replace(os.sep, "/")
+        keys = [
+            (folder, url)
+            for folder, url in self._by_name.get(name_of(problem.url), ())
+            if page in self._written.urls[folder, url] and url.endswith(end)
+        ]
+        return bool(keys) and all(self._targets.has(url, folder) for folder, url in keys)
 
     def _suspects(self) -> Iterable[str]:
         """Return the files with a name that leads nowhere."""
@@ -152,7 +191,7 @@ class LastLook:
         """
         for name, url in pages.items():
             content = self._pages.get(name)
-            origin = content and find_origin(content.source_path, url)
+            origin = content and _origin(content.source_path, url)
             if content and origin:
                 document = self._settings.relative(content.source_path)
                 return Problem(document, origin.line, url, self._reason(content, url))
@@ -189,12 +228,24 @@ class LastLook:
         return f"; did you mean {names[close[0]]}?" if close else ""
 
     @cached_property
+    def _by_name(self) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for folder, url in self._written.urls:
+            found.setdefault(name_of(url), []).append((folder, url))
+        return found
+
+    @cached_property
     def _pages(self) -> dict[str, Content]:
         return {content.save_as.replace(os.sep, "/"): content for content in self._contents}
 
     @cached_property
     def _sources(self) -> dict[str, Content]:
         return {self._settings.relative(content.source_path): content for content in self._contents}
+
+
+def _origin(source: str, url: str) -> Origin | None:
+    """Find where a document contains a URL, or its name alone: the theme may write the folder."""
+    return find_origin(source, url) or find_origin(source, posixpath.basename(url))
 
 
 def _texts(folder: str, skipped: Container[str]) -> Iterator[os.DirEntry[str]]:

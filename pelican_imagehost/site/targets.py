@@ -43,11 +43,11 @@ class Targets:
             folder: the folder of the page in the output, relative, "" for the top.
         """
         files = list(self._files(url, folder))
-        return bool(files) and not any(map(self._has, files))
+        return bool(files) and not any(map(self.is_file, files))
 
     def has(self, url: str, folder: str) -> bool:
         """Return whether a URL means a file of the output; see `leads_nowhere`."""
-        return any(map(self._has, self._files(url, folder)))
+        return any(map(self.is_file, self._files(url, folder)))
 
     def file(self, url: str, folder: str) -> str | None:
         """Return the file that a URL means, relative to the output; None if it is not local."""
@@ -91,7 +91,8 @@ class Targets:
             return path
         return path[len(self._path) :] if path.startswith(f"{self._path}/") else None
 
-    def _has(self, file: str) -> bool:
+    def is_file(self, file: str) -> bool:
+        """Return whether the output has a file, relative to it."""
         known = self._known.get(file)
         if known is None:
             try:

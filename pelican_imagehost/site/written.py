@@ -20,7 +20,7 @@ from pelican_imagehost.site.names import name_of, urls_in
 from pelican_imagehost.site.repair import Repair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from types import TracebackType
 
     from pelican_imagehost.settings import Settings
@@ -50,7 +50,8 @@ class Written:
         self.digests: set[str] = set()
         self._output = os.path.join(settings.output, "")
         self._prefix = settings.address_prefix
-        self._is_relative = settings.relative_urls and settings.embedded is not None
+        self._site_url = settings.site_url
+        self._is_relative = settings.relative_urls
         self._stamps: dict[str, tuple[int, int, int]] = {}
 
     def see(self, path: str, text: str) -> str:
@@ -66,19 +67,26 @@ class Written:
         if not path.startswith(self._output):
             return text
         name = path[len(self._output) :].replace(os.sep, "/")
-        own: tuple[str, ...] = (self._prefix,)
-        top = ""
-        if self._is_relative and not _FEED.match(text):
-            top = "/".join([".."] * name.count("/")) or "."
-            own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/")
+        top = self.top(name) if self._is_relative and not _FEED.match(text) else ""
         text = self.repair(text, top)
-        self.note(name, urls_in(text, own, self.digests))
+        self.note(name, text, top)
         return text
 
-    def note(self, name: str, urls: Iterable[str]) -> None:
-        """Note URLs that a file of the output contains."""
+    def top(self, name: str) -> str:
+        """Return what a page writes before the path of a file; without a slash at its end."""
+        return ("/".join([".."] * name.count("/")) or ".") if self._is_relative else self._site_url
+
+    def note(self, name: str, text: str, top: str = "") -> None:
+        """Note the URLs in a text.
+
+        Args:
+            name: the file, relative to the output.
+            text: its text.
+            top: as for `Repair`.
+        """
+        own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/") if top else (self._prefix,)
         folder = posixpath.dirname(name) or "."
-        for url in dict.fromkeys(urls):
+        for url in dict.fromkeys(urls_in(text, own, self.digests)):
             key = ("" if url.startswith(("/", "http")) else folder, url)
             self.urls.setdefault(key, []).append(name)
 

@@ -8,13 +8,22 @@ from pelican_imagehost.documents.alternatives import find_lacking
 from pelican_imagehost.errors import ImageHostError, ManifestError, PublishError
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.report import Document, Problem, Progress, silent
+from pelican_imagehost.site.makers import Maker, Makers
 from pelican_imagehost.storage.manifest import Manifest
 
 if TYPE_CHECKING:
     from pelican_imagehost.report import Report
     from pelican_imagehost.site.site import Site
 
-__all__ = ["Seen", "lacking_text", "look", "unlisted", "unpublished"]
+__all__ = [
+    "Seen",
+    "count_ended",
+    "lacking_text",
+    "look",
+    "take_questions",
+    "unlisted",
+    "unpublished",
+]
 
 
 class Seen(NamedTuple):
@@ -50,10 +59,36 @@ def look(site: Site, *, only: set[str] | None = None, progress: Progress = silen
     return Seen(documents, report, unread)
 
 
+def take_questions(site: Site, report: Report) -> list[Problem]:
+    """Take the problems out of a report that a build may not have.
+
+    Args:
+        site: the site.
+        report: the report of `look`; a file that a plugin is known to make is not a problem.
+
+    Returns:
+        The files that are missing now, and that another plugin may make in a build, sorted.
+    """
+    makers = Makers(site.settings, site.pelican_settings)
+    found: dict[Maker, list[Problem]] = {maker: [] for maker in Maker}
+    for problem in report.problems:
+        found[makers.maker_of(problem)].append(problem)
+    report.problems = found[Maker.NOBODY]
+    return sorted(found[Maker.UNKNOWN], key=lambda problem: problem.order)
+
+
 def lacking_text(site: Site, documents: list[Document]) -> list[Problem]:
     """Return the images without alternative text, as problems."""
     relative = site.settings.relative
     return [problem for document in documents for problem in find_lacking(document, relative)]
+
+
+def count_ended(site: Site, report: Report) -> int:
+    """Return how many hosted images of STATIC_PATHS leave their old addresses, at most."""
+    if site.settings.keep_static:
+        return 0
+    static = tuple(f"{site.settings.relative(path)}/" for path in site.settings.static_paths)
+    return sum(path.startswith(static) for path in report.images)
 
 
 def unlisted(site: Site, report: Report) -> list[Problem]:

@@ -1,14 +1,19 @@
-"""The types that plugin and commands pass to ImageHost and get from it."""
+"""The types that plugin and commands pass to ImageHost and get from it, and their messages."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from os.path import commonpath
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from pelican_imagehost.errors import ImageHostError
 
 if TYPE_CHECKING:
-    from pelican_imagehost.errors import ImageHostError
+    from collections.abc import Iterable, Sequence
+
     from pelican_imagehost.images.image import Image
 
 __all__ = [
@@ -19,6 +24,7 @@ __all__ = [
     "Report",
     "Say",
     "count",
+    "group",
     "readable_size",
     "silent",
 ]
@@ -26,6 +32,15 @@ __all__ = [
 # Takes a label and a total in bytes, and yields a function to call with the bytes processed.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 Say = Callable[[str], None]  # prints a line for the user
+
+_FORMATTED = re.compile(
+    r"(?P<document>[^:\n]+)(?::(?P<line>[1-9]\d*))?: (?P<url>.+?): (?P<error>.+)", re.DOTALL
+)
+_HANDFUL = 5  # problems with one cause; more are one line
+_EXAMPLES = 3
+_MISSING = "no such file"
+_VARYING = re.compile(r"\S*[/\d]\S*")  # paths and numbers
+_UP = re.compile(r"\A(?:\{\w+\}|\|\w+\||[a-z]+://[^/]*|[/.\[])*", re.IGNORECASE)
 
 
 def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -79,10 +94,29 @@ class Problem(NamedTuple):
     url: str
     error: ImageHostError
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a problem that was formatted, also by another program; any text is one."""
+        found = _FORMATTED.fullmatch(text)
+        if found is None:
+            return cls("", None, "", ImageHostError(text))
+        line = int(found["line"]) if found["line"] else None
+        return cls(found["document"], line, found["url"], ImageHostError(found["error"]))
+
     def __str__(self) -> str:
         """Format the problem as compilers do: `document:line: reference: reason`."""
+        return ": ".join(part for part in (self.place, str(self.error)) if part)
+
+    @property
+    def order(self) -> tuple[str, int, str, str]:
+        """Return a key that sorts problems by document and line."""
+        return self.document, self.line or 0, self.url, str(self.error)
+
+    @property
+    def place(self) -> str:
+        """Return the place: `document:line: reference`."""
         where = f"{self.document}:{self.line}" if self.line else self.document
-        return ": ".join(part for part in (where, self.url, str(self.error)) if part)
+        return ": ".join(part for part in (where, self.url) if part)
 
 
 @dataclass
@@ -130,6 +164,75 @@ class Report:
         if self.problems:
             parts.append(count(len(self.problems), "problem"))
         return ", ".join(parts)
+
+
+def group(problems: Iterable[Problem], noun: str = "problem") -> list[str]:
+    """Format problems for people: many with the same cause are one line.
+
+    A cause is a reason; for files that do not exist it is the folder in the references, then
+    the document. Up to a handful of problems with the same cause are a line each.
+
+    Args:
+        problems: the problems, in the order of the lines.
+        noun: the word for one of them.
+
+    Returns:
+        The lines; each group is in the place of its first problem.
+    """
+    lines: dict[int, str] = {}
+    rest = dict(enumerate(problems))
+    for key, label in _CAUSES:
+        groups: dict[object, list[int]] = {}
+        for number, problem in rest.items():
+            groups.setdefault(key(problem), []).append(number)
+        for cause, numbers in groups.items():
+            if cause is not None and len(numbers) > _HANDFUL:
+                members = [rest.pop(number) for number in numbers]
+                lines[numbers[0]] = _summarize(members, noun, label(members))
+    lines |= {number: str(problem) for number, problem in rest.items()}
+    return [lines[number] for number in sorted(lines)]
+
+
+def _summarize(problems: Sequence[Problem], noun: str, label: str) -> str:
+    reasons = {str(problem.error) for problem in problems}
+    reason = reasons.pop() if len(reasons) == 1 else _pattern(problems[0])
+    examples = "; ".join(problem.place for problem in problems[:_EXAMPLES])
+    return f"{count(len(problems), noun)}{label}: {reason}; for example {examples}"
+
+
+def _pattern(problem: Problem) -> str:
+    """Return the reason without its details: paths, numbers, parentheses and advice."""
+    return _VARYING.sub("…", re.split(r" \(|[;:] ", str(problem.error))[0])
+
+
+def _reason(problem: Problem) -> str | None:
+    pattern = _pattern(problem)
+    return None if pattern.startswith(_MISSING) else pattern
+
+
+def _folders(problem: Problem) -> list[str]:
+    """Return the folders in a reference, without those that lead up."""
+    return re.split(r"[/\\]", _UP.sub("", problem.url))[:-1]
+
+
+def _top_folder(problem: Problem) -> tuple[str, str] | None:
+    return next(((_pattern(problem), folder) for folder in _folders(problem)), None)
+
+
+def _below(problems: Sequence[Problem]) -> str:
+    return f" below {commonpath(['/'.join(_folders(problem)) for problem in problems])}/"
+
+
+# The causes, from the narrowest to the widest: a key, and the words for the line.
+_CAUSES: tuple[
+    tuple[Callable[[Problem], object], Callable[[Sequence[Problem]], str]],
+    ...,
+] = (
+    (_reason, lambda _: ""),
+    (_top_folder, _below),
+    (lambda one: (one.document, _pattern(one)), lambda group: f" in {group[0].document}"),
+    (_pattern, lambda _: ""),
+)
 
 
 def count(number: int, noun: str) -> str:

@@ -94,6 +94,7 @@ OPTIONS: dict[str, Option] = {
     "SEARCH_PATHS": Option(
         (), "a list of folders, relative to the settings file, even for a single one", _is_names
     ),
+    "FIRST_IMAGE": Option(False, "True or False", _is_flag),
     "IGNORE": Option((), "a list of patterns of links, such as '/thumbs/*'", _is_names),
     "WIKILINKS": Option(
         None, "True, False or None", lambda value: value is None or _is_flag(value)
@@ -126,6 +127,7 @@ class Settings:
         link_pattern: INTRASITE_LINK_REGEX, with a group `what`.
         formatted_fields: lower-case names of metadata fields with HTML.
         metadata_fields: lower-case names of metadata fields with images; with dots, of parts.
+        first_image: whether the first image of a document is also its `image`.
         url: the address of the image host, without a trailing slash; None if embedded.
         remote: the git repository of the image host.
         store: the content-addressed tree.
@@ -154,6 +156,7 @@ class Settings:
     link_pattern: re.Pattern[str]
     formatted_fields: frozenset[str]
     metadata_fields: frozenset[str]
+    first_image: bool
     url: str | None
     remote: str | None
     store: Path
@@ -200,6 +203,7 @@ class Settings:
             "link_pattern": re.compile(pelican["INTRASITE_LINK_REGEX"]),
             "formatted_fields": frozenset(name.lower() for name in pelican["FORMATTED_FIELDS"]),
             "metadata_fields": frozenset(name.lower() for name in own["METADATA_FIELDS"]),
+            "first_image": own["FIRST_IMAGE"],
             "url": own["URL"].rstrip("/") if own["URL"] else None,
             "remote": None if own["REMOTE"] is None else str(own["REMOTE"]),
             "store": root / (own["STORE"] or _default_store(root)),

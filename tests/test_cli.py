@@ -85,7 +85,7 @@ def test_check_names_every_problem_and_writes_nothing(site: Site) -> None:
     ]
     assert "broken.md: Pelican cannot read this document" in completed.stdout.decode()
     assert "skipped" not in completed.stdout.decode()
-    assert "1 image, 1 not hosted yet, 2 problems" in said(completed)
+    assert "1 image, 1 not hosted yet, 3 problems" in said(completed)
     assert files_of(site.root) == before
 
 

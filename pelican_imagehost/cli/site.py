@@ -34,22 +34,30 @@ def add(site: Site, files: tuple[Path, ...]) -> None:
 
 
 @site_command
+@click.option("--all", "each", is_flag=True, help="Print a line for each problem.")
+@click.option("--alt", is_flag=True, help="Also report images without alternative text.")
 @click.option("--published", is_flag=True, help="Also check that every image is online.")
-def check(site: Site, *, published: bool) -> int:
+def check(site: Site, *, each: bool, alt: bool, published: bool) -> int:
     """Report problems with the site's images; change nothing.
 
-    Prints one problem per line as `document:line: reference: reason`. Exits with 1 if
-    there are any.
+    Prints problems as `document:line: reference: reason`. Many with the same cause are one
+    line with three examples. Exits with 1 if there are any.
     """
+    from pelican_imagehost.report import group
     from pelican_imagehost.upkeep import check
 
-    report, unread = check.look(site, progress=make_progress())
-    lines, questions = check.find(site, report, unread)
-    if published:
-        lines += check.unpublished(site, report)
-    for line in (*lines, *questions):
+    seen = check.look(site, progress=make_progress())
+    report = seen.report
+    questions = check.take_questions(site, report)
+    report.problems += check.lacking_text(site, seen.documents) if alt else []
+    report.problems += check.unpublished(site, report) if published else []
+    report.problems.sort(key=lambda problem: problem.order)
+    lines = list(map(str, report.problems)) if each else group(report.problems)
+    asked = list(map(str, questions)) if each else group(questions, "file")
+    for line in (*lines, *(f"{line}; made by another plugin?" for line in asked)):
         click.echo(line)
-    say(str(report))
+    is_short = len(lines) + len(asked) < len(report.problems) + len(questions)
+    say(f"{report}{'; check --all shows each' if is_short else ''}")
     if ended := check.count_ended(site, report):
         how = ", and redirects are written" if site.settings.redirects else ""
         say(
@@ -65,11 +73,14 @@ def check(site: Site, *, published: bool) -> int:
 @click.option("--theme", "THEME", required=True, help="Theme to use instead of THEME.")
 def check_commit(site: Site, *, sources: Path | None) -> int:
     """Report images that documents use and the manifest does not list (for the hook)."""
+    from pelican_imagehost.report import group
     from pelican_imagehost.upkeep import check
 
     only = set(sources.read_text("utf-8").split("\0")) if sources else None
-    report, unread = check.look(site, only=only)
-    lines = [*check.find(site, report, unread).problems, *check.unlisted(site, report)]
+    report = check.look(site, only=only).report
+    check.take_questions(site, report)
+    problems = [*report.problems, *check.unlisted(site, report)]
+    lines = group(sorted(problems, key=lambda problem: problem.order))
     for line in lines:
         click.echo(line)
     return 1 if lines else 0
@@ -106,7 +117,7 @@ def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 
     query = Query()._replace(**{name: value for name, value in wanted.items() if value} | days)
     facts = Facts.read(site.settings, Mentions(site.settings).find())
     if not facts.uses:
-        facts = facts._replace(uses=look(site)[0].uses)
+        facts = facts._replace(uses=look(site).report.uses)
     images = select(list_images(site.settings, facts), query)
     if as_json:
         click.echo(json.dumps([entry._asdict() for entry in images], ensure_ascii=False, indent=2))

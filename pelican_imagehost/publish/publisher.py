@@ -9,7 +9,7 @@ from pelican_imagehost.errors import PublishError
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.publish.confirm import Expected, find_absent
 from pelican_imagehost.publish.repository import TOMBSTONES, StoreRepository
-from pelican_imagehost.report import count, readable_size
+from pelican_imagehost.report import count, group, readable_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +68,8 @@ def publish(  # noqa: PLR0913  one for each option
         publisher = Publisher(site.settings, image_host.catalogue.store, remote)
         report = image_host.host(documents)
     if report.problems:
-        for problem in report.problems:
-            say(str(problem))
+        for line in group(report.problems):
+            say(line)
         raise PublishError(f"{count(len(report.problems), 'problem')}; nothing was published")
     wanted = publisher.plan(report.images)
     if not dry_run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,9 +13,10 @@ from pelican.log import console
 
 from pelican_imagehost.errors import ImageHostError, MissingImage
 from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.report import Problem, Report
+from pelican_imagehost.report import Problem, Report, group
 from pelican_imagehost.settings import Settings
 from pelican_imagehost.site.contents import apply, contents_of, forget_rendered, to_document
+from pelican_imagehost.site.first_image import give_first_image
 from pelican_imagehost.site.last_look import LastLook
 from pelican_imagehost.site.names import name_of
 from pelican_imagehost.site.originals import Originals
@@ -125,6 +127,9 @@ class Build:
                 self.originals.replaced(content, before.html)
                 changed.append(content)
         forget_rendered(changed)
+        if self.settings.first_image:
+            for content in contents:
+                give_first_image(content, self.settings)
         self.written.digests |= {image.sha256 for image in report.images.values()}
         report.documents.clear()  # kept objects would slow down every garbage collection
         return report
@@ -140,7 +145,8 @@ class Build:
         self.image_host.close()
         certain = (not isinstance(one.error, MissingImage) for one in self.report.problems)
         if self.settings.strict and any(certain):
-            self._report()
+            self._record()
+            self.tell(set())
 
     def look(self, others: list[Build]) -> LastLook:
         """Look at everything that was written, when nothing more will be.
@@ -154,7 +160,7 @@ class Build:
         return look
 
     def finish(self, look: LastLook, names: set[str]) -> None:
-        """Put back the originals that were named, and report the result.
+        """Put back the originals that were named, and record the problems that are left.
 
         Args:
             look: the look at what this build has written.
@@ -165,7 +171,22 @@ class Build:
             write_redirects(self.settings, self.originals.moved(self.report.images))
         self.report.problems = look.remaining(self.report.problems)
         self.report.problems += look.problems(self.report.problems)
-        self._report()
+        self._record()
+
+    def tell(self, told: set[str]) -> None:
+        """Print the result.
+
+        Args:
+            told: the places of problems that other builds have printed, to which those of this
+                one are added: the sites of several languages read the same documents.
+        """
+        new = [one for one in self.report.problems if (one.place or str(one)) not in told]
+        told.update(one.place or str(one) for one in new)
+        self._print(replace(self.report, problems=new))
+        self.failed = self.settings.strict and bool(self.report.problems)
+
+    def close(self) -> None:
+        """Free what only a build needs that is followed."""
         self.contents = []
         if self._follower is None:
             del self.image_host, self.report
@@ -175,18 +196,22 @@ class Build:
         meant = look.replace_derived(self.report.images, self.originals.left_out)
         self.originals.put_back(names.union(map(name_of, meant)))
 
-    def _report(self) -> None:
-        """Print and record the result."""
-        self.report.problems.sort(key=str)
+    def _record(self) -> None:
+        self.report.problems.sort(key=lambda problem: problem.order)
         self.image_host.reopen()
         self.image_host.record_problems(self.report.problems)
         self.image_host.close()
+
+    def _print(self, report: Report) -> None:
+        is_verbose = logger.isEnabledFor(logging.INFO)
+        lines = list(map(str, report.problems)) if is_verbose else group(report.problems)
         level = logging.ERROR if self.settings.strict else logging.WARNING
-        for problem in self.report.problems:
-            logger.log(level, "%s", problem)
+        for line in lines:
+            logger.log(level, "%s", line)
+        hint = "; pelican --verbose shows each" if len(lines) < len(report.problems) else ""
         if logger.isEnabledFor(logging.WARNING):
-            console.print(f"pelican-imagehost: {self.report}.", highlight=False, soft_wrap=True)
-        self.failed = self.settings.strict and bool(self.report.problems)
+            text = f"pelican-imagehost: {report}{hint}."
+            console.print(text, highlight=False, soft_wrap=True)
 
     def delivered(self) -> Iterator[str]:
         """Yield the files of the output that contain the images of the documents."""
@@ -214,6 +239,10 @@ def look_at(ended: list[Build]) -> None:
     names = set().union(*(look.names() for look in looks))
     for build, look in zip(ended, looks, strict=True):
         build.finish(look, names)
+    told: set[str] = set()
+    for build in reversed(ended):  # the outermost first
+        build.tell(told)
+        build.close()
 
 
 builds: dict[str, Build] = {}  # by OUTPUT_PATH: a plugin may run one Pelican within another

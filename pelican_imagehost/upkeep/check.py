@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.documents.alternatives import find_lacking
+from pelican_imagehost.errors import ImageHostError, ManifestError, PublishError
 from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.report import Progress, silent
+from pelican_imagehost.report import Document, Problem, Progress, silent
 from pelican_imagehost.site.makers import Maker, Makers
 from pelican_imagehost.storage.manifest import Manifest
 
 if TYPE_CHECKING:
-    from pelican_imagehost.report import Problem, Report
+    from pelican_imagehost.report import Report
     from pelican_imagehost.site.site import Site
 
-__all__ = ["Findings", "count_ended", "find", "look", "unlisted", "unpublished"]
+__all__ = [
+    "Seen",
+    "count_ended",
+    "lacking_text",
+    "look",
+    "take_questions",
+    "unlisted",
+    "unpublished",
+]
 
 
-def look(
-    site: Site, *, only: set[str] | None = None, progress: Progress = silent
-) -> tuple[Report, list[str]]:
+class Seen(NamedTuple):
+    """What a build would find.
+
+    Attributes:
+        documents: the documents, as the readers of the site give them.
+        report: the report of a dry run; documents that Pelican cannot read are problems.
+        unread: sources without a document, relative to PATH.
+    """
+
+    documents: list[Document]
+    report: Report
+    unread: list[str]
+
+
+def look(site: Site, *, only: set[str] | None = None, progress: Progress = silent) -> Seen:
     """Do a dry run of hosting the images of a site.
 
     Args:
@@ -26,41 +48,42 @@ def look(
         only: sources to read, relative to PATH; all if None.
         progress: shows the progress of reading.
 
-    Returns:
-        The report, and the sources without a document, relative to PATH: Pelican could not
-        process them or skips them.
 
     Raises:
         ManifestError: the manifest cannot be read.
     """
     documents, unread = site.documents(only)
     with ImageHost(site.settings, dry_run=True, progress=progress) as image_host:
-        return image_host.host(documents), unread
+        report = image_host.host(documents)
+    content, relative = site.settings.content, site.settings.relative
+    failed = (source for source in unread if not _is_skipped(site, source))
+    error = ImageHostError("Pelican cannot read this document")
+    report.problems += [Problem(relative(content / source), None, "", error) for source in failed]
+    return Seen(documents, report, unread)
 
 
-class Findings(NamedTuple):
-    """The lines that `look` leads to, each sorted.
+def take_questions(site: Site, report: Report) -> list[Problem]:
+    """Take the problems out of a report that a build may not have.
 
-    Attributes:
-        problems: the problems, then the documents that Pelican could not read.
-        questions: files that are missing now and that another plugin may make in a build.
+    Args:
+        site: the site.
+        report: the report of `look`; a file that a plugin is known to make is not a problem.
+
+    Returns:
+        The files that are missing now, and that another plugin may make in a build, sorted.
     """
-
-    problems: list[str]
-    questions: list[str]
-
-
-def find(site: Site, report: Report, unread: list[str]) -> Findings:
-    """Sort out what `look` found; a file that a plugin is known to make is not a problem."""
     makers = Makers(site.settings, site.pelican_settings)
     found: dict[Maker, list[Problem]] = {maker: [] for maker in Maker}
     for problem in report.problems:
         found[makers.maker_of(problem)].append(problem)
     report.problems = found[Maker.NOBODY]
-    failed = [source for source in unread if not _is_skipped(site, source)]
-    lines = [f"{source}: Pelican cannot read this document" for source in failed]
-    questions = [f"{problem}; made by another plugin?" for problem in found[Maker.UNKNOWN]]
-    return Findings(sorted(map(str, report.problems)) + lines, sorted(questions))
+    return sorted(found[Maker.UNKNOWN], key=lambda problem: problem.order)
+
+
+def lacking_text(site: Site, documents: list[Document]) -> list[Problem]:
+    """Return the images without alternative text, as problems."""
+    relative = site.settings.relative
+    return [problem for document in documents for problem in find_lacking(document, relative)]
 
 
 def count_ended(site: Site, report: Report) -> int:
@@ -71,20 +94,21 @@ def count_ended(site: Site, report: Report) -> int:
     return sum(path.startswith(static) for path in report.images)
 
 
-def unlisted(site: Site, report: Report) -> list[str]:
-    """Return the images that documents use and the manifest does not list, as lines."""
+def unlisted(site: Site, report: Report) -> list[Problem]:
+    """Return the images that documents use and the manifest does not list, as problems."""
     manifest = Manifest.load(site.settings.manifest)
     name = manifest.file.name
+    error = ManifestError(f"not listed in {name}; build the site and commit {name}")
     return [
-        f"{document}: {path}: not listed in {name}; build the site and commit {name}"
+        Problem(document, None, path, error)
         for document, paths in report.uses.items()
         for path in sorted(paths)
         if path in report.images and manifest.images.get(path) != report.images[path]
     ]
 
 
-def unpublished(site: Site, report: Report) -> list[str]:
-    """Request every address of the site's images; return those that are not online, as lines."""
+def unpublished(site: Site, report: Report) -> list[Problem]:
+    """Request every address of the site's images; return those not online, as problems."""
     from pelican_imagehost.publish.confirm import (  # noqa: PLC0415  not needed by the other functions
         Expected,
         find_absent,
@@ -94,7 +118,10 @@ def unpublished(site: Site, report: Report) -> list[str]:
     sizes = {prefix + image.key: image.size for image in report.images.values()}
     expected = [Expected(url, size) for url, size in sizes.items()]
     absent = find_absent(expected, patience=0, say=lambda _: None)
-    return [f"{url}: not online: {answer}" for url, answer in sorted(absent.items())]
+    return [
+        Problem("", None, url, PublishError(f"not online: {answer}"))
+        for url, answer in sorted(absent.items())
+    ]
 
 
 def _is_skipped(site: Site, source: str) -> bool:

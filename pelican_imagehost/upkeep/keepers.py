@@ -63,7 +63,7 @@ class Keepers(NamedTuple):
         """
         settings = site.settings
         before = Facts.read(settings, {})  # first: `collect` keeps images that are used later
-        report, unread = look(site, progress=progress)
+        _, report, unread = look(site, progress=progress)
         mentions: dict[str, Iterable[str]] = dict(Mentions(settings).find())
         values = {key: value for key, value in site.pelican_settings.items() if key.isupper()}
         in_settings = {match[0] for text in _strings(values) for match in KEY.finditer(text)}

@@ -8,7 +8,7 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import ImageHostError
-from pelican_imagehost.report import count
+from pelican_imagehost.report import Problem, count, group
 from pelican_imagehost.watch.gallery import PAGE, Images
 from pelican_imagehost.watch.loop import Drafting, Show
 from pelican_imagehost.watch.preview import Preview
@@ -41,9 +41,9 @@ class _Terminal(Show):
 
     def problems(self, problems: Problems) -> None:
         self._preview.hub.wrong(problems)
-        for problem in problems:
-            if problem not in self._problems:
-                self._say(problem)
+        new = (Problem.parse(text) for text in problems if text not in self._problems)
+        for line in group(new):
+            self._say(line)
         if self._problems and not problems:
             self._say("all problems fixed")
         self._problems = problems

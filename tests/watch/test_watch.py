@@ -152,6 +152,17 @@ class Command:
         return self._process.wait(20)
 
 
+def test_many_problems_with_one_cause_are_one_line(site: Site) -> None:
+    prepare(site)
+    body = "".join(f"![a](/old/{number}.png)\n\n" for number in range(40))
+    write_post(site, "moved", body, Category="notes")
+    with Command(site) as command:
+        command.await_line("40 problems below old/: no such file")
+        write_post(site, "moved", "Words.", Category="notes")
+        command.await_line("all problems fixed")
+    assert command.said.count("/old/") == 3
+
+
 def test_a_full_event_queue_loses_nothing(site: Site) -> None:
     prepare(site)
     queue = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
@@ -258,6 +257,8 @@ def _read_option(pelican: Mapping[str, Any], name: str, option: Option) -> Any: 
 
 
 def _near_miss(name: str) -> str:
+    import difflib  # noqa: PLC0415  only for a mistake
+
     known = [PREFIX + option for option in OPTIONS]
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; the settings are {', '.join(known)}"

@@ -96,16 +96,18 @@ class Store:
         Raises:
             StoreError: the folder cannot be created or written.
         """
-        from filelock import FileLock  # noqa: PLC0415  only for new images
+        import fcntl  # noqa: PLC0415  not on every system
 
         with self._writing():
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / ".lock")
-            lock.acquire()
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            lock = os.open(self.root / ".lock", flags, 0o644)
         try:
+            with self._writing():
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
-            lock.release()
+            os.close(lock)  # which unlocks it
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[Batch]:

@@ -16,7 +16,7 @@ from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES, Limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["OPTIONS", "Option", "Settings", "find_root"]
+__all__ = ["OPTIONS", "Option", "Settings", "find_root", "resolve_remote"]
 
 PREFIX = "IMAGEHOST_"
 STORE_FOLDERS = ("images", "imagehost")
@@ -168,6 +168,7 @@ class Settings:
         """
         own = _read_options(pelican)
         root = Path(os.path.abspath(root or find_root(pelican)))
+        main = _main_work_tree(root)
         content = root / os.path.abspath(pelican["PATH"])
         theme = Path(os.path.abspath(pelican["THEME"]))
         values = {
@@ -186,11 +187,11 @@ class Settings:
             "formatted_fields": frozenset(name.lower() for name in pelican["FORMATTED_FIELDS"]),
             "metadata_fields": frozenset(name.lower() for name in own["METADATA_FIELDS"]),
             "url": own["URL"].rstrip("/") if own["URL"] else None,
-            "remote": None if own["REMOTE"] is None else str(own["REMOTE"]),
-            "store": root / (own["STORE"] or _default_store(root)),
+            "remote": None if own["REMOTE"] is None else resolve_remote(str(own["REMOTE"]), root),
+            "store": main / (own["STORE"] or _default_store(main)),
             "manifest": root / own["MANIFEST"],
             "index": root / pelican["CACHE_PATH"] / "imagehost.sqlite3",
-            "records": root / own["RECORDS"],
+            "records": main / own["RECORDS"],
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "ignore": tuple(own["IGNORE"]),
             "keep_static": own["KEEP_STATIC"],
@@ -240,6 +241,43 @@ def find_root(pelican: Mapping[str, Any]) -> Path:
         if count > best_count:
             best, best_count = Path(file).parent, count
     return best
+
+
+def resolve_remote(remote: str, folder: Path) -> str:
+    """Return the address of a git repository, with a path made absolute.
+
+    A name without a slash may be the name of a remote in the repository of the store, and a
+    colon before the first slash makes an address of ssh (git-clone(1), GIT URLS).
+
+    Args:
+        remote: the address, the name of a remote, or a path.
+        folder: the folder that a path is relative to.
+    """
+    start, slash, _ = remote.partition("/")
+    if ":" in start or not (slash or remote.startswith(".") or (folder / remote).is_dir()):
+        return remote
+    return os.path.abspath(folder / os.path.expanduser(remote))
+
+
+def _main_work_tree(root: Path) -> Path:
+    """Return the folder of the site in the main work tree, which has the store.
+
+    In another work tree, `.git` is a file that points to a folder with the file `commondir`
+    (gitrepository-layout(5)).
+    """
+    for top in (root, *root.parents):
+        pointer = top / ".git"
+        if pointer.is_file():
+            folder = top / pointer.read_text("utf-8").removeprefix("gitdir:").strip()
+            common = folder / "commondir"
+            if not common.is_file():
+                return root  # a submodule
+            main = Path(os.path.abspath(folder / common.read_text("utf-8").strip()))
+            is_bare = main.name != ".git"
+            return root if is_bare else main.parent / root.relative_to(top)
+        if pointer.is_dir():
+            break
+    return root
 
 
 def _read_options(pelican: Mapping[str, Any]) -> dict[str, Any]:

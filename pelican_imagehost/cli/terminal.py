@@ -15,7 +15,6 @@ from pelican_imagehost.errors import ImageHostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from pelican_imagehost.gallery.listing import ListedImage
     from pelican_imagehost.report import Progress
@@ -107,15 +106,9 @@ def say(message: str) -> None:
 
 def make_progress() -> Progress:
     """Return a progress bar for standard error."""
+    from pelican_imagehost.site.progress import show_on_terminal
 
-    def progress(name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        from rich.console import Console
-
-        from pelican_imagehost.site.progress import show_progress
-
-        return show_progress(Console(stderr=True), name, total)
-
-    return progress
+    return show_on_terminal
 
 
 def start_logging() -> None:

@@ -151,13 +151,20 @@ class Git:
         code, output, _ = self._execute(command, _QUIET)
         return output if code == 0 else None
 
-    def feed(self, *arguments: str, chunks: Iterable[bytes]) -> Answer:
+    def feed(
+        self, *arguments: str, chunks: Iterable[bytes], env: Mapping[str, str] | None = None
+    ) -> Answer:
         """Run a command that reads a stream from standard input.
+
+        Args:
+            arguments: the command and its arguments; no user's text as an option.
+            chunks: the stream.
+            env: variables to add to the environment.
 
         Raises:
             PublishError: it failed.
         """
-        process = self._start(self._command(arguments), _QUIET)
+        process = self._start(self._command(arguments), {**_QUIET, **(env or {})})
         stdin = cast("IO[bytes]", process.stdin)
         try:
             with contextlib.suppress(BrokenPipeError):  # its standard error has the reason
@@ -241,7 +248,9 @@ class Git:
         import git  # noqa: PLC0415  slow
 
         started = git.Git().execute(command, env=env, istream=subprocess.PIPE, as_process=True)
-        return cast("subprocess.Popen[bytes]", started.proc)
+        process = cast("subprocess.Popen[bytes]", started.proc)
+        started.proc = None  # else it would end the process when it is collected
+        return process
 
 
 class LeanGit(Git):

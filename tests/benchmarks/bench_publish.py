@@ -185,7 +185,7 @@ def _publish_all(store: Store, remote: str, keys: list[str]) -> None:
     with store.locked():
         repository.add(keys, lambda _: None)
         repository.push()
-    repository.confirm()
+    repository.confirm(set(keys))
 
 
 def _lines(keys: list[str]) -> list[str]:

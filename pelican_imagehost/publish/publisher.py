@@ -179,8 +179,10 @@ class Publisher:
         Raises:
             PublishError: an image is not in the store, or the host refused the push.
         """
-        if not self.plan(wanted) and self.repository.try_push():
-            return []
+        if not self.plan(wanted):
+            self.repository.announce()
+            if self.repository.try_push():
+                return []
         sent: list[str] = []
         with self.store.locked():
             for _ in range(TRIES):

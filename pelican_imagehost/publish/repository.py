@@ -36,6 +36,7 @@ REMOTE = "imagehost"
 PUSHED = f"refs/remotes/{REMOTE}/main"
 CONFIRMED = "refs/imagehost/confirmed"
 TOMBSTONES = "retracted/"
+SITE = "Site"  # the trailer of commits (git-interpret-trailers(1)); `host gc` reads it
 TRIES = 8
 _OURS = re.compile("^remote: imagehost: ", re.MULTILINE)
 # Images do not compress; with its default settings git would try, and take ten times as long.
@@ -163,7 +164,31 @@ class StoreRepository:
         """
         keys = sorted(keys)
         what = f"Add {len(keys):,} image{'' if len(keys) == 1 else 's'}"
-        self._commit(what, self._additions(keys, advance))
+        site = self._site_id()
+        self._commit(f"{what}\n\n{SITE}: {site}" if site else what, self._additions(keys, advance))
+
+    def announce(self) -> None:
+        """Commit once that this site uses the repository, even if it never adds an image.
+
+        `host gc` removes what the pages of one site do not use, so it must know of others.
+        """
+        site = self._site_id()
+        if not site or self.git.config("imagehost.site") == site:
+            return
+        known = ("log", "-1", "--format=%H", f"--grep=^{SITE}: {site}$", BRANCH)
+        if self.git.commit_of(BRANCH) and not self.git.run(*known).output:
+            self._commit(f"Use these images in a site\n\n{SITE}: {site}", [])
+        self.git.set_config("imagehost.site", site)
+
+    def _site_id(self) -> str:
+        """Return the first commit of the site, which all its clones share; "" if unknown."""
+        if self._site is None:
+            return ""
+        shallow = self._site.run("rev-parse", "--is-shallow-repository", check=False).output
+        if shallow.strip() != "false":
+            return ""
+        first = self._site.run("rev-list", "--max-parents=0", "HEAD", check=False).output.split()
+        return first[-1] if first else ""
 
     def retract(self, key: str) -> None:
         """Commit the removal of an image, and add its tombstone."""

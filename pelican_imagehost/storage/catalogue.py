@@ -170,16 +170,10 @@ class Catalogue:
                     recalled.unread.append(location)
                     continue
             if image is not None and image.sha256 in self._retracted:
-                recalled.errors[path] = self._refusal(image)
+                recalled.errors[path] = _refusal(path, image)
             elif image is not None:
                 recalled.images[path] = image
         return recalled
-
-    def _refusal(self, image: Image) -> RetractedImage:
-        return RetractedImage(
-            "was retracted; remove it from the document, or allow it again: "
-            f"pelican-imagehost retract --undo {image.sha256}"
-        )
 
     def _recall(self, location: Location, status: os.stat_result) -> Image | None:
         """Return an image from the index; None if the file must be read."""
@@ -286,7 +280,7 @@ class Catalogue:
 
         data, image, status = read(file, self.settings.limits)
         if image.sha256 in self._retracted:
-            raise self._refusal(image)
+            raise _refusal(self.settings.relative(file), image)
         is_new = not self.store.has(image) and (batch is None or batch.add(image, data))
         stamp = Stamp.of(status)
         return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)
@@ -301,3 +295,10 @@ class Catalogue:
         self._files |= fresh
         if not self.dry_run:
             self.index.record_files(fresh)
+
+
+def _refusal(path: str, image: Image) -> RetractedImage:
+    return RetractedImage(
+        f"{path} was retracted; remove it from the document, or allow it again: "
+        f"pelican-imagehost retract --undo {image.sha256}"
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -95,8 +94,7 @@ OPTIONS: dict[str, Option] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):  # not a dataclass, whose import takes longer than all else here
     """The settings of a site for the core; every path is absolute.
 
     Attributes:
@@ -145,7 +143,7 @@ class Settings:
     remote: str | None
     store: Path
     manifest: Path
-    index: Path
+    index: Path  # type: ignore[assignment]  # nobody searches this tuple
     records: Path
     limits: Limits
     ignore: tuple[str, ...]
@@ -197,7 +195,7 @@ class Settings:
             "keep_static": own["KEEP_STATIC"],
             "strict": own["STRICT"],
         }
-        assert values.keys() == {field.name for field in fields(cls)}  # noqa: S101  both are in this class
+        assert values.keys() == set(cls._fields)  # noqa: S101  both are in this class
         return cls(**values)
 
     @property

@@ -16,18 +16,17 @@ import sys
 from html.entities import html5
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.images.image import IMAGE_SUFFIXES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = [
-    "IMAGE_SUFFIXES",
     "Reference",
     "find_references",
     "has_image_suffix",
     "replace_references",
 ]
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".avif", ".svg")
 
 
 class Reference(NamedTuple):

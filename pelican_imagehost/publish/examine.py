@@ -5,25 +5,23 @@ Images are never unpacked, and documents only if they changed and Pelican must r
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
-from pelican_imagehost.publish.checkout import Checkout
-from pelican_imagehost.publish.prose import MARKDOWN_SUFFIXES, is_plain_site, lists_all_images
 from pelican_imagehost.publish.pushed import SUBMODULE, is_image, normal
-from pelican_imagehost.storage.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from pelican_imagehost.publish.checkout import Checkout
     from pelican_imagehost.publish.git import Git
     from pelican_imagehost.publish.pushed import File, Push
     from pelican_imagehost.report import Say
     from pelican_imagehost.settings import Settings
+    from pelican_imagehost.storage.manifest import Manifest
 
 __all__ = ["Examiner"]
 
@@ -58,6 +56,8 @@ class Examiner:
 
     def read(self, manifest: str) -> Manifest:
         """Read a manifest, named by its git object; "" for an empty one."""
+        from pelican_imagehost.storage.manifest import Manifest  # noqa: PLC0415  see `_checkout`
+
         if manifest not in self._manifests:
             (blob,) = self._git.blobs([manifest]) if manifest else (None,)
             data = blob.data if blob else b""
@@ -109,6 +109,12 @@ class Examiner:
 
     def _harmless(self, changed: list[File], manifest: Manifest) -> set[str]:
         """Find documents that need not be read by Pelican."""
+        from pelican_imagehost.publish.prose import (  # noqa: PLC0415  see `_checkout`
+            MARKDOWN_SUFFIXES,
+            is_plain_site,
+            lists_all_images,
+        )
+
         texts = [f for f in changed if f.path.endswith(MARKDOWN_SUFFIXES) and not _is_link(f)]
         if not texts or not is_plain_site(self._pelican):
             return set()
@@ -140,6 +146,10 @@ class Examiner:
         }
 
     def _checkout(self, commit: str) -> Checkout:
+        # Most pushes need none of this, and wait for each import.
+        from pelican_imagehost.publish.checkout import Checkout  # noqa: PLC0415
+        from pelican_imagehost.publish.prose import is_plain_site  # noqa: PLC0415
+
         theme, is_plain = str(self._pelican["THEME"]), is_plain_site(self._pelican)
         folders = (self._prefix, self._content)
         top = type(self._git)(self._top, hooks=True)
@@ -176,5 +186,7 @@ def _is_link(file: File) -> bool:
 
 
 def _digest(data: bytes) -> str:
+    import hashlib  # noqa: PLC0415  as above
+
     pointer = _POINTER.match(data) if len(data) < 1024 else None  # noqa: PLR2004  by its specification
     return pointer[1].decode() if pointer else hashlib.sha256(data).hexdigest()

@@ -8,7 +8,6 @@ GitPython, because each push waits for it.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -17,22 +16,20 @@ from typing import TYPE_CHECKING
 from pelican_imagehost.errors import ImageHostError, PublishError
 from pelican_imagehost.publish.examine import Examiner
 from pelican_imagehost.publish.git import LeanGit, leave_hook
-from pelican_imagehost.publish.publisher import Publisher, Wanted
 from pelican_imagehost.publish.pushed import find_addresses, read_pushes
 from pelican_imagehost.publish.served import Served
-from pelican_imagehost.report import count
 from pelican_imagehost.settings import Settings
-from pelican_imagehost.site.progress import show_on_terminal
 from pelican_imagehost.site.settings_file import find_file, read_mapping
-from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pelican_imagehost.publish.publisher import Publisher
     from pelican_imagehost.publish.pushed import Push
 
 __all__ = ["main"]
 
+_USAGE = "usage: python -m pelican_imagehost pre-push -s FILE [REMOTE [URL]]\n"
 _WAIT = 300.0  # seconds until new addresses are online
 
 
@@ -44,20 +41,19 @@ def main(arguments: Sequence[str]) -> int:
             the remote.
 
     Returns:
-        The exit code for git: 0, or 1 to refuse the push.
+        The exit code for git: 0, or 1 to refuse the push; 2 for a wrong usage.
     """
-    parser = argparse.ArgumentParser(prog="pelican-imagehost pre-push")
-    parser.add_argument("-s", dest="file", type=Path, default=None)
+    if arguments[:1] != ["-s"] or len(arguments) == 1:
+        sys.stderr.write(_USAGE)
+        return 2
+    name, remote = [*arguments[1:3], ""][:2]
     wait = float(os.environ.get("IMAGEHOST_WAIT") or _WAIT)
-    parser.add_argument("--wait", type=float, default=wait)
-    parser.add_argument("remote", nargs="*", default=[""])
-    options = parser.parse_args(arguments)
     stdin = sys.stdin.read()
     leave_hook()
     try:
-        file = find_file(options.file).absolute()
+        file = find_file(Path(name)).absolute()
         os.chdir(file.parent)  # where settings files expect to run
-        PrePush(file, options.remote[0], options.wait).run(stdin)
+        PrePush(file, remote, wait).run(stdin)
     except ImageHostError as error:
         say(f"error: {error}")
         return 1
@@ -126,14 +122,16 @@ class PrePush:
             )
 
     def _publish(self, named: dict[str, str], manifests: list[str], *, is_quiet: bool) -> None:
+        if is_quiet and self._are_served(manifests):
+            return  # the remote has pages with these images already
+        from pelican_imagehost.publish.publisher import Wanted  # noqa: PLC0415  as in `_publisher`
+        from pelican_imagehost.site.progress import show_on_terminal  # noqa: PLC0415  as above
+
         publisher = self._publisher()
-        if not named and all(manifest in Served(publisher) for manifest in manifests):
-            if is_quiet:
-                return  # the remote has pages with these images already
-            # Nobody has removed one of them, if the branch of the host is where it was.
-            is_same = publisher.repository.try_push()
-            if is_same and all(manifest in Served(publisher) for manifest in manifests):
-                return
+        # Nobody has removed one of them, if the branch of the host is where it was.
+        is_known = not named and self._are_served(manifests)
+        if is_known and publisher.repository.try_push() and self._are_served(manifests):
+            return
         wanted = Wanted({}, {})
         for manifest in manifests:
             listed = Wanted.of(self._examiner.read(manifest).images)
@@ -145,17 +143,22 @@ class PrePush:
                 wanted.sizes[key] = file.stat().st_size if file.exists() else None
                 wanted.sources[key] = path
         publisher.run(wanted, patience=self._patience, progress=show_on_terminal, say=say)
-        Served(publisher).add(manifests)
+        Served(self._settings, LeanGit).add(manifests)
+
+    def _are_served(self, manifests: list[str]) -> bool:
+        served = Served(self._settings, LeanGit)
+        return all(manifest in served for manifest in manifests)
 
     def _remind(self) -> None:
         """Report images that were removed from the host, when git has nothing to push."""
         fact = self._git.facts([f"HEAD:{self._examiner.manifest}"])[0]
-        store = Store(self._settings.store)
-        if not fact.oid or not (store.root / ".git").exists():
+        is_repository = (self._settings.store / ".git").exists()
+        if not fact.oid or not is_repository or self._are_served([fact.oid]):
             return
+        from pelican_imagehost.publish.publisher import Wanted  # noqa: PLC0415  as in `_publisher`
+        from pelican_imagehost.report import count  # noqa: PLC0415  as above
+
         publisher = self._publisher()
-        if fact.oid in Served(publisher):
-            return
         wanted = Wanted.of(self._examiner.read(fact.oid).images)
         missing = wanted.sizes.keys() - publisher.repository.names()
         if missing:
@@ -165,4 +168,8 @@ class PrePush:
             )
 
     def _publisher(self) -> Publisher:
+        # Most pushes need none of this, and wait for each import.
+        from pelican_imagehost.publish.publisher import Publisher  # noqa: PLC0415
+        from pelican_imagehost.storage.store import Store  # noqa: PLC0415
+
         return Publisher(self._settings, Store(self._settings.store), git=LeanGit)

@@ -13,7 +13,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pelican_imagehost.documents.references import IMAGE_SUFFIXES
+from pelican_imagehost.images.image import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping

@@ -6,8 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.documents.references import IMAGE_SUFFIXES
-from pelican_imagehost.images.image import KEY
+from pelican_imagehost.images.image import IMAGE_SUFFIXES, KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,19 +70,24 @@ def read_pushes(git: Git, stdin: str, remote: str, manifest: str) -> list[Push]:
     """
     updates = [line.split() for line in stdin.splitlines() if line.strip()]
     names = [f"{oid}^{{commit}}" for _, local, _, known in updates for oid in (local, known)]
-    facts = iter(fact.oid for fact in git.facts(names)) if names else iter(())
+    names += [f"{name}:{manifest}" for name in names]
+    facts = [fact.oid for fact in git.facts(names)] if names else []
+    commits, manifests = facts[: len(facts) // 2], facts[len(facts) // 2 :]
+    listed = dict(zip(commits, manifests, strict=True))
     heads: dict[str, str] = {}
     tags: dict[str, str] = {}
-    for update, commit, base in zip(updates, facts, facts, strict=True):
+    for number, update in enumerate(updates):
+        commit, base = commits[2 * number : 2 * number + 2]
         if commit:
             (tags if update[2].startswith("refs/tags/") else heads)[commit] = base
     heads |= _apart(git, tags, heads)
     bases = {commit: base or _find_base(git, commit, remote) for commit, base in heads.items()}
     bases = {commit: base for commit, base in bases.items() if commit != base}
-    asked = [f"{oid}:{manifest}" for pair in bases.items() for oid in pair]
-    found = iter(git.facts(asked) if asked else [])
+    found = [base for base in bases.values() if base not in listed]
+    asked = [f"{base}:{manifest}" for base in found]
+    listed |= zip(found, (fact.oid for fact in git.facts(asked)), strict=True) if found else {}
     return [
-        Push(commit, base, next(found).oid, next(found).oid, list_files(git, commit, base))
+        Push(commit, base, listed[commit], listed[base], list_files(git, commit, base))
         for commit, base in bases.items()
     ]
 

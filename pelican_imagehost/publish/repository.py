@@ -11,9 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import random
 import re
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING
 from pelican_imagehost.errors import PublishError
 from pelican_imagehost.images.image import KEY, digest_of
 from pelican_imagehost.publish.git import Git, explain
+from pelican_imagehost.publish.served import PUSHED, REMOTE
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["TOMBSTONES", "TRIES", "StoreRepository"]
 
 BRANCH = "refs/heads/main"
-REMOTE = "imagehost"
-PUSHED = f"refs/remotes/{REMOTE}/main"
 CONFIRMED = "refs/imagehost/confirmed"
 TOMBSTONES = "retracted/"
 SITE = "Site"  # the trailer of commits (git-interpret-trailers(1)); `host gc` reads it
@@ -124,6 +121,8 @@ class StoreRepository:
             raise PublishError(
                 f"cannot clone into {root}: {min(other)} is not part of a store; move it away first"
             )
+        import tempfile  # noqa: PLC0415  slow
+
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".clone-") as folder:
             options = ("--quiet", "--filter=blob:none", "--no-checkout", f"--origin={REMOTE}")
@@ -251,6 +250,8 @@ class StoreRepository:
 
     def catch_up(self) -> None:
         """Merge the branch of the host, after a pause in which another author may finish."""
+        import random  # noqa: PLC0415  seldom needed
+
         time.sleep(random.uniform(0, 0.5))  # noqa: S311  so that two authors do not collide again
         self.join()
 
@@ -290,6 +291,8 @@ class StoreRepository:
 
     def _without(self, commit: str, names: set[str]) -> str:
         """Make a commit on top of another that lacks some files."""
+        import tempfile  # noqa: PLC0415  slow
+
         with tempfile.TemporaryDirectory() as folder:
             env = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
             self.git.run("read-tree", commit, env=env)
@@ -312,6 +315,8 @@ class StoreRepository:
         return answer.code == 0
 
     def _joined(self, ours: str, theirs: str) -> str:
+        import tempfile  # noqa: PLC0415  slow
+
         base = self.git.run("merge-base", ours, theirs, check=False).output.strip()
         with tempfile.TemporaryDirectory() as folder:
             env = {"GIT_INDEX_FILE": str(Path(folder, "index"))}

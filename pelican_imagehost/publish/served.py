@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.publish.repository import PUSHED
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pelican_imagehost.publish.publisher import Publisher
+    from pelican_imagehost.publish.git import Git
+    from pelican_imagehost.settings import Settings
 
-__all__ = ["Served"]
+__all__ = ["PUSHED", "REMOTE", "Served"]
+
+REMOTE = "imagehost"  # of the repository of the store
+PUSHED = f"refs/remotes/{REMOTE}/main"
 
 _MANY = 50  # branches and tags whose manifests are remembered
 
@@ -24,13 +26,14 @@ class Served:
     author makes it void as soon as it is fetched.
 
     Args:
-        publisher: the publisher of the site.
+        settings: the settings of the site.
+        git: runs git.
     """
 
-    def __init__(self, publisher: Publisher) -> None:
-        repository = publisher.repository
-        self._file: Path = repository.store.root / ".git" / "imagehost-served"
-        self._head = [publisher.settings.address_prefix, repository.git.commit_of(PUSHED)]
+    def __init__(self, settings: Settings, git: type[Git]) -> None:
+        self._file: Path = settings.store / ".git" / "imagehost-served"
+        pushed = git(settings.store).commit_of(PUSHED) if self._file.parent.exists() else ""
+        self._head = [settings.address_prefix, settings.remote or "", pushed]
 
     def __contains__(self, manifest: object) -> bool:
         """Return whether the images of a manifest, named by its git object, were seen online."""
@@ -46,4 +49,5 @@ class Served:
             lines = self._file.read_text("utf-8").splitlines()
         except FileNotFoundError:
             return []
-        return lines[2:] if lines[:2] == self._head else []
+        count = len(self._head)
+        return lines[count:] if lines[:count] == self._head else []

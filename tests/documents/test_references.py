@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelican_imagehost.documents.references import (
-    IMAGE_SUFFIXES,
     Reference,
     find_references,
     has_image_suffix,
     replace_references,
 )
+from pelican_imagehost.images.image import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

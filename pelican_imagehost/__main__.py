@@ -1,11 +1,16 @@
-"""Run the command line, or the hooks of a host: `python -m pelican_imagehost`."""
+"""Run the command line, or a hook: `python -m pelican_imagehost`."""
 
 import sys
 
-if sys.argv[1:2] == ["hook"]:  # before Click is imported: each push waits for it
+# Before Click is imported: each push waits for these.
+if sys.argv[1:2] == ["hook"]:
     from pelican_imagehost.host.hooks import main as run_hook
 
     sys.exit(run_hook(sys.argv[2:]))
+if sys.argv[1:2] == ["pre-push"]:
+    from pelican_imagehost.publish.pre_push import main as run_pre_push
+
+    sys.exit(run_pre_push(sys.argv[2:]))
 
 from pelican_imagehost.cli import main
 

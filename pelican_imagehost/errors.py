@@ -14,6 +14,7 @@ __all__ = [
     "OutsideSite",
     "PublishError",
     "RecordsError",
+    "RetractedImage",
     "SettingsError",
     "StoreError",
     "TokenError",
@@ -36,6 +37,10 @@ class MissingImage(ImageHostError):
 
 class MissingBytes(ImageHostError):
     """The file of an image in the manifest is missing, also from the store."""
+
+
+class RetractedImage(ImageHostError):
+    """The image was taken offline with `retract`."""
 
 
 class OutsideSite(ImageHostError):

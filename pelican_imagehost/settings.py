@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -17,7 +15,7 @@ from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES, Limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["OPTIONS", "Option", "Settings", "find_root"]
+__all__ = ["OPTIONS", "Option", "Settings", "find_root", "resolve_remote"]
 
 PREFIX = "IMAGEHOST_"
 STORE_FOLDERS = ("images", "imagehost")
@@ -107,8 +105,7 @@ OPTIONS: dict[str, Option] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):  # not a dataclass, whose import takes longer than all else here
     """The settings of a site for the core; every path is absolute.
 
     Attributes:
@@ -161,7 +158,7 @@ class Settings:
     remote: str | None
     store: Path
     manifest: Path
-    index: Path
+    index: Path  # type: ignore[assignment]  # nobody searches this tuple
     records: Path
     limits: Limits
     ignore: tuple[str, ...]
@@ -186,6 +183,7 @@ class Settings:
         """
         own = _read_options(pelican)
         root = Path(os.path.abspath(root or find_root(pelican)))
+        main = _main_work_tree(root)
         content = root / os.path.abspath(pelican["PATH"])
         theme = Path(os.path.abspath(pelican["THEME"]))
         values = {
@@ -205,11 +203,11 @@ class Settings:
             "metadata_fields": frozenset(name.lower() for name in own["METADATA_FIELDS"]),
             "first_image": own["FIRST_IMAGE"],
             "url": own["URL"].rstrip("/") if own["URL"] else None,
-            "remote": None if own["REMOTE"] is None else str(own["REMOTE"]),
-            "store": root / (own["STORE"] or _default_store(root)),
+            "remote": None if own["REMOTE"] is None else resolve_remote(str(own["REMOTE"]), root),
+            "store": main / (own["STORE"] or _default_store(main)),
             "manifest": root / own["MANIFEST"],
             "index": root / pelican["CACHE_PATH"] / "imagehost.sqlite3",
-            "records": root / own["RECORDS"],
+            "records": main / own["RECORDS"],
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "ignore": tuple(own["IGNORE"]),
             "wikilinks": own["WIKILINKS"],
@@ -217,7 +215,7 @@ class Settings:
             "redirects": own["REDIRECTS"],
             "strict": own["STRICT"],
         }
-        assert values.keys() == {field.name for field in fields(cls)}  # noqa: S101  both are in this class
+        assert values.keys() == set(cls._fields)  # noqa: S101  both are in this class
         return cls(**values)
 
     @property
@@ -263,6 +261,43 @@ def find_root(pelican: Mapping[str, Any]) -> Path:
     return best
 
 
+def resolve_remote(remote: str, folder: Path) -> str:
+    """Return the address of a git repository, with a path made absolute.
+
+    A name without a slash may be the name of a remote in the repository of the store, and a
+    colon before the first slash makes an address of ssh (git-clone(1), GIT URLS).
+
+    Args:
+        remote: the address, the name of a remote, or a path.
+        folder: the folder that a path is relative to.
+    """
+    start, slash, _ = remote.partition("/")
+    if ":" in start or not (slash or remote.startswith(".") or (folder / remote).is_dir()):
+        return remote
+    return os.path.abspath(folder / os.path.expanduser(remote))
+
+
+def _main_work_tree(root: Path) -> Path:
+    """Return the folder of the site in the main work tree, which has the store.
+
+    In another work tree, `.git` is a file that points to a folder with the file `commondir`
+    (gitrepository-layout(5)).
+    """
+    for top in (root, *root.parents):
+        pointer = top / ".git"
+        if pointer.is_file():
+            folder = top / pointer.read_text("utf-8").removeprefix("gitdir:").strip()
+            common = folder / "commondir"
+            if not common.is_file():
+                return root  # a submodule
+            main = Path(os.path.abspath(folder / common.read_text("utf-8").strip()))
+            is_bare = main.name != ".git"
+            return root if is_bare else main.parent / root.relative_to(top)
+        if pointer.is_dir():
+            break
+    return root
+
+
 def _read_options(pelican: Mapping[str, Any]) -> dict[str, Any]:
     for name in pelican:
         if name.startswith(PREFIX) and name[len(PREFIX) :] not in OPTIONS:
@@ -278,6 +313,8 @@ def _read_option(pelican: Mapping[str, Any], name: str, option: Option) -> Any: 
 
 
 def _near_miss(name: str) -> str:
+    import difflib  # noqa: PLC0415  only for a mistake
+
     known = [PREFIX + option for option in OPTIONS]
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; the settings are {', '.join(known)}"

@@ -24,7 +24,7 @@ LIBRARIES = {  # name in the table → name in imports
 }
 ENTRANCES = {
     "__init__": {"plugin"},
-    "__main__": {"cli/__init__", "host/hooks"},
+    "__main__": {"cli/__init__", "host/hooks", "publish/pre_push"},
     "namespace": {"__init__"},
 }
 
@@ -111,7 +111,7 @@ RULES = read_rules()
 
 
 def test_the_reader_of_imports_sees_them() -> None:
-    assert own_imports("__main__") == {"cli/__init__", "host/hooks"}
+    assert own_imports("__main__") == {"cli/__init__", "host/hooks", "publish/pre_push"}
     assert own_imports("__init__") == {"plugin"}  # within a function
     assert "images/svg" in own_imports("images/identify")  # a module of a package
     assert "images/image" in own_imports("report")  # only for types

@@ -12,6 +12,7 @@ import pytest
 from pelican_imagehost.errors import SettingsError
 from pelican_imagehost.images.image import IMAGE_TYPES, Limits
 from pelican_imagehost.settings import OPTIONS, Settings
+from pelican_imagehost.site.settings_file import read_settings
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -313,3 +314,85 @@ def test_the_root_is_that_of_the_settings_file_given_not_of_the_one_it_imports(
 
 def test_without_a_settings_file_the_root_is_the_working_directory(tmp_path: Path) -> None:
     assert find_root(tmp_path) == tmp_path
+
+
+# Each is added to a settings file that has PATH, SITENAME and more.
+FILES = {
+    "usual": "SITEURL = 'https://blog.example.com'",
+    "slash": "SITEURL = 'https://blog.example.com/'",
+    "two slashes": "SITEURL = 'https://blog.example.com//'",
+    "no SITEURL": "del SITENAME",
+    "output elsewhere": "OUTPUT_PATH = '../public'; CACHE_PATH = '/var/cache/blog'",
+    "named theme": "THEME = 'simple'",
+    "theme here": "import os; os.makedirs('look', exist_ok=True); THEME = 'look'",
+    "theme that is not there": "THEME = 'no-such-theme'",
+    "theme in a variable": "from pathlib import Path; THEME = Path('simple')",
+    "static paths": "STATIC_PATHS = ['images', 'extra/robots.txt']; THEME_STATIC_DIR = 'look'",
+    "a text for a list": "STATIC_PATHS = 'images'",
+    "one name": "THEME_TEMPLATES_OVERRIDES = 'over'",
+    "no list": "THEME_STATIC_PATHS = None",
+    "overrides": "THEME_TEMPLATES_OVERRIDES = ['over', '/srv/over']",
+    "renamed": "EXTRA_TEMPLATES_PATHS = ['over']",
+    "links": "INTRASITE_LINK_REGEX = '[<](?P<what>.*?)[>]'; FORMATTED_FIELDS = ['Lead']",
+    "a set": "FORMATTED_FIELDS = {'lead'}",
+    "extra paths": "EXTRA_PATH_METADATA = {'extra/a.png': {'path': 'a.png'}}",
+    "own": "IMAGEHOST_URL = 'https://img.example.com/'; IMAGEHOST_REMOTE = '../images.git'",
+    "own mistake": "IMAGEHOST_URI = 'https://img.example.com/'",
+    "own wrong": "IMAGEHOST_STRICT = 'yes'",
+    "computed": "import os.path as p; IMAGEHOST_STORE = p.join('a', 'b'); RELATIVE_URLS = 1",
+    "Pelican": "from pelican.settings import DEFAULT_CONFIG; STATIC_PATHS = DEFAULT_CONFIG['PATH']",
+    "content here": "PATH = '.'",
+    "no content": "PATH = 'no-such-folder'",
+    "content elsewhere": "import os; os.makedirs('../texts', exist_ok=True); PATH = '../texts'",
+    "None": "SITEURL = None",
+    "an error": "1 / 0",
+    "wrong": "this is not Python",
+    "lower case": "siteurl = 'https://blog.example.com'",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_without_pelican_the_settings_are_the_same(site: Site, name: str) -> None:
+    site.write("pelicanconf.py", f"{(site.root / 'pelicanconf.py').read_text()}\n{FILES[name]}\n")
+    site.publishconf(SITENAME="Published")
+    code = (
+        "import sys, pathlib, logging; logging.disable()\n"
+        "from pelican_imagehost.errors import ImageHostError\n"
+        "try:\n"
+        "    if sys.argv[2] == 'lean':\n"
+        "        from pelican_imagehost.site.settings_file import read_settings as read\n"
+        "    else:\n"
+        "        from pelican_imagehost.site.site import Site\n"
+        "        read = lambda file: Site(file).settings\n"
+        "    print(read(pathlib.Path(sys.argv[1])))\n"
+        "except ImageHostError as error:\n"
+        "    print(error)\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code, "publishconf.py", way],
+            cwd=site.root,
+            env={**os.environ, "PYTHONHASHSEED": "0"},  # for the order of sets
+            capture_output=True,
+            check=True,
+        ).stdout.decode()
+        for way in ("lean", "Pelican")
+    ]
+    assert said[0] == said[1]
+
+
+def test_usual_settings_are_read_without_pelican(site: Site) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from pelican_imagehost.site.settings_file import read_settings\n"
+        "read_settings(pathlib.Path('pelicanconf.py'))\n"
+        "print('pelican' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=site.root, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_missing_settings_file_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no settings file"):
+        read_settings(tmp_path / "pelicanconf.py")

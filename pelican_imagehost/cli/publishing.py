@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from pelican_imagehost.cli.terminal import hidden, make_progress, say, site_command
+from pelican_imagehost.cli.terminal import make_progress, say, site_command
 
 if TYPE_CHECKING:
     from pelican_imagehost.site.site import Site
@@ -67,23 +66,10 @@ def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, 
     sent = publish(
         site, remote=remote, dry_run=dry_run, patience=patience, progress=make_progress(), say=say
     )
-    for image in sent:
-        click.echo(f"{site.settings.address_prefix}{image.key}  {readable_size(image.size)}")
+    for key, size in sent.items():
+        click.echo(f"{site.settings.address_prefix}{key}  {readable_size(size)}")
     if not sent:
         say("no new images")
-    return 0
-
-
-@hidden
-@site_command
-@_wait
-def pre_push(site: Site, *, wait: float) -> int:
-    """Publish the images of a push before git sends it (for the hook)."""
-    from pelican_imagehost.publish.git import leave_hook
-    from pelican_imagehost.publish.pre_push import run
-
-    leave_hook()
-    run(site, sys.stdin.read(), patience=wait, progress=make_progress(), say=say)
     return 0
 
 
@@ -110,4 +96,4 @@ def retract(site: Site, *, image: str, undo: bool) -> int:
     return 0
 
 
-COMMANDS = (init, publish, pre_push, retract)
+COMMANDS = (init, publish, retract)

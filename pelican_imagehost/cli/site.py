@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pelican_imagehost.cli.terminal import hidden, make_progress, say, show_images, site_command
+from pelican_imagehost.cli.terminal import (
+    hidden,
+    make_progress,
+    say,
+    settings_command,
+    show_images,
+    site_command,
+)
 from pelican_imagehost.images.image import IMAGE_TYPES
 
 if TYPE_CHECKING:
+    from pelican_imagehost.settings import Settings
     from pelican_imagehost.site.site import Site
     from pelican_imagehost.upkeep.garbage import Garbage
 
 __all__ = ["COMMANDS"]
 
 
-@site_command
+@settings_command
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def add(site: Site, files: tuple[Path, ...]) -> None:
+def add(settings: Settings, files: tuple[Path, ...]) -> None:
     """Store FILES and print one address per line, in the given order.
 
     For editors that upload pasted images (in Typora: Image Uploader, Custom Command). If a
@@ -28,7 +36,7 @@ def add(site: Site, files: tuple[Path, ...]) -> None:
     """
     from pelican_imagehost.hosting import ImageHost
 
-    with ImageHost(site.settings, progress=make_progress()) as image_host:
+    with ImageHost(settings, progress=make_progress()) as image_host:
         for hosted in image_host.add(files):
             click.echo(hosted.url)
 

@@ -24,6 +24,7 @@ __all__ = [
     "hidden",
     "make_progress",
     "say",
+    "settings_command",
     "settings_option",
     "show_images",
     "site_command",
@@ -58,6 +59,26 @@ def site_command(function: Callable[..., int | None]) -> click.Command:
             overrides = {name: options.pop(name) for name in [*options] if name.isupper()}
             sys.exit(function(Site(settings_file, **overrides), **options))
 
+    return _named(function, run)
+
+
+def settings_command(function: Callable[..., int | None]) -> click.Command:
+    """Make a command from a function that takes the settings of a site, and options.
+
+    Unlike a `site_command` it starts without Pelican, so that editors need not wait.
+    """
+
+    @functools.wraps(function)
+    def run(settings_file: Path, **options: Any) -> None:  # noqa: ANN401  Click's
+        with explained():
+            from pelican_imagehost.site.settings_file import read_settings
+
+            sys.exit(function(read_settings(settings_file), **options))
+
+    return _named(function, run)
+
+
+def _named(function: Callable[..., int | None], run: Callable[..., None]) -> click.Command:
     name = function.__name__.rstrip("_").replace("_", "-")
     return click.command(name)(settings_option(run))
 
@@ -85,11 +106,9 @@ def say(message: str) -> None:
 
 def make_progress() -> Progress:
     """Return a progress bar for standard error."""
-    from rich.console import Console
+    from pelican_imagehost.site.progress import show_on_terminal
 
-    from pelican_imagehost.site.progress import show_progress
-
-    return functools.partial(show_progress, Console(stderr=True))
+    return show_on_terminal
 
 
 def start_logging() -> None:

@@ -15,7 +15,8 @@ import sys
 from html.entities import html5
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.documents.wanted import ELEMENTS, EVERYWHERE, IMAGE_SUFFIXES
+from pelican_imagehost.documents.wanted import ELEMENTS, EVERYWHERE
+from pelican_imagehost.images.image import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

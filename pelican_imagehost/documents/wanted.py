@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from pelican_imagehost.images.image import IMAGE_SUFFIXES
+
 __all__ = [
     "ELEMENTS",
     "EVERYWHERE",
-    "IMAGE_SUFFIXES",
     "Rule",
     "Syntax",
     "has_image_suffix",
     "rules_for",
 ]
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".avif", ".svg")
 
 Syntax = Literal["url", "srcset", "css", "either"]
 

@@ -14,8 +14,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from pelican_imagehost.documents.wanted import IMAGE_SUFFIXES
-from pelican_imagehost.images.image import KEY
+from pelican_imagehost.images.image import IMAGE_SUFFIXES, KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -51,8 +51,10 @@ def find_garbage(layout: Layout, grace_days: int) -> Garbage:
         grace_days: the length of the grace period in days.
 
     Raises:
-        PublishError: no site was pushed yet, so it is unknown which images are used.
+        PublishError: no site was pushed yet, or several sites publish their images here, so it
+            is unknown which images are used.
     """
+    _check_sites(layout)
     limit = time.time() - grace_days * _DAY
     branch, _ = read_branch(layout)
     used = _branch_digests(layout, grace_days) | _released_digests(layout)
@@ -89,6 +91,22 @@ def collect(layout: Layout, garbage: Garbage, grace_days: int) -> Garbage:
         for key in images:
             remove_image(served, digest_of(key))
     return Garbage(images)
+
+
+def _check_sites(layout: Layout) -> None:
+    """Check that only one site publishes to images.git, by the trailers of the commits."""
+    git = Git(layout.images)
+    if not git.commit_of(MAIN) or git.config("imagehost.onesite") == "true":
+        return
+    trailers = git.run("log", "--format=%(trailers:key=Site,valueonly)", MAIN).output
+    sites = set(trailers.split())
+    if len(sites) > 1:
+        raise PublishError(
+            f"{len(sites)} sites publish to {layout.images}, and the pages of only one are here, "
+            "so it is unknown which images are used; nothing was removed. Give each site a host of "
+            "its own (pelican-imagehost host init); or, if it is one site whose history was "
+            f"rewritten, run: git -C {layout.images} config imagehost.onesite true"
+        )
 
 
 def _branch_digests(layout: Layout, grace_days: int) -> set[str]:

@@ -81,6 +81,8 @@ def _make(commit: str, staging: Path, config: dict[str, str]) -> Path:
     """Return a folder with the pushed site, built from source or pushed as output."""
     source = staging / "source"
     _extract(commit, source)
+    for path in _submodules(commit):
+        say(f"{shown(path)} is a submodule; its files are not part of the push, nor of the release")
     settings = source / config["settings"]
     if settings.is_file():
         output = staging / "output"
@@ -101,6 +103,11 @@ def _extract(commit: str, folder: Path) -> None:
         subprocess.run(["tar", "-x", "-C", folder], stdin=archive.stdout, check=True)  # noqa: S603, S607  as above
     if archive.returncode:
         raise PublishError("git could not read the pushed commit on the host; see above")
+
+
+def _submodules(commit: str) -> list[str]:
+    listed = os.fsdecode(git("ls-tree", "-r", "-z", "--full-tree", commit)).split("\0")
+    return [line.partition("\t")[2] for line in listed if line.startswith("160000 ")]
 
 
 def _build(settings: Path, output: Path, config: dict[str, str]) -> None:

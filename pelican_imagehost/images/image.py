@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["IMAGE_TYPES", "KEY", "MAX_BYTES", "MEDIA_TYPES", "Image", "Limits", "digest_of"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "IMAGE_TYPES",
+    "KEY",
+    "MAX_BYTES",
+    "MEDIA_TYPES",
+    "Image",
+    "Limits",
+    "digest_of",
+]
 
 IMAGE_TYPES = ("avif", "gif", "jpg", "png", "svg", "webp")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".avif", ".svg")
 MAX_BYTES = 10 * 1024**2  # of an image, where nothing else is set
 _SUBTYPES = {"jpg": "jpeg", "svg": "svg+xml"}
 _DIGEST = slice(3, 67)

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-import http.client
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from pelican_imagehost.publish.http import Answer, Client
 
-__all__ = ["Expected", "find_absent"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+__all__ = ["Absent", "Expected", "find_absent"]
 
 _WORKERS = 8
-_TIMEOUT = 20  # seconds for one answer
 _LONGEST_PAUSE = 30.0
 _PAUSE_GROWTH = 1.5
+_NOT_FOUND = 404
+_SETTLING = 3.0  # seconds in which a host of ours may still answer from a cache
 
 
 class Expected(NamedTuple):
-    """An address, and its expected size in bytes; None if unknown."""
+    """An address that ends in a key, and its expected size in bytes; None if unknown."""
 
     url: str
     size: int | None
 
 
+class Absent(NamedTuple):
+    """The addresses that are not online.
+
+    Attributes:
+        answers: address → answer or error.
+        is_final: whether waiting longer cannot help.
+    """
+
+    answers: dict[str, str]
+    is_final: bool = False
+
+
 def find_absent(
-    expected: Iterable[Expected], *, patience: float, say: Callable[[str], None]
-) -> dict[str, str]:
-    """Request addresses until all are online with the right size, or the time is over.
+    expected: Iterable[Expected],
+    *,
+    patience: float,
+    say: Callable[[str], None],
+    ours: bool = False,
+) -> Absent:
+    """Request addresses until all are online and complete, or the time is over.
 
     Caches may store a 404, so addresses are only requested after the push, and with
     `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
@@ -39,38 +55,50 @@ def find_absent(
         expected: the addresses.
         patience: seconds to repeat the requests; 0: request once.
         say: called with a message before each pause.
+        ours: whether `host init` set up the host, which serves an image before the push ends.
 
     Returns:
-        Address → answer or error, for those that are not online.
+        The addresses that are not online.
     """
-    waiting, absent = list(expected), {}
-    end, pause = time.monotonic() + patience, 0.25
+    waiting = list(expected)
+    start, pause = time.monotonic(), 0.25
     while waiting:
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            answers = list(pool.map(_ask, waiting))
-        pairs = zip(waiting, answers, strict=True)
-        absent = {image.url: answer for image, answer in pairs if answer}
-        waiting = [image for image in waiting if image.url in absent]
-        if not waiting or time.monotonic() + pause > end:
-            break
-        say(f"{len(waiting):,} not online yet; checking again in {pause:.0f} s")
+        answers = _ask_all(waiting)
+        waiting = [image for image in waiting if answers.get(image.url, True)]
+        absent = {url: answer for url, answer in answers.items() if answer}
+        passed = time.monotonic() - start
+        late = ours and passed > _SETTLING
+        if any(a.is_final or (late and a.status == _NOT_FOUND) for a in absent.values()):
+            return Absent({url: answer.text for url, answer in absent.items()}, is_final=True)
+        if not waiting or passed + pause > patience:
+            return Absent({url: answer.text for url, answer in absent.items()})
+        url, answer = next(iter(absent.items()))
+        say(
+            f"{len(waiting):,} not online yet ({url}: {answer.text}); checking again in "
+            f"{pause:.1f} s"
+        )
         time.sleep(pause)
         pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
-    return absent
+    return Absent({})
 
 
-def _ask(image: Expected) -> str:
-    """Return the error for an address; "" if it is online."""
-    headers = {"Cache-Control": "no-cache", "User-Agent": "pelican-imagehost"}
-    request = urllib.request.Request(image.url, headers=headers, method="HEAD")  # noqa: S310  below
+def _ask_all(images: Sequence[Expected]) -> dict[str, Answer]:
+    """Request addresses; if the first is hopeless, only that one."""
+    clients = [Client() for _ in range(min(_WORKERS, len(images)))]
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310  http(s), by settings
-            length = answer.headers.get("Content-Length")
-    except urllib.error.HTTPError as error:
-        error.close()
-        return f"{error.code} {error.reason}"
-    except (OSError, http.client.HTTPException) as error:
-        return str(getattr(error, "reason", error))
-    if image.size is not None and length is not None and int(length) != image.size:
-        return f"{length} bytes instead of {image.size}"
-    return ""
+        first = clients[0].check(*images[0])
+        if first.is_final:
+            return {images[0].url: first}
+        answers = {images[0].url: first}
+        shares = [images[1:][number :: len(clients)] for number in range(len(clients))]
+        with ThreadPoolExecutor(len(clients)) as pool:
+            for share in pool.map(_ask_share, clients, shares):
+                answers |= share
+        return answers
+    finally:
+        for client in clients:
+            client.close()
+
+
+def _ask_share(client: Client, images: Sequence[Expected]) -> dict[str, Answer]:
+    return {image.url: client.check(*image) for image in images}

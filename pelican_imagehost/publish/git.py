@@ -1,8 +1,9 @@
-"""Run git with GitPython, and report in a sentence what went wrong and what to do.
+"""Run git, and report in a sentence what went wrong and what to do.
 
 GitPython finds and starts git; its index and remote objects are not used. They change
 the process's working directory, read the user's configuration in their own way, and
-hide the messages of the host's hooks.
+hide the messages of the host's hooks. The pre-push hook uses `LeanGit`, because importing
+GitPython takes longer than all that a usual push needs.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ import re
 import subprocess
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
-import git
-
 from pelican_imagehost.errors import PublishError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Answer", "Git", "explain", "leave_hook"]
+__all__ = ["Answer", "Blob", "Git", "LeanGit", "explain", "leave_hook"]
 
 # Signing would ask for a key, and a user's hooks do not apply to a repository of images.
 _ALWAYS = ("-c", "commit.gpgsign=false", "-c", f"core.hooksPath={os.devnull}")
-_QUIET = {"GIT_TERMINAL_PROMPT": "0"}
+# Messages are matched in English.
+_QUIET = {"GIT_TERMINAL_PROMPT": "0", "LANGUAGE": "C", "LC_ALL": "C"}
+_AT_ONCE = 500  # object names that fit into a pipe, so that neither side waits for the other
 _KEPT_IN_HOOKS = ("GIT_SSH", "GIT_ASKPASS", "GIT_TRACE", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")
 
 # A message of git's → what to do. The first match counts.
@@ -100,6 +101,14 @@ class Answer(NamedTuple):
     errors: str
 
 
+class Blob(NamedTuple):
+    """An object in a repository, with its name and content; empty strings if it is missing."""
+
+    oid: str
+    kind: str
+    data: bytes
+
+
 class Git:
     """git in one folder.
 
@@ -112,7 +121,6 @@ class Git:
     def __init__(self, folder: Path, *, hooks: bool = False) -> None:
         self.folder = folder
         self._options = () if hooks else _ALWAYS
-        self._git = git.Git()
 
     def run(
         self, *arguments: str, env: Mapping[str, str] | None = None, check: bool = True
@@ -130,40 +138,33 @@ class Git:
         Raises:
             PublishError: it failed.
         """
-        code, output, errors = self._git.execute(
-            self._command(arguments),
-            env={**_QUIET, **(env or {})},
-            with_extended_output=True,
-            with_exceptions=False,
-            strip_newline_in_stdout=False,
-        )
-        answer = Answer(code, str(output), errors)
+        code, output, errors = self._execute(self._command(arguments), {**_QUIET, **(env or {})})
+        text = output.decode(errors="surrogateescape")
+        answer = Answer(code, text, errors.decode(errors="surrogateescape"))
         if check and code:
             raise explain(arguments[0], answer)
         return answer
 
     def read(self, revision: str, path: str) -> bytes | None:
         """Return the content of a file in a commit; None if it does not exist."""
-        code, output, _ = self._git.execute(
-            self._command(["cat-file", "blob", f"{revision}:{path}"]),
-            env=_QUIET,
-            with_exceptions=False,
-            with_extended_output=True,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-        )
+        command = self._command(["cat-file", "blob", f"{revision}:{path}"])
+        code, output, _ = self._execute(command, _QUIET)
         return output if code == 0 else None
 
-    def feed(self, *arguments: str, chunks: Iterable[bytes]) -> Answer:
+    def feed(
+        self, *arguments: str, chunks: Iterable[bytes], env: Mapping[str, str] | None = None
+    ) -> Answer:
         """Run a command that reads a stream from standard input.
+
+        Args:
+            arguments: the command and its arguments; no user's text as an option.
+            chunks: the stream.
+            env: variables to add to the environment.
 
         Raises:
             PublishError: it failed.
         """
-        started = self._git.execute(
-            self._command(arguments), env=_QUIET, istream=subprocess.PIPE, as_process=True
-        )
-        process = cast("subprocess.Popen[bytes]", started.proc)
+        process = self._start(self._command(arguments), {**_QUIET, **(env or {})})
         stdin = cast("IO[bytes]", process.stdin)
         try:
             with contextlib.suppress(BrokenPipeError):  # its standard error has the reason
@@ -174,10 +175,37 @@ class Git:
             process.communicate()
             raise
         output, errors = process.communicate()
-        answer = Answer(process.returncode, output.decode(), errors.decode(errors="replace"))
+        text = output.decode(errors="surrogateescape")
+        answer = Answer(process.returncode, text, errors.decode(errors="replace"))
         if answer.code:
             raise explain(arguments[0], answer)
         return answer
+
+    def facts(self, names: Sequence[str]) -> list[Blob]:
+        """Look up objects by name, without their content, with one process."""
+        output = self.feed("cat-file", "--batch-check", chunks=[_lines(names)]).output
+        return [_blob(line.encode()) for line in output.splitlines()]
+
+    def blobs(self, names: Sequence[str]) -> Iterator[Blob]:
+        """Read objects, in order, with one process."""
+        if not names:
+            return
+        process = self._start(self._command(["cat-file", "--batch"]), _QUIET)
+        stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        try:
+            for start in range(0, len(names), _AT_ONCE):
+                stdin.write(_lines(part := names[start : start + _AT_ONCE]))
+                stdin.flush()
+                for _ in part:
+                    header = stdout.readline()
+                    blob = _blob(header)
+                    if blob.oid:
+                        blob = blob._replace(data=stdout.read(int(header.split()[2])))
+                        stdout.read(1)  # the line feed after it
+                    yield blob
+        finally:
+            process.kill()
+            process.communicate()
 
     def config(self, name: str) -> str:
         """Return a configuration value; "" if it is not set."""
@@ -202,6 +230,54 @@ class Git:
 
     def _command(self, arguments: Iterable[str]) -> list[str]:
         return ["git", "-C", str(self.folder), *self._options, *arguments]
+
+    def _execute(self, command: list[str], env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+        import git  # noqa: PLC0415  slow
+
+        code, output, errors = git.Git().execute(
+            command,
+            env=env,
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+        )
+        return code, output, errors.encode(errors="surrogateescape")
+
+    def _start(self, command: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        import git  # noqa: PLC0415  slow
+
+        started = git.Git().execute(command, env=env, istream=subprocess.PIPE, as_process=True)
+        process = cast("subprocess.Popen[bytes]", started.proc)
+        started.proc = None  # else it would end the process when it is collected
+        return process
+
+
+class LeanGit(Git):
+    """git in one folder, started without GitPython."""
+
+    def _execute(self, command: list[str], env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+        done = subprocess.run(  # noqa: S603  no user's text as an option
+            command, env={**os.environ, **env}, capture_output=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def _start(self, command: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(  # noqa: S603  as above
+            command, env={**os.environ, **env}, stdin=pipe, stdout=pipe, stderr=pipe
+        )
+
+
+def _lines(names: Iterable[str]) -> bytes:
+    return "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+
+
+def _blob(header: bytes) -> Blob:
+    """Parse a line of `git cat-file --batch` (git-cat-file(1), BATCH OUTPUT)."""
+    fields = header.decode(errors="surrogateescape").split()
+    known = len(fields) == 3 and fields[2].isdigit()  # noqa: PLR2004  name, type, size
+    return Blob(fields[0], fields[1], b"") if known else Blob("", "", b"")
 
 
 def explain(command: str, answer: Answer) -> PublishError:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pelican_imagehost.publish.git import Git
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["committed_digests", "recent_digests"]
 
 
 def committed_digests(manifest: Path) -> set[str]:
-    """Return the digests in the manifest of the last commit.
+    """Return the digests in the manifest of the last commit, and in those of other work trees.
 
-    These images are published, even if the manifest in the working tree does not list them.
+    These images are published, even if the manifest in the working tree does not list them;
+    and all work trees share a store.
 
     Args:
         manifest: the manifest file; outside a git repository the result is empty.
     """
-    shown = Git(manifest.parent, hooks=True).run("show", f"HEAD:./{manifest.name}", check=False)
-    return set(re.findall(r'"sha256": "([0-9a-f]{64})"', shown.output))
+    git = Git(manifest.parent, hooks=True)
+    texts = [git.run("show", f"HEAD:./{manifest.name}", check=False).output]
+    inside = git.run("rev-parse", "--show-prefix", check=False).output.removesuffix("\n")
+    listed = git.run("worktree", "list", "--porcelain", check=False).output
+    for folder in re.findall(r"^worktree (.+)$", listed, re.MULTILINE):
+        other = Path(folder, inside, manifest.name)
+        if other.exists() and other != manifest:
+            texts += [other.read_text("utf-8", errors="replace")]
+            texts += [Git(other.parent).run("show", f"HEAD:./{other.name}", check=False).output]
+    return set(re.findall(r'"sha256": "([0-9a-f]{64})"', "".join(texts)))
 
 
 def recent_digests(manifest: Path, days: int) -> set[str]:

@@ -1,168 +1,175 @@
 """The pre-push hook of a site: publish images first, or refuse the push (githooks(5)).
 
 It checks the pushed commits, not the working tree: all images in the committed manifest must
-be online, and the committed documents must not use other images.
+be online, and so must those whose addresses are in the pushed files, such as built pages; and
+the committed documents must not use other images. `main` starts without Click, Pelican and
+GitPython, because each push waits for it.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from pelican_imagehost.errors import PublishError
-from pelican_imagehost.publish.git import Git
-from pelican_imagehost.publish.publisher import Publisher
-from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.store import Store
+from pelican_imagehost.errors import ImageHostError, PublishError
+from pelican_imagehost.publish.examine import Examiner
+from pelican_imagehost.publish.git import LeanGit, leave_hook
+from pelican_imagehost.publish.pushed import find_addresses, read_pushes
+from pelican_imagehost.publish.served import Served
+from pelican_imagehost.settings import Settings
+from pelican_imagehost.site.settings_file import find_file, read_mapping
 
 if TYPE_CHECKING:
-    from pelican_imagehost.images.image import Image
-    from pelican_imagehost.report import Progress, Say
-    from pelican_imagehost.site.site import Site
+    from collections.abc import Sequence
 
-__all__ = ["Pushed", "examine", "read_updates", "run"]
+    from pelican_imagehost.publish.publisher import Publisher
+    from pelican_imagehost.publish.pushed import Push
 
+__all__ = ["main"]
 
-class Pushed(NamedTuple):
-    """The images and problems of one push of the site.
-
-    Attributes:
-        images: manifest path → image, from all pushed manifests.
-        problems: the problems because of which the push must be refused, as lines.
-    """
-
-    images: dict[str, Image]
-    problems: list[str]
+_USAGE = "usage: python -m pelican_imagehost pre-push -s FILE [REMOTE [URL]]\n"
+_WAIT = 300.0  # seconds until new addresses are online
 
 
-def run(site: Site, stdin: str, *, patience: float, progress: Progress, say: Say) -> None:
+def main(arguments: Sequence[str]) -> int:
     """Publish the images of a push of the site, before git pushes it.
 
     Args:
-        site: the site in the working tree.
-        stdin: the standard input of the hook.
-        patience: seconds to wait until new addresses are online.
-        progress: shows the progress of sending.
-        say: called with each step.
-
-    Raises:
-        PublishError: the push must be refused.
-    """
-    if site.settings.url is None or site.settings.remote is None:
-        say(
-            "images are not published, because IMAGEHOST_URL or IMAGEHOST_REMOTE is not set in "
-            f"{site.file.name}"
-        )
-        return
-    pushed = examine(site, read_updates(stdin))
-    if pushed.problems:
-        for line in pushed.problems:
-            say(line)
-        manifest = site.settings.manifest.name
-        raise PublishError(
-            f"push refused: {manifest} is out of date for this commit; build, commit it, push again"
-        )
-    publisher = Publisher(site.settings, Store(site.settings.store))
-    wanted = publisher.plan(pushed.images)
-    publisher.run(wanted, patience=patience, progress=progress, say=say)
-
-
-def read_updates(text: str) -> list[tuple[str, str]]:
-    """Parse the standard input of the hook.
+        arguments: `-s FILE`, then those that git gives to the hook: the name and the address of
+            the remote.
 
     Returns:
-        (pushed commit, commit of the remote or zeros) for each branch or tag.
+        The exit code for git: 0, or 1 to refuse the push; 2 for a wrong usage.
     """
-    updates = [line.split() for line in text.splitlines() if line]
-    return [(local, remote) for _, local, _, remote in updates if set(local) != {"0"}]
+    if arguments[:1] != ["-s"] or len(arguments) == 1:
+        sys.stderr.write(_USAGE)
+        return 2
+    name, remote = [*arguments[1:3], ""][:2]
+    wait = float(os.environ.get("IMAGEHOST_WAIT") or _WAIT)
+    stdin = sys.stdin.read()
+    leave_hook()
+    try:
+        file = find_file(Path(name)).absolute()
+        os.chdir(file.parent)  # where settings files expect to run
+        PrePush(file, remote, wait).run(stdin)
+    except ImageHostError as error:
+        say(f"error: {error}")
+        return 1
+    except OSError as error:
+        say(f"error: {error.filename or 'the hook'}: {error.strerror or error}")
+        return 1
+    return 0
 
 
-def examine(site: Site, updates: list[tuple[str, str]]) -> Pushed:
-    """Check pushed commits.
+def say(message: str) -> None:
+    """Write a line for the user."""
+    sys.stderr.write(f"pelican-imagehost: {message}\n")
+    sys.stderr.flush()
+
+
+class PrePush:
+    """One push of a site.
 
     Args:
-        site: the site in the working tree, for the paths in its settings.
-        updates: (pushed commit, commit of the remote or zeros) for each branch or tag.
-
-    Returns:
-        The images that must be online, and the problems.
-
-    Raises:
-        ImageHostError: a pushed commit or its manifest cannot be read.
+        file: the settings file, absolute.
+        remote: the name or the address of the remote.
+        patience: seconds to wait until new addresses are online.
     """
-    repository = Git(site.settings.root, hooks=True)
-    pushed = Pushed({}, [])
-    for commit, known in updates:
-        with tempfile.TemporaryDirectory() as folder:
-            root = _check_out(repository, commit, Path(folder))
-            manifest = Manifest.load(root / _inside(site, site.settings.manifest))
-            before = _manifest_of(repository, site, known, Path(folder, "before"))
-            pushed.images.update(manifest.images)
-            pushed.problems.extend(_unsettled(manifest))
-            gone = before is None or bool(before.images.keys() - manifest.images.keys())
-            changed = None if gone else _changed(repository, known, commit)
-            pushed.problems.extend(_check(site, root, changed))
-    return pushed
 
+    def __init__(self, file: Path, remote: str, patience: float) -> None:
+        pelican = read_mapping(file)
+        self._file, self._remote, self._patience = file, remote, patience
+        self._settings = Settings.from_pelican(pelican, root=file.parent)
+        self._git = LeanGit(file.parent, hooks=True)
+        self._examiner = Examiner(self._git, file, pelican, self._settings)
 
-def _inside(site: Site, path: Path) -> str:
-    return os.path.relpath(path, site.settings.root)
+    def run(self, stdin: str) -> None:
+        """Publish the images of the push.
 
+        Args:
+            stdin: the standard input of the hook.
 
-def _check_out(repository: Git, commit: str, folder: Path) -> Path:
-    """Check out a commit with a separate index; return the folder of the site in it.
+        Raises:
+            PublishError: the push must be refused.
+        """
+        settings = self._settings
+        if settings.url is None or settings.remote is None:
+            say(
+                "images are not published, because IMAGEHOST_URL or IMAGEHOST_REMOTE is not set "
+                f"in {self._file.name}"
+            )
+            return
+        pushes = read_pushes(self._git, stdin, self._remote, self._examiner.manifest)
+        named = find_addresses(self._git, pushes, settings.address_prefix)
+        self._refuse_problems(pushes)
+        manifests = [push.manifest for push in pushes if push.manifest]
+        if not stdin.strip():
+            self._remind()
+        elif named or manifests:
+            is_quiet = not named and not any(map(self._examiner.is_due, pushes))
+            self._publish(named, manifests, is_quiet=is_quiet)
 
-    git itself refuses to write files through symbolic links in the tree.
-    """
-    env = {"GIT_INDEX_FILE": str(folder / "index")}
-    repository.run("read-tree", commit, env=env)
-    repository.run("checkout-index", "--all", f"--prefix={folder}/tree/", env=env)
-    inside = repository.run("rev-parse", "--show-prefix").output.removesuffix("\n")
-    root = folder / "tree" / inside
-    root.mkdir(parents=True, exist_ok=True)  # missing in commits before the site existed
-    return root
+    def _refuse_problems(self, pushes: list[Push]) -> None:
+        problems = [line for push in pushes for line in self._examiner.problems(push, say)]
+        for line in problems:
+            say(line)
+        if problems:
+            raise PublishError(
+                f"push refused: {self._settings.manifest.name} is out of date for this commit; "
+                "build, commit it, push again"
+            )
 
+    def _publish(self, named: dict[str, str], manifests: list[str], *, is_quiet: bool) -> None:
+        if is_quiet and self._are_served(manifests):
+            return  # the remote has pages with these images already
+        from pelican_imagehost.publish.publisher import Wanted  # noqa: PLC0415  as in `_publisher`
+        from pelican_imagehost.site.progress import show_on_terminal  # noqa: PLC0415  as above
 
-def _manifest_of(repository: Git, site: Site, commit: str, file: Path) -> Manifest | None:
-    """Return the manifest of the remote; None if its commit is not in this repository."""
-    if set(commit) == {"0"} or not repository.commit_of(commit):
-        return None
-    name = _inside(site, site.settings.manifest)
-    shown = repository.run("show", f"{commit}:./{name}", check=False)
-    file.write_text(shown.output if shown.code == 0 else "", "utf-8")
-    return Manifest.load(file)
+        publisher = self._publisher()
+        # Nobody has removed one of them, if the branch of the host is where it was.
+        is_known = not named and self._are_served(manifests)
+        if is_known and publisher.repository.try_push() and self._are_served(manifests):
+            return
+        wanted = Wanted({}, {})
+        for manifest in manifests:
+            listed = Wanted.of(self._examiner.read(manifest).images)
+            wanted.sizes.update(listed.sizes)
+            wanted.sources.update(listed.sources)
+        for key, path in named.items():
+            if key not in wanted.sizes:
+                file = publisher.store.path(key)
+                wanted.sizes[key] = file.stat().st_size if file.exists() else None
+                wanted.sources[key] = path
+        publisher.run(wanted, patience=self._patience, progress=show_on_terminal, say=say)
+        Served(self._settings, LeanGit).add(manifests)
 
+    def _are_served(self, manifests: list[str]) -> bool:
+        served = Served(self._settings, LeanGit)
+        return all(manifest in served for manifest in manifests)
 
-def _changed(repository: Git, known: str, commit: str) -> list[str]:
-    """Return the paths that a push changes, relative to the folder of the site."""
-    options = ("--name-only", "-z", "--no-renames", "--relative")
-    return repository.run("diff", *options, known, commit).output.split("\0")
+    def _remind(self) -> None:
+        """Report images that were removed from the host, when git has nothing to push."""
+        fact = self._git.facts([f"HEAD:{self._examiner.manifest}"])[0]
+        is_repository = (self._settings.store / ".git").exists()
+        if not fact.oid or not is_repository or self._are_served([fact.oid]):
+            return
+        from pelican_imagehost.publish.publisher import Wanted  # noqa: PLC0415  as in `_publisher`
+        from pelican_imagehost.report import count  # noqa: PLC0415  as above
 
+        publisher = self._publisher()
+        wanted = Wanted.of(self._examiner.read(fact.oid).images)
+        missing = wanted.sizes.keys() - publisher.repository.names()
+        if missing:
+            say(
+                f"{count(len(missing), 'image')} in {self._settings.manifest.name} not published; "
+                f"run: pelican-imagehost publish -s {self._file.name}"
+            )
 
-def _unsettled(manifest: Manifest) -> list[str]:
-    lines = [f"{manifest.file.name}:{number}: {error}" for number, error in manifest.errors]
-    return lines + [str(error) for error in manifest.conflicts.values()]
+    def _publisher(self) -> Publisher:
+        # Most pushes need none of this, and wait for each import.
+        from pelican_imagehost.publish.publisher import Publisher  # noqa: PLC0415
+        from pelican_imagehost.storage.store import Store  # noqa: PLC0415
 
-
-def _check(site: Site, root: Path, changed: list[str] | None) -> list[str]:
-    """Check documents in a separate process, because their settings file is a program."""
-    content = _inside(site, site.settings.content)
-    command = [sys.executable, "-m", "pelican_imagehost", "check-commit"]
-    command += ["-s", site.file.name, "--theme", site.pelican_settings["THEME"]]
-    if changed is not None:
-        prefix = "" if content == "." else f"{content}/"
-        names = [name[len(prefix) :] for name in changed if name and name.startswith(prefix)]
-        if not names:
-            return []
-        (root.parent / "sources").write_text("\0".join(names), "utf-8")
-        command += ["--sources", str(root.parent / "sources")]
-    done = subprocess.run(  # noqa: S603  our own command
-        command, cwd=root, capture_output=True, encoding="utf-8", check=False
-    )
-    if done.returncode and not done.stdout:
-        return [line for line in done.stderr.splitlines() if line]
-    return done.stdout.splitlines()
+        return Publisher(self._settings, Store(self._settings.store), git=LeanGit)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.publish.confirm import Expected, find_absent
-from pelican_imagehost.publish.repository import TOMBSTONES, StoreRepository
+from pelican_imagehost.images.image import digest_of
+from pelican_imagehost.publish.git import Git
+from pelican_imagehost.publish.repository import TOMBSTONES, TRIES, StoreRepository
 from pelican_imagehost.report import count, group, readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.report import Progress, Say
@@ -27,15 +27,25 @@ _HOST_LIMITS = {"github.com": 100 * 1024**2, "gitlab.com": 100 * 1024**2}
 
 
 class Wanted(NamedTuple):
-    """The images to publish.
+    """The images that must be online.
 
     Attributes:
-        images: key → image, for all images of the site.
-        new: the keys that are not in the branch yet.
+        sizes: key → size in bytes, None for an image that is not in the store or manifest.
+        sources: key → a path in the manifest, or a file that contains the address.
     """
 
-    images: dict[str, Image]
-    new: list[str]
+    sizes: dict[str, int | None]
+    sources: dict[str, str]
+
+    @classmethod
+    def of(cls, images: Mapping[str, Image]) -> Wanted:
+        """Return the images of a manifest: path → image."""
+        sources = {image.key: path for path, image in images.items()}
+        return cls({image.key: image.size for image in images.values()}, sources)
+
+    def size_of(self, keys: Iterable[str]) -> int:
+        """Return the total size of images in bytes."""
+        return sum(self.sizes[key] or 0 for key in keys)
 
 
 def publish(  # noqa: PLR0913  one for each option
@@ -46,7 +56,7 @@ def publish(  # noqa: PLR0913  one for each option
     patience: float | None,
     progress: Progress,
     say: Say,
-) -> list[Image]:
+) -> dict[str, int]:
     """Publish the images of a site, without building it.
 
     Args:
@@ -58,11 +68,13 @@ def publish(  # noqa: PLR0913  one for each option
         say: called with each step.
 
     Returns:
-        The images that were sent, or would be.
+        Key → size in bytes, for the images that were sent, or would be.
 
     Raises:
         PublishError: the images cannot be published.
     """
+    from pelican_imagehost.hosting import ImageHost  # noqa: PLC0415  the hook does not need it
+
     documents, _ = site.documents()
     with ImageHost(site.settings, dry_run=dry_run, progress=progress) as image_host:
         publisher = Publisher(site.settings, image_host.catalogue.store, remote)
@@ -71,10 +83,12 @@ def publish(  # noqa: PLR0913  one for each option
         for line in group(report.problems):
             say(line)
         raise PublishError(f"{count(len(report.problems), 'problem')}; nothing was published")
-    wanted = publisher.plan(report.images)
-    if not dry_run:
-        publisher.run(wanted, patience=patience, progress=progress, say=say)
-    return [wanted.images[key] for key in wanted.new]
+    wanted = Wanted.of(report.images)
+    if dry_run:
+        new = publisher.plan(wanted)
+    else:
+        new = publisher.run(wanted, patience=patience, progress=progress, say=say)
+    return {key: wanted.sizes[key] or 0 for key in new}
 
 
 class Publisher:
@@ -84,12 +98,15 @@ class Publisher:
         settings: the settings of the site.
         store: the store of the site.
         remote: the address, or the name of a remote, to push to; IMAGEHOST_REMOTE if None.
+        git: runs git.
 
     Raises:
         PublishError: the host is not set, or the store is not a git repository.
     """
 
-    def __init__(self, settings: Settings, store: Store, remote: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, remote: str | None = None, git: type[Git] = Git
+    ) -> None:
         if settings.url is None:
             raise PublishError(
                 "IMAGEHOST_URL is not set, so images are part of the output and not published "
@@ -102,74 +119,93 @@ class Publisher:
             raise PublishError(
                 "IMAGEHOST_REMOTE is not set; set it to the git repository of the image host"
             )
-        self.repository = StoreRepository(store)
+        self.repository = StoreRepository(store, settings.root, git)
         if not self.repository.exists:
             raise PublishError(f"{store.root} is not a git repository; run: pelican-imagehost init")
         self.repository.use_remote(self.remote)
 
-    def plan(self, images: Mapping[str, Image]) -> Wanted:
-        """Find the images that must be sent.
-
-        Args:
-            images: manifest path → image.
+    def plan(self, wanted: Wanted) -> list[str]:
+        """Find the images that must be sent, sorted by key.
 
         Raises:
             PublishError: an image was retracted, or is too large for the host.
         """
-        wanted = {image.key: image for image in images.values()}
         names = self.repository.names()
-        if any(not self.store.has(wanted[key]) for key in wanted.keys() - names):
+        if any(not self.store.path(key).exists() for key in wanted.sizes.keys() - names):
             self.repository.join()  # another author may have published the missing images
             names = self.repository.names()
-        for path, image in images.items():
-            if f"{TOMBSTONES}{image.sha256}" in names:
+        for key, source in wanted.sources.items():
+            if f"{TOMBSTONES}{digest_of(key)}" in names:
                 raise PublishError(
-                    f"{path} was retracted; remove it from the documents, or allow it again: "
-                    f"pelican-imagehost retract --undo {path}"
+                    f"{source} was retracted; remove it from the documents, or allow it again: "
+                    f"pelican-imagehost retract --undo {digest_of(key)}"
                 )
-        new = sorted(wanted.keys() - names)
-        self._check_limit([wanted[key] for key in new])
-        return Wanted(wanted, new)
+        new = sorted(key for key in wanted.sizes.keys() - names if wanted.sizes[key] is not None)
+        self._check_limit(wanted, new)
+        return new
 
-    def run(self, wanted: Wanted, *, patience: float | None, progress: Progress, say: Say) -> None:
+    def run(
+        self, wanted: Wanted, *, patience: float | None, progress: Progress, say: Say
+    ) -> list[str]:
         """Send images and wait until they are online.
 
         Args:
-            wanted: the result of `plan`.
+            wanted: the images.
             patience: seconds to wait; None: do not check.
             progress: shows the progress of sending.
             say: called with each step.
 
+        Returns:
+            The keys of the images that were sent.
+
         Raises:
             PublishError: the images cannot be sent or are not online; run it again.
         """
-        if wanted.new:
-            size = readable_size(sum(wanted.images[key].size for key in wanted.new))
-            say(f"publishing {count(len(wanted.new), 'image')}, {size}")
-        self.send(wanted.new, wanted.images, progress)
+        sent = self.send(wanted, progress, say)
         if patience is not None:
-            seen = self.confirm(wanted.images, patience=patience, say=say)
+            seen = self.confirm(wanted, patience=patience, say=say)
             if seen:
                 say(f"{count(seen, 'image')} online at {self.settings.address_prefix}")
+        return sent
 
-    def send(self, new: list[str], sizes: Mapping[str, Image], progress: Progress) -> None:
-        """Commit new images and push.
+    def send(self, wanted: Wanted, progress: Progress, say: Say) -> list[str]:
+        """Commit new images and push, until the host has all that are wanted.
+
+        What is new is found again after each merge, because others may have removed images.
+
+        Returns:
+            The keys of the images that were sent.
 
         Raises:
             PublishError: an image is not in the store, or the host refused the push.
         """
+        if not self.plan(wanted):
+            self.repository.announce()
+            if self.repository.try_push():
+                return []
+        sent: list[str] = []
         with self.store.locked():
-            if new:
-                total = sum(sizes[key].size for key in new)
-                with progress("Committing", total) as advance:
-                    self.repository.add(new, advance)
-            self.repository.push()
+            for _ in range(TRIES):
+                new = self.plan(wanted)
+                if new:
+                    self._add(new, wanted, progress, say)
+                    sent += new
+                if self.repository.try_push():
+                    return sorted(set(sent))
+                self.repository.catch_up()
+        raise PublishError("other authors push too often; try again")
 
-    def confirm(self, images: Mapping[str, Image], *, patience: float, say: Say) -> int:
-        """Check that all pushed images are online.
+    def _add(self, new: list[str], wanted: Wanted, progress: Progress, say: Say) -> None:
+        size = wanted.size_of(new)
+        say(f"publishing {count(len(new), 'image')}, {readable_size(size)}")
+        with progress("Committing", size) as advance:
+            self.repository.add(new, advance)
+
+    def confirm(self, wanted: Wanted, *, patience: float, say: Say) -> int:
+        """Check that images are online that nobody has seen there since they were sent.
 
         Args:
-            images: key → image, for their sizes.
+            wanted: the images.
             patience: seconds to wait until they are.
             say: called with a message before each pause.
 
@@ -177,28 +213,36 @@ class Publisher:
             The number of images that were checked.
 
         Raises:
-            PublishError: an image is not online, or has another size there.
+            PublishError: an image is not online, or is not complete there.
         """
-        keys = self.repository.unconfirmed()
+        known = self.repository.confirmed()
+        keys = sorted(wanted.sizes.keys() - known)
+        if not keys:
+            return 0
+        from pelican_imagehost.publish.confirm import Expected, find_absent  # noqa: PLC0415  slow
+
         prefix = self.settings.address_prefix
-        sizes = {key: image.size for key, image in images.items()}
-        expected = [Expected(prefix + key, sizes.get(key)) for key in keys]
-        absent = find_absent(expected, patience=patience, say=say)
-        if absent:
-            url, answer = next(iter(absent.items()))
+        expected = [Expected(prefix + key, wanted.sizes[key]) for key in keys]
+        ours = self.repository.is_ours
+        absent = find_absent(expected, patience=patience, say=say, ours=ours)
+        if absent.answers:
+            url, answer = next(iter(absent.answers.items()))
+            source = wanted.sources[url.removeprefix(prefix)]
+            after = "" if absent.is_final else f" after {patience:.0f} s"
             raise PublishError(
-                f"{len(absent):,} of {len(keys):,} images are not online after {patience:.0f} s: "
-                f"{url}: {answer}; check IMAGEHOST_URL and the image host"
+                f"{len(absent.answers):,} of {len(keys):,} images are not online{after}: {url} "
+                f"({source}): {answer}; check IMAGEHOST_URL and the image host"
             )
-        self.repository.confirm()
+        self.repository.confirm(known | set(keys))
         return len(keys)
 
-    def _check_limit(self, images: list[Image]) -> None:
+    def _check_limit(self, wanted: Wanted, keys: Iterable[str]) -> None:
         host = urlsplit(self.remote or "").hostname or (self.remote or "").partition(":")[0]
         limit = _HOST_LIMITS.get(host.rpartition("@")[2])
-        for image in images:
-            if limit is not None and image.size > limit:
+        for key in keys:
+            size = wanted.sizes[key] or 0
+            if limit is not None and size > limit:
                 raise PublishError(
-                    f"{image.key} has {readable_size(image.size)}, but {host} accepts at most "
+                    f"{key} has {readable_size(size)}, but {host} accepts at most "
                     f"{readable_size(limit)} per file; make the image smaller; nothing was sent"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import MissingImage
@@ -54,7 +55,7 @@ def published_keys(settings: Settings, *, join: bool = True) -> set[str]:
     Raises:
         PublishError: the host does not answer.
     """
-    repository = StoreRepository(Store(settings.store))
+    repository = StoreRepository.of(settings)
     if not repository.exists:
         return set()
     if join and settings.remote:
@@ -71,7 +72,7 @@ def withdraw(settings: Settings, keys: Iterable[str]) -> None:
     Raises:
         PublishError: the host refused the push; nothing has changed.
     """
-    repository = StoreRepository(Store(settings.store))
+    repository = StoreRepository.of(settings)
     with repository.undone_on_failure():
         for key in sorted(keys):
             repository.retract(key)
@@ -98,10 +99,19 @@ def restore(settings: Settings, name: str) -> str:
     repository.join()
     paths = Manifest.load(settings.manifest).images
     key = find_key(settings, name, paths, published_keys(settings, join=False))
-    digest = digest_of(key) if key else name.lower()
+    digest = digest_of(key) if key else _digest(name)
     if f"{TOMBSTONES}{digest}" not in repository.names():
         raise MissingImage(f"{name}: no such image was retracted")
     with store.locked(), repository.undone_on_failure():
         repository.restore(digest)
         repository.push()
     return key or digest
+
+
+def _digest(name: str) -> str:
+    """Return the digest of a file that is not listed any more, or the name as a digest."""
+    try:
+        with open(name, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return name.lower()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.publish.git import Git
 from pelican_imagehost.publish.repository import StoreRepository
-from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,17 +18,24 @@ if TYPE_CHECKING:
 __all__ = ["advise", "initialise"]
 
 _MARK = "# Installed by `pelican-imagehost init`: images are published before the site is pushed."
-_HOOK = """\
+# It names no path of this machine, because tools such as husky keep hooks in the site's repository.
+_HOOK = f"""\
 #!/bin/sh
-{mark}
-# The hook that was installed before runs first: {before}
-input=$(cat)
-if [ -x "$(dirname "$0")/{before}" ]; then
-    printf '%s\\n' "$input" | "$(dirname "$0")/{before}" "$@" || exit
+{_MARK}
+[ -z "$IMAGEHOST_PRE_PUSH" ] || exit 0  # another tool runs this hook from within it
+export IMAGEHOST_PRE_PUSH=1
+input=$(cat; echo .)
+input=${{input%.}}
+# The hooks that were installed before run first.
+for before in "${{0%/*}}"/pre-push.before-imagehost*; do
+    if [ -x "$before" ]; then printf %s "$input" | "$before" "$@" || exit; fi
+done
+settings=$(git config imagehost.settings) && python=$(git config imagehost.python) || exit 0
+if ! [ -x "$python" ]; then
+    echo "pelican-imagehost: $python is missing; run: pelican-imagehost init -s $settings" >&2
+    exit 1
 fi
-settings=$(git config imagehost.settings) || exit 0
-cd "$(dirname "$settings")" || exit
-printf '%s\\n' "$input" | exec {python} -m pelican_imagehost pre-push -s "$(basename "$settings")"
+printf %s "$input" | exec "$python" -P -m pelican_imagehost pre-push -s "$settings" "$@"
 """
 _BEFORE = "pre-push.before-imagehost"
 
@@ -49,7 +54,7 @@ def initialise(site: Site, clone: str | None = None) -> list[str]:
         PublishError: a git command failed.
         OSError: a file cannot be written.
     """
-    repository = StoreRepository(Store(site.settings.store))
+    repository = StoreRepository.of(site.settings)
     done = []
     if clone is not None and not repository.exists:
         repository.clone(clone)
@@ -65,6 +70,8 @@ def initialise(site: Site, clone: str | None = None) -> list[str]:
     settings_file = _publishing_settings(site)
     if git.set_config("imagehost.settings", os.path.relpath(settings_file, os.path.realpath(top))):
         done.append(f"set imagehost.settings to {settings_file.name}, for the hook")
+    if git.set_config("imagehost.python", sys.executable):
+        done.append(f"set imagehost.python to {sys.executable}, for the hook")
     return done + _install_hook(git)
 
 
@@ -87,16 +94,22 @@ def _publishing_settings(site: Site) -> Path:
 
 
 def _ignored(settings: Settings) -> list[str]:
+    # Without a slash at the end, which would leave out a symbolic link to a folder.
     folders = (settings.store, settings.index.parent, settings.output)
-    names = [f"{settings.relative(folder)}/" for folder in folders]
+    names = [settings.relative(folder) for folder in folders]
     names.append(f"{settings.relative(settings.records)}*")  # and its journal
     return [f"/{name}" for name in names if not os.path.isabs(name)]
 
 
 def _add_lines(file: Path, lines: list[str]) -> list[str]:
     text = file.read_text("utf-8") if file.exists() else ""
-    known = {line.strip().strip("/") for line in text.splitlines()}
-    missing = [line for line in lines if line.strip("/") not in known]
+    known = {line.strip().lstrip("/") for line in text.splitlines()}
+    folders = {line.rstrip("/") for line in known}
+    missing = [
+        line
+        for line in lines
+        if line[1:] not in (known if (file.parent / line[1:]).is_symlink() else folders)
+    ]
     if not missing:
         return []
     if text and not text.endswith("\n"):
@@ -106,17 +119,32 @@ def _add_lines(file: Path, lines: list[str]) -> list[str]:
 
 
 def _install_hook(git: Git) -> list[str]:
-    # `--git-path` respects core.hooksPath and worktrees; an existing hook must still run.
+    # `--git-path` respects core.hooksPath and worktrees; existing hooks must still run.
     path = git.run("rev-parse", "--git-path", "hooks").output.rstrip("\n")
-    hook = git.folder / path / "pre-push"
-    text = _HOOK.format(mark=_MARK, before=_BEFORE, python=shlex.quote(sys.executable))
-    if hook.exists() and hook.read_text("utf-8", errors="replace") == text:
+    folder = git.folder / path
+    if folder.name == "_" and (folder / "h").exists():  # husky runs the hooks beside this folder
+        folder = folder.parent
+    ours = [hook for hook in folder.glob("pre-push*") if _is_ours(hook)]
+    hook = ours[0] if ours else folder / "pre-push"  # a tool may have renamed it, and run it
+    if ours and hook.read_text("utf-8", errors="replace") == _HOOK:
         return []
     done = []
-    hook.parent.mkdir(parents=True, exist_ok=True)
-    if hook.exists() and _MARK not in hook.read_text("utf-8", errors="replace"):
-        hook.rename(hook.with_name(_BEFORE))
-        done.append(f"renamed the existing pre-push hook to {_BEFORE}; it runs first")
-    hook.write_text(text, "utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    if hook.exists() and not ours:
+        kept = _free_name(folder)
+        hook.rename(kept)
+        kept.chmod(0o755)  # husky's need not be executable
+        done.append(f"renamed the existing pre-push hook to {kept.name}; it runs first")
+    hook.write_text(_HOOK, "utf-8")
     hook.chmod(0o755)
     return [*done, f"installed {hook}"]
+
+
+def _is_ours(hook: Path) -> bool:
+    return hook.is_file() and _MARK in hook.read_text("utf-8", errors="replace")
+
+
+def _free_name(folder: Path) -> Path:
+    """Return a name for an existing hook; those that were kept before stay."""
+    names = (_BEFORE, *(f"{_BEFORE}-{number}" for number in range(2, 1000)))
+    return next(path for name in names if not (path := folder / name).exists())

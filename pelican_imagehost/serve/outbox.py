@@ -45,7 +45,7 @@ class Outbox:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._store = Store(settings.store)
-        self._repository = StoreRepository(self._store)
+        self._repository = StoreRepository.of(settings)
         self._lock = FileLock(self._store.uploads / "outbox.lock")
         self._news = threading.Event()
         self._ends = threading.Event()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.report import silent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
-__all__ = ["show_progress"]
+__all__ = ["show_on_terminal", "show_progress"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,3 +52,17 @@ def show_progress(console: Console, label: str, total: int) -> Iterator[Callable
         yield lambda advance: bar.advance(task, advance)
     finally:
         bar.stop()
+
+
+def show_on_terminal(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show a progress bar on standard error, if that is a terminal.
+
+    Args:
+        label: the text before the bar.
+        total: the number of bytes to process.
+    """
+    if not sys.stderr.isatty():
+        return silent(label, total)
+    from rich.console import Console  # noqa: PLC0415  slow
+
+    return show_progress(Console(stderr=True), label, total)

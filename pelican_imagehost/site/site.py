@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pelican import Pelican
@@ -15,15 +14,15 @@ from pelican.settings import read_settings
 from pelican_imagehost.errors import ImageHostError, SettingsError
 from pelican_imagehost.settings import Settings
 from pelican_imagehost.site.contents import contents_of, to_document
+from pelican_imagehost.site.settings_file import find_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from pelican_imagehost.report import Document
 
 __all__ = ["Site"]
-
-_DEFAULT_SETTINGS = "pelicanconf.py"
 
 
 class Site:
@@ -43,11 +42,7 @@ class Site:
     """
 
     def __init__(self, settings_file: Path | None = None, **overrides: object) -> None:
-        self.file = file = settings_file or Path(_DEFAULT_SETTINGS)
-        if not file.is_file():
-            raise SettingsError(
-                f"no settings file {file}; run this in the folder of the site, or use -s FILE"
-            )
+        self.file = file = find_file(settings_file)
         self.pelican_settings = _read(file, overrides)
         self.settings = Settings.from_pelican(self.pelican_settings, root=file.absolute().parent)
         self._registered = False

@@ -12,7 +12,13 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.errors import ImageHostError, ManifestError, MissingBytes, StoreError
+from pelican_imagehost.errors import (
+    ImageHostError,
+    ManifestError,
+    MissingBytes,
+    RetractedImage,
+    StoreError,
+)
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.report import Problem, Progress, silent
 from pelican_imagehost.storage.index import Index, Stamp
@@ -116,6 +122,7 @@ class Catalogue:
             self._files = self.index.files()
         self.dry_run = dry_run
         self._progress = progress
+        self._retracted: frozenset[str] = frozenset()
 
     def enter(self, locations: dict[str, Location]) -> Entries:
         """Identify files, and store new images.
@@ -126,6 +133,7 @@ class Catalogue:
         Returns:
             The outcome; files that cannot be hosted are in its `errors`.
         """
+        self._retracted = self.store.retracted()
         with _without_collector():
             recalled = self._recall_all(locations)
         read, problems = _Read({}, {}), list[Problem]()
@@ -161,7 +169,9 @@ class Catalogue:
                 if image is None or not has(image):
                     recalled.unread.append(location)
                     continue
-            if image is not None:
+            if image is not None and image.sha256 in self._retracted:
+                recalled.errors[path] = _refusal(path, image)
+            elif image is not None:
                 recalled.images[path] = image
         return recalled
 
@@ -269,6 +279,8 @@ class Catalogue:
         from pelican_imagehost.images.identify import read  # noqa: PLC0415
 
         data, image, status = read(file, self.settings.limits)
+        if image.sha256 in self._retracted:
+            raise _refusal(self.settings.relative(file), image)
         is_new = not self.store.has(image) and (batch is None or batch.add(image, data))
         stamp = Stamp.of(status)
         return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)
@@ -283,3 +295,10 @@ class Catalogue:
         self._files |= fresh
         if not self.dry_run:
             self.index.record_files(fresh)
+
+
+def _refusal(path: str, image: Image) -> RetractedImage:
+    return RetractedImage(
+        f"{path} was retracted; remove it from the document, or allow it again: "
+        f"pelican-imagehost retract --undo {image.sha256}"
+    )

@@ -8,10 +8,18 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["clone", "replace_file", "sync_directories", "sync_directory", "sync_files"]
+__all__ = [
+    "clone",
+    "hide_from_git",
+    "replace_file",
+    "sync_directories",
+    "sync_directory",
+    "sync_files",
+]
 
 _FEW = 8  # up to this number, fsync for each file is faster than syncfs
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copy on write
@@ -41,6 +49,19 @@ def replace_file(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def hide_from_git(folder: Path, ours: re.Pattern[str]) -> None:
+    """Let git ignore a folder that only this package writes, as pytest does with its cache.
+
+    Args:
+        folder: the folder; one with a `.gitignore` or any other file stays as it is.
+        ours: matches the names of files that this package writes.
+    """
+    file = folder / ".gitignore"
+    with contextlib.suppress(OSError):  # a read-only folder needs nothing
+        if not file.exists() and all(map(ours.fullmatch, os.listdir(folder))):
+            file.write_text("*\n", "ascii")
 
 
 def sync_files(paths: Iterable[str | Path]) -> None:

@@ -9,10 +9,12 @@ technical notes of git).
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pelican_imagehost.storage.durable import hide_from_git
 from pelican_imagehost.storage.sqlite import (
     Schema,
     connect,
@@ -60,6 +62,8 @@ CREATE TABLE problems (
 ) STRICT
 """
 _SCHEMA = Schema(2, (_FILES, _USES, _PROBLEMS), "NORMAL")
+
+_CACHED = re.compile(r"imagehost.*|\w+Generator(-Readers)?")  # ours and Pelican's
 
 ProblemRow = tuple[str, int | None, str, str]  # the fields of `report.Problem`, as texts
 
@@ -182,6 +186,7 @@ class Index:
 def _open(file: Path) -> sqlite3.Connection:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        hide_from_git(file.parent, _CACHED)
         return connect(file, _SCHEMA)
     except (sqlite3.OperationalError, OSError) as error:  # no permission, no space, locked
         return _open_in_memory(file, error)

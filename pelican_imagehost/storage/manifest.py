@@ -76,15 +76,28 @@ class Manifest:
         Raises:
             ManifestError: the file cannot be read.
         """
-        manifest = cls(file)
         try:
             with file.open("rb") as opened:
-                manifest._stamp = _stamp(os.fstat(opened.fileno()))
-                text = opened.read().decode("utf-8-sig", errors="surrogateescape")
+                stamp = _stamp(os.fstat(opened.fileno()))
+                data = opened.read()
         except FileNotFoundError:
-            return manifest
+            return cls(file)
         except OSError as error:
             raise ManifestError(f"{file.name} cannot be read: {error.strerror}") from error
+        return cls.parse(file, data, stamp)
+
+    @classmethod
+    def parse(cls, file: Path, data: bytes, stamp: tuple[int, ...] | None = None) -> Manifest:
+        """Read the content of a manifest.
+
+        Args:
+            file: its file, for messages.
+            data: the content.
+            stamp: the state of the file, if the content is from it.
+        """
+        manifest = cls(file)
+        manifest._stamp = stamp
+        text = data.decode("utf-8-sig", errors="surrogateescape")
         lines = text.split("\n")
         images, numbers = manifest.images, manifest._numbers
         for number, (line, record) in enumerate(zip(lines, _parse(lines), strict=True), 1):

@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import StoreError
 from pelican_imagehost.images.image import KEY, digest_of
-from pelican_imagehost.storage.durable import sync_directories, sync_files
+from pelican_imagehost.storage.durable import (
+    hide_from_git,
+    replace_file,
+    sync_directories,
+    sync_files,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pelican_imagehost.images.image import Image
@@ -27,6 +32,8 @@ __all__ = ["Batch", "Store"]
 _INCOMING = ".incoming"
 _CORRUPT = ".corrupt"
 _UPLOADS = ".uploads"
+_RETRACTED = ".retracted"
+_OURS = re.compile(r"[0-9a-f]{2}|\.(?!gitignore).*")
 _READABLE = 0o444  # also for web servers; read-only, because these files never change
 
 
@@ -89,6 +96,27 @@ class Store:
             raise StoreError(f"{self.path(key)} cannot be read: {error.strerror}") from error
         return digest == digest_of(key)
 
+    def retracted(self) -> frozenset[str]:
+        """Return the digests of the images that were retracted from the host."""
+        try:
+            return frozenset((self.root / _RETRACTED).read_text("ascii").split())
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.root / _RETRACTED} cannot be read: {error}") from error
+
+    def note_retracted(self, digests: Iterable[str]) -> None:
+        """List the digests of the images that were retracted from the host.
+
+        Raises:
+            StoreError: the list cannot be written.
+        """
+        listed = frozenset(digests)
+        if listed != self.retracted():
+            with self._writing():
+                text = "".join(f"{digest}\n" for digest in sorted(listed))
+                replace_file(self.root / _RETRACTED, text.encode())
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Lock the store, so that only one process changes it at a time.
@@ -96,16 +124,19 @@ class Store:
         Raises:
             StoreError: the folder cannot be created or written.
         """
-        from filelock import FileLock  # noqa: PLC0415  only for new images
+        import fcntl  # noqa: PLC0415  not on every system
 
         with self._writing():
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / ".lock")
-            lock.acquire()
+            hide_from_git(self.root, _OURS)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            lock = os.open(self.root / ".lock", flags, 0o644)
         try:
+            with self._writing():
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
-            lock.release()
+            os.close(lock)  # which unlocks it
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[Batch]:

@@ -117,7 +117,7 @@ def unpublished(site: Site, report: Report) -> list[Problem]:
     prefix = site.settings.address_prefix
     sizes = {prefix + image.key: image.size for image in report.images.values()}
     expected = [Expected(url, size) for url, size in sizes.items()]
-    absent = find_absent(expected, patience=0, say=lambda _: None)
+    absent = find_absent(expected, patience=0, say=lambda _: None).answers
     return [
         Problem("", None, url, PublishError(f"not online: {answer}"))
         for url, answer in sorted(absent.items())

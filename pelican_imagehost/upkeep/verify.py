@@ -17,6 +17,7 @@ from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
 
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.report import Progress
@@ -61,10 +62,11 @@ def verify(settings: Settings, *, repair: bool, progress: Progress = silent) -> 
         closing(Records(settings.records, read_only=not (repair and has_records))) as opened,
     ):
         catalogue, records = image_host.catalogue, opened if has_records else None
-        found = _examine(catalogue, progress, records.all() if records else None)
+        repository = StoreRepository.of(settings)
+        elsewhere = repository.names() if repository.is_partial else set()
+        found = _examine(catalogue, progress, records.all() if records else None, elsewhere)
         if repair:
-            fetch = StoreRepository(catalogue.store).read
-            healed = _repair(catalogue, found, records, fetch)
+            healed = _repair(catalogue, found, records, repository.read)
         lines = [
             f"{settings.relative(catalogue.store.path(key))}: {what}"
             f"{f', {done}' if key in healed else ''}"
@@ -86,6 +88,7 @@ def _summarise(found: _Condition, healed: int, repair: bool, has_records: bool) 
     missing = len(found.missing) + len(found.lost)
     parts = [f"{found.intact:,} intact", f"{len(found.corrupt):,} corrupt", f"{missing:,} missing"]
     parts += [f"{len(found.unrecorded):,} unrecorded"] if has_records else []
+    parts += [f"{found.unfetched:,} not fetched"] if found.unfetched else []
     return ", ".join(parts) + (f"; {healed:,} repaired" if repair else "")
 
 
@@ -98,6 +101,7 @@ class _Condition(NamedTuple):
         missing: manifest path → image, for images that are not in the store.
         lost: the records of uploads that are not in the store or the manifest.
         unrecorded: keys without a line or a record, if the site has records.
+        unfetched: the number of images that only the repository of a partial clone has.
     """
 
     intact: int
@@ -105,10 +109,14 @@ class _Condition(NamedTuple):
     missing: dict[str, Image]
     lost: list[Record]
     unrecorded: list[str]
+    unfetched: int
 
 
 def _examine(
-    catalogue: Catalogue, progress: Progress, records: Iterable[Record] | None = None
+    catalogue: Catalogue,
+    progress: Progress,
+    records: Iterable[Record] | None = None,
+    elsewhere: AbstractSet[str] = frozenset(),
 ) -> _Condition:
     """Hash every file of the store again, and compare it with the manifest and the records.
 
@@ -116,6 +124,7 @@ def _examine(
         catalogue: the catalogue of the site.
         progress: shows the progress of hashing.
         records: the records of uploads; None if the site has none.
+        elsewhere: the keys that need not be in the store.
     """
     store = catalogue.store
     keys = list(store.keys())
@@ -127,19 +136,21 @@ def _examine(
             if not good:
                 corrupt.append(key)
     present = set(keys)
+    here = present | elsewhere
     missing = {
         path: image
         for path, image in sorted(catalogue.manifest.images.items())
-        if image.key not in present
+        if image.key not in here
     }
     listed = {image.key for image in catalogue.manifest.images.values()}
     records = list(records) if records is not None else None
     recorded = {record.image.key: record for record in records or ()}
-    lost = [one for key, one in recorded.items() if key not in present and key not in listed]
+    lost = [one for key, one in recorded.items() if key not in here and key not in listed]
     unsettled = catalogue.manifest.unsettled_text()
     unknown = present - listed - recorded.keys() - set(corrupt) if records is not None else set()
     unrecorded = sorted(key for key in unknown if digest_of(key) not in unsettled)
-    return _Condition(len(keys) - len(corrupt), corrupt, missing, lost, unrecorded)
+    unfetched = len((listed | recorded.keys()) & elsewhere - present)
+    return _Condition(len(keys) - len(corrupt), corrupt, missing, lost, unrecorded, unfetched)
 
 
 def _repair(

@@ -6,8 +6,9 @@ First: the first commit and push of a folder of images, CPU of client and server
 against `git add -A && git commit && git push` with git's defaults (but without the
 background maintenance of git, which would distort the result). Then: ten new images into a
 store that has many, from `pelican-imagehost publish` to the tenth HTTP 200, against a bare
-`git push` of the same commit over the same ssh to a repository without a hook. It needs what
-the tests of publishing need: git, ssh, sshd and nginx.
+`git push` of the same commit over the same ssh to a repository without a hook. Last: ordinary
+pushes of that site, against `git push --no-verify`, CPU of all processes. It needs what the
+tests of publishing need: git, ssh, sshd and nginx.
 """
 
 from __future__ import annotations
@@ -152,12 +153,43 @@ def _ten_more(folder: Path, size: int, pushes: int) -> None:
             ),
         }
         costs = compare(commands, rounds=pushes)
+        ordinary = _ordinary_pushes(site, machine, pushes)
         reader.close()
     print(f"{_NEW} new images of {_NEW_SIZE:,} bytes into a store of {size:,}:")
     _table(costs, "git push, no hook", "wall")
     wall = {name: median(measured, "wall") for name, measured in costs.items()}
     rest = wall["publish, to the tenth 200"] - wall["Python and Pelican alone"]
     print(f"  publish without that start   {rest / wall['git push, no hook']:.2f} of git push")
+    print(f"pushes of the site, whose manifest lists {size:,}:")
+    least = median(ordinary["git push --no-verify"])
+    for name, measured in ordinary.items():
+        spent = median(measured)
+        print(f"  {name:28} {spent * 1000:7.0f} ms CPU, {(spent - least) * 1000:+.0f} ms")
+
+
+def _ordinary_pushes(site: Blogger, machine: Machine, pushes: int) -> dict[str, list[Cost]]:
+    """Push the site to a repository without hooks, with the pre-push hook and without."""
+    _git("init", "--quiet", "--bare", machine.root / "pages.git")
+    _let_in(machine, "pages.git")
+    site.git("remote", "add", "pages", f"{machine.user}@127.0.0.1:pages.git")
+    site.post("words", "No picture.")
+    site.commit()
+    site.git("push", "--quiet", "pages", "main")
+    numbers = iter(range(1_000_000))
+
+    def push(name: str, *options: str) -> Cost:
+        site.write(name, f"Title: Words\nDate: 2026-01-01\n\nWord {next(numbers)}.\n")
+        site.git("add", name)
+        site.git("commit", "--quiet", "--message", "Write")
+        return run(["git", "push", "--quiet", *options, "pages", "main"], site.root)
+
+    commands = {
+        "git push --no-verify": partial(push, "README.md", "--no-verify"),
+        "nothing new": partial(push, "README.md"),
+        "one changed post": partial(push, "content/words.md"),
+        "up to date": partial(run, ["git", "push", "--quiet", "pages", "main"], site.root),
+    }
+    return compare(commands, rounds=pushes)
 
 
 def _table(costs: dict[str, list[Cost]], base: str, figure: str) -> None:
@@ -185,7 +217,7 @@ def _publish_all(store: Store, remote: str, keys: list[str]) -> None:
     with store.locked():
         repository.add(keys, lambda _: None)
         repository.push()
-    repository.confirm()
+    repository.confirm(set(keys))
 
 
 def _lines(keys: list[str]) -> list[str]:

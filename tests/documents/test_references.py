@@ -18,10 +18,8 @@ from pelican_imagehost.documents.references import (
     find_references,
     replace_references,
 )
-from pelican_imagehost.documents.wanted import (
-    IMAGE_SUFFIXES,
-    has_image_suffix,
-)
+from pelican_imagehost.documents.wanted import has_image_suffix
+from pelican_imagehost.images.image import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

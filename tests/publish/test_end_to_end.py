@@ -448,6 +448,7 @@ def test_retracted_picture_leaves_and_no_page_keeps_it(
 ) -> None:
     blog.push()
     cat = blog.key("my cat.png")
+    listed = (blog.root / "imagehost.jsonl").read_bytes()
     blog.post("harbour", "![a](harbour.jpg)")
     blog.post("cat", "no picture any more")
     blog.commit()
@@ -459,7 +460,9 @@ def test_retracted_picture_leaves_and_no_page_keeps_it(
     assert reader.look().broken == []
 
     blog.post("cat", "![again](<my cat.png>)")
-    blog.build(settings="publishconf.py")
+    built = blog.build(settings="publishconf.py", check=False)
+    assert (built.returncode != 0, "my cat.png was retracted" in built.stdout) == (True, True)
+    blog.write("imagehost.jsonl", listed)  # as after a merge with a colleague's work
     blog.git("add", "--all")
     blog.git("commit", "--quiet", "--message", "Again")
     process = blog.start_push()
@@ -467,3 +470,75 @@ def test_retracted_picture_leaves_and_no_page_keeps_it(
     assert (process.returncode != 0, "was retracted" in output) == (True, True), output
     seen = reader.look()
     assert (seen.broken, cat in seen.pictures) == ([], False)
+
+
+def test_several_sites_on_one_repository_lose_no_picture(
+    blog: Blogger, machine: Machine, reader: Reader, tmp_path: Path
+) -> None:
+    other = Blogger.begin(tmp_path / "other" / "blog", machine)
+    other.picture("content/other.png", colour="green")
+    other.post("other", "![a](other.png)")
+    other.commit()
+    other.imagehost("publish")
+    blog.push()
+    host = (sys.executable, "-m", "pelican_imagehost", "host", "gc", str(machine.root))
+    done = subprocess.run(
+        [*host, "--yes", "--grace-days", "0"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "2 sites publish to" in done.stderr) == (1, True), done.stderr
+    assert reader.picture(other.key("other.png"))[0] == ""
+    run("git", "-C", machine.root / "images.git", "config", "imagehost.onesite", "true")
+    assert "removed 1 image" in _checked([*host, "--yes", "--grace-days", "0"], tmp_path, {})
+
+
+def test_pages_that_were_built_here_wait_for_their_pictures(
+    blog: Blogger, machine: Machine, reader: Reader, tmp_path: Path
+) -> None:
+    """Built output goes to another host, as with ghp-import, and its pictures to ours."""
+    blog.build(settings="publishconf.py")
+    pages = tmp_path / "pages.git"
+    run("git", "init", "-q", "--bare", pages)
+    for command in (
+        ["checkout", "--quiet", "--orphan", "gh-pages"],
+        ["add", "--force", "output"],
+        ["commit", "--quiet", "--message", "Pages"],
+        ["remote", "add", "pages", str(pages)],
+    ):
+        blog.git(*command)
+    said = blog.git("push", "pages", "gh-pages")
+    assert "3 images online" in said
+    keys = [blog.key(name) for name in PICTURES]
+    assert [reader.picture(key)[0] for key in keys] == ["", "", ""]
+    (machine.served(keys[0])).unlink()  # what the host lost is found by a new machine
+    blog.git("-C", "images", "update-ref", "-d", "refs/imagehost/confirmed")
+    blog.write("output/new.html", f"<img src='{reader.url}images/{keys[0]}'>")
+    blog.git("add", "--force", "output/new.html")
+    blog.git("commit", "--quiet", "--message", "More")
+    start = time.monotonic()
+    done = subprocess.run(
+        ["git", "push", "pages", "gh-pages"],
+        cwd=blog.root,
+        env={**os.environ, **machine.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode != 0, "404 Not Found" in done.stderr) == (True, True), done.stderr
+    assert time.monotonic() - start < 200  # it does not wait for 300 seconds on our own host
+
+
+def test_host_gc_and_a_later_post(blog: Blogger, machine: Machine, reader: Reader) -> None:
+    blog.push()
+    blog.picture("content/early.png", colour="green")
+    blog.post("early", "![a](early.png)")
+    blog.imagehost("publish")  # and the post is pushed much later
+    early = blog.key("early.png")
+    host = (sys.executable, "-m", "pelican_imagehost", "host", "gc", machine.root)
+    run(*host, "--yes", "--grace-days", "0")
+    assert not machine.served(early).exists()
+    time.sleep(1.1)  # nginx checks an open file again after a second
+    assert reader.get(f"/images/{early}")[0] == 404
+    blog.commit()
+    assert "publishing 1 image" in blog.push()
+    seen = reader.look()
+    assert (seen.broken, early in seen.pictures) == ([], True)

@@ -31,8 +31,9 @@ def put(store: Store, *contents: bytes) -> list[bool]:
 
 
 def tree(root: Path) -> list[str]:
-    """List every file of a store except its lock."""
-    files = [file for file in root.rglob("*") if file.is_file() and file.name != ".lock"]
+    """List every file of a store except its lock and what hides it from git."""
+    hidden = {".lock", ".gitignore"}
+    files = [file for file in root.rglob("*") if file.is_file() and file.name not in hidden]
     return sorted(str(file.relative_to(root)) for file in files)
 
 

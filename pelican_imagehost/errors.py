@@ -17,6 +17,7 @@ __all__ = [
     "SettingsError",
     "StoreError",
     "TokenError",
+    "UnlistedImage",
     "UnreadableImage",
     "UnsupportedImage",
 ]
@@ -64,6 +65,10 @@ class ManifestError(ImageHostError):
 
 class ManifestConflict(ManifestError):
     """Two lines of the manifest give one path different images."""
+
+
+class UnlistedImage(ImageHostError):
+    """The committed manifest does not list the image, and IMAGEHOST_FROZEN is on."""
 
 
 class StoreError(ImageHostError):

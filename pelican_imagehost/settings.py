@@ -17,7 +17,7 @@ from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES, Limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["OPTIONS", "Option", "Settings", "find_root"]
+__all__ = ["CI_VARIABLES", "OPTIONS", "Option", "Settings", "find_root"]
 
 PREFIX = "IMAGEHOST_"
 STORE_FOLDERS = ("images", "imagehost")
@@ -61,6 +61,9 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+# What CI services set; `CI=false` turns all off, as for npm.
+CI_VARIABLES = ("CI", "CONTINUOUS_INTEGRATION", "TF_BUILD", "TEAMCITY_VERSION", "JENKINS_URL")
+_OFF = frozenset(["", "0", "false", "no", "off"])
 _COVERS = ("image", "cover", "thumbnail", "og_image", "featured_image", "banner")
 
 OPTIONS: dict[str, Option] = {
@@ -93,6 +96,9 @@ OPTIONS: dict[str, Option] = {
     "IGNORE": Option((), "a list of patterns of links, such as '/thumbs/*'", _is_names),
     "KEEP_STATIC": Option(False, "True or False", _is_flag),
     "STRICT": Option(False, "True or False", _is_flag),
+    "FROZEN": Option(
+        None, "True, False or None", lambda value: value is None or isinstance(value, bool)
+    ),
 }
 
 
@@ -126,6 +132,7 @@ class Settings:
         ignore: shell patterns of links to leave unchanged.
         keep_static: whether hosted files of STATIC_PATHS are also copied to the output.
         strict: whether a problem makes the build fail.
+        frozen: whether only images of the committed manifest may be used.
     """
 
     root: Path
@@ -152,6 +159,7 @@ class Settings:
     ignore: tuple[str, ...]
     keep_static: bool
     strict: bool
+    frozen: bool
 
     @classmethod
     def from_pelican(cls, pelican: Mapping[str, Any], *, root: Path | None = None) -> Settings:
@@ -196,6 +204,7 @@ class Settings:
             "ignore": tuple(own["IGNORE"]),
             "keep_static": own["KEEP_STATIC"],
             "strict": own["STRICT"],
+            "frozen": bool(own["URL"]) and _is_ci() if own["FROZEN"] is None else own["FROZEN"],
         }
         assert values.keys() == {field.name for field in fields(cls)}  # noqa: S101  both are in this class
         return cls(**values)
@@ -209,6 +218,11 @@ class Settings:
     def embedded(self) -> Path | None:
         """Return the folder for images in the output; None if a host serves them."""
         return None if self.url else self.output / STORE_FOLDERS[0]
+
+    @property
+    def stores(self) -> bool:
+        """Return whether builds write the store: a frozen site needs no copy of a host's images."""
+        return not self.frozen or self.embedded is not None
 
     def relative(self, path: str | os.PathLike[str]) -> str:
         """Return the path of a file for messages, relative to the site if it is inside."""
@@ -255,6 +269,12 @@ def _read_option(pelican: Mapping[str, Any], name: str, option: Option) -> Any: 
     if not option.accepts(value):
         raise SettingsError(f"{PREFIX}{name} must be {option.expected}; found {value!r}")
     return value
+
+
+def _is_ci() -> bool:
+    """Return whether the environment is that of a CI job."""
+    values = {name: os.environ[name].lower() for name in CI_VARIABLES if name in os.environ}
+    return values.get("CI") not in _OFF and any(value not in _OFF for value in values.values())
 
 
 def _near_miss(name: str) -> str:

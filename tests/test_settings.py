@@ -66,6 +66,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "IGNORE": [[], ["/thumbs/*"]],
     "KEEP_STATIC": [True, False],
     "STRICT": [True, False],
+    "FROZEN": [True, False],
 }
 REFUSED: dict[str, list[Any]] = {
     "URL": [
@@ -96,6 +97,7 @@ REFUSED: dict[str, list[Any]] = {
     "IGNORE": ["/thumbs/*", [""], None],
     "KEEP_STATIC": [1, 0, "yes", None],
     "STRICT": [1, "true", None],
+    "FROZEN": [1, 0, "true", ""],
 }
 
 

@@ -68,16 +68,27 @@ class Manifest:
         Raises:
             ManifestError: the file cannot be read.
         """
-        manifest = cls(file)
         try:
             with file.open("rb") as opened:
-                manifest._stamp = _stamp(os.fstat(opened.fileno()))
-                text = opened.read().decode("utf-8-sig", errors="surrogateescape")
+                stamp = _stamp(os.fstat(opened.fileno()))
+                manifest = cls.parse(file, opened.read())
         except FileNotFoundError:
-            return manifest
+            return cls(file)
         except OSError as error:
             raise ManifestError(f"{file.name} cannot be read: {error.strerror}") from error
-        lines = text.split("\n")
+        manifest._stamp = stamp  # noqa: SLF001  of this class
+        return manifest
+
+    @classmethod
+    def parse(cls, file: Path, data: bytes) -> Manifest:
+        """Parse the content of a manifest.
+
+        Args:
+            file: the manifest, for messages.
+            data: its content, which need not be that of the file.
+        """
+        manifest = cls(file)
+        lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
         images, numbers = manifest.images, manifest._numbers
         for number, (line, record) in enumerate(zip(lines, _parse(lines), strict=True), 1):
             path, image = _read_plain(record)

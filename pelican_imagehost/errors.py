@@ -18,6 +18,7 @@ __all__ = [
     "SettingsError",
     "StoreError",
     "TokenError",
+    "UnlistedImage",
     "UnreadableImage",
     "UnsupportedImage",
 ]
@@ -69,6 +70,10 @@ class ManifestError(ImageHostError):
 
 class ManifestConflict(ManifestError):
     """Two lines of the manifest give one path different images."""
+
+
+class UnlistedImage(ImageHostError):
+    """The committed manifest does not list the image, and IMAGEHOST_FROZEN is on."""
 
 
 class StoreError(ImageHostError):

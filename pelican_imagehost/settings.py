@@ -15,7 +15,7 @@ from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES, Limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["OPTIONS", "Option", "Settings", "find_root", "resolve_remote"]
+__all__ = ["CI_VARIABLES", "OPTIONS", "Option", "Settings", "find_root", "resolve_remote"]
 
 PREFIX = "IMAGEHOST_"
 STORE_FOLDERS = ("images", "imagehost")
@@ -59,6 +59,9 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+# What CI services set; `CI=false` turns all off, as for npm.
+CI_VARIABLES = ("CI", "CONTINUOUS_INTEGRATION", "TF_BUILD", "TEAMCITY_VERSION", "JENKINS_URL")
+_OFF = frozenset(["", "0", "false", "no", "off"])
 # Dotted as in dictionaries of Hugo's and Jekyll's themes.
 _COVERS = (
     *("image", "cover", "thumbnail", "og_image", "featured_image", "banner", "cover.image"),
@@ -102,6 +105,9 @@ OPTIONS: dict[str, Option] = {
         None, "'nginx', 'netlify' or None", lambda value: value in (None, "nginx", "netlify")
     ),
     "STRICT": Option(False, "True or False", _is_flag),
+    "FROZEN": Option(
+        None, "True, False or None", lambda value: value is None or isinstance(value, bool)
+    ),
 }
 
 
@@ -137,6 +143,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         keep_static: whether hosted static files also stay at their old addresses.
         redirects: the host that redirects from old addresses: `nginx` or `netlify`.
         strict: whether a problem makes the build fail.
+        frozen: whether only images of the committed manifest may be used.
     """
 
     root: Path
@@ -166,6 +173,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
     keep_static: bool
     redirects: str | None
     strict: bool
+    frozen: bool
 
     @classmethod
     def from_pelican(cls, pelican: Mapping[str, Any], *, root: Path | None = None) -> Settings:
@@ -214,6 +222,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
             "keep_static": own["KEEP_STATIC"],
             "redirects": own["REDIRECTS"],
             "strict": own["STRICT"],
+            "frozen": bool(own["URL"]) and _is_ci() if own["FROZEN"] is None else own["FROZEN"],
         }
         assert values.keys() == set(cls._fields)  # noqa: S101  both are in this class
         return cls(**values)
@@ -227,6 +236,11 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
     def embedded(self) -> Path | None:
         """Return the folder for images in the output; None if a host serves them."""
         return None if self.url else self.output / STORE_FOLDERS[0]
+
+    @property
+    def stores(self) -> bool:
+        """Return whether builds write the store: a frozen site needs no copy of a host's images."""
+        return not self.frozen or self.embedded is not None
 
     def relative(self, path: str | os.PathLike[str]) -> str:
         """Return the path of a file for messages, relative to the site if it is inside."""
@@ -310,6 +324,12 @@ def _read_option(pelican: Mapping[str, Any], name: str, option: Option) -> Any: 
     if not option.accepts(value):
         raise SettingsError(f"{PREFIX}{name} must be {option.expected}; found {value!r}")
     return value
+
+
+def _is_ci() -> bool:
+    """Return whether the environment is that of a CI job."""
+    values = {name: os.environ[name].lower() for name in CI_VARIABLES if name in os.environ}
+    return values.get("CI") not in _OFF and any(value not in _OFF for value in values.values())
 
 
 def _near_miss(name: str) -> str:

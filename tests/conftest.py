@@ -18,7 +18,7 @@ import PIL.Image
 import pytest
 from pelican.settings import read_settings
 
-from pelican_imagehost.settings import Settings
+from pelican_imagehost.settings import CI_VARIABLES, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,11 +63,12 @@ class Require(Protocol):
 def _fresh_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Give every test an empty home, and git without configuration of this machine or user.
 
-    The variables that git sets for a hook go too: some run tests before each commit.
+    The variables that git sets for a hook go too: some run tests before each commit. Tests of
+    CI set its variables themselves.
     """
     with pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
-            if name.startswith(("GIT_", "XDG_")) or name == "EMAIL":
+            if name.startswith(("GIT_", "XDG_")) or name in {"EMAIL", *CI_VARIABLES}:
                 patch.delenv(name)
         home = tmp_path_factory.mktemp("home")
         # git would guess an identity from the names of this machine.

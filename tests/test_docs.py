@@ -148,6 +148,12 @@ def test_the_page_of_settings_has_every_setting_and_its_default() -> None:
 
 
 @pages
+def test_the_host_has_one_user(page: Path) -> None:
+    users = re.findall(r"(\w+)@[\w.]+:(?:images|site)\.git", page.read_text("utf-8"))
+    assert set(users) <= {"imagehost"}  # whom `host init` makes
+
+
+@pages
 def test_every_settings_example_is_python(page: Path) -> None:
     for block in blocks(page, "python"):
         compile(block.code, str(page), "exec")

@@ -71,6 +71,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "KEEP_STATIC": [True, False],
     "REDIRECTS": [None, "nginx", "netlify"],
     "STRICT": [True, False],
+    "FROZEN": [True, False],
 }
 REFUSED: dict[str, list[Any]] = {
     "URL": [
@@ -104,6 +105,7 @@ REFUSED: dict[str, list[Any]] = {
     "KEEP_STATIC": [1, 0, "yes", None],
     "REDIRECTS": ["apache", True, 1, []],
     "STRICT": [1, "true", None],
+    "FROZEN": [1, 0, "true", ""],
 }
 
 

@@ -1,4 +1,4 @@
-"""The commands `host …`, run on the machine that serves, by the user who owns its files."""
+"""The commands `host …`, on the machine that serves; run by root, they continue as the owner."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def _command(function: Callable[..., None]) -> click.Command:
 
     @functools.wraps(function)
     def run(**options: Any) -> None:  # noqa: ANN401  Click's
+        from pelican_imagehost.host.user import become_owner
+
         try:
+            become_owner(options["folder"])
             function(**options)
         except ImageHostError as error:
             _say(f"error: {error}")
@@ -54,8 +57,10 @@ def init(folder: Path, *, site: str, images: str | None) -> None:
     the remaining steps. Safe to re-run; your edits are kept.
     """
     from pelican_imagehost.host.setup import Setup
+    from pelican_imagehost.host.user import check_python
 
     setup = Setup(folder, site=site, images=images)
+    check_python(setup.user)
     done = setup.run()
     for line in done or ["already set up"]:
         _say(line)

@@ -8,10 +8,11 @@ image that is not there yet. When the branch has moved, retracted images leave t
 from __future__ import annotations
 
 import contextlib
+import io
 import re
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from pelican_imagehost.errors import PublishError
+from pelican_imagehost.errors import ImageHostError, PublishError
 from pelican_imagehost.host.plumbing import git, read_blobs, read_config
 from pelican_imagehost.host.push import MAIN, Change, diff, object_id, read_changes, say, shown
 from pelican_imagehost.host.served import Staging, locked, remove_image
@@ -47,6 +48,8 @@ def receive(update: Update) -> None:
             for path, blob, size in blobs:
                 if size > limit:
                     raise PublishError(f"{path} has {size:,} bytes; at most {limit:,} are allowed")
+                if path.endswith(".svg"):
+                    blob = _checked_svg(path, blob.read(size))  # noqa: PLW2901  its bytes are read
                 staging.add(path, size, blob, keep=path in added)
         new = staging.publish()
     if images:
@@ -101,6 +104,23 @@ def _is_image(change: Change, types: list[str]) -> bool:
     if change.oid != object_id(change.oid, b"blob 0\0"):
         raise PublishError(f"{path} is a tombstone and must be empty")
     return False
+
+
+def _checked_svg(path: str, data: bytes) -> IO[bytes]:
+    """Check an SVG as `identify` does on the author's side; return its bytes as a stream.
+
+    Raises:
+        PublishError: it is not an SVG, or could run scripts or load other files.
+    """
+    from pelican_imagehost.images import svg  # noqa: PLC0415  most pushes need none
+
+    if not svg.looks_like_svg(data):
+        raise PublishError(f"{path} is not an SVG")
+    try:
+        svg.inspect(data)
+    except ImageHostError as error:
+        raise PublishError(f"{path} {shown(str(error), limit=300)}") from None
+    return io.BytesIO(data)
 
 
 def _check_tombstones(commit: str, changes: list[Change]) -> None:

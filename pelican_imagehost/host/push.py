@@ -61,18 +61,23 @@ def shown(text: str, limit: int = 120) -> str:
 
 
 def read_update(stdin: Iterable[str]) -> Update:
-    """Read the update, which must move the branch main and nothing else.
+    """Read the only update of a push, which must move the branch main.
 
     Raises:
-        PublishError: another branch or a tag is pushed, or main would be deleted.
+        PublishError: another branch or a tag is pushed, main would be deleted, or there is
+            not exactly one update.
     """
-    updates = [Update(*line.split()) for line in stdin]
-    for update in updates:
-        if update.ref != MAIN:
-            raise PublishError(f"only main can be pushed, not {shown(update.ref)}")
-        if not update.new.strip("0"):
+    updates = [line.split() for line in stdin if line.strip()]
+    if any(len(update) != len(Update._fields) for update in updates):
+        raise PublishError("git described the push in a way that is unknown here")
+    for _, new, ref in updates:
+        if ref != MAIN:
+            raise PublishError(f"only main can be pushed, not {shown(ref)}")
+        if not new.strip("0"):
             raise PublishError("main cannot be deleted; to take an image offline, retract it")
-    return updates[0]
+    if len(updates) != 1:
+        raise PublishError(f"main must be pushed exactly once, not {len(updates)} times")
+    return Update(*updates[0])
 
 
 def check_forward(update: Update) -> None:

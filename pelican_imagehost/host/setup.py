@@ -6,15 +6,17 @@ edit (as certbot edits nginx.conf) are never overwritten.
 
 from __future__ import annotations
 
-import getpass
+import errno
 import os
 import re
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
 from pelican_imagehost.host.config import HostName, render
 from pelican_imagehost.host.layout import Layout
+from pelican_imagehost.host.user import find_user
 from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES
 from pelican_imagehost.publish.git import Git
 
@@ -70,6 +72,7 @@ class Setup:
             )
         self.site = HostName.parse(site)
         self.images = HostName.parse(images) if images else None
+        self.user = find_user(self.layout.root)
         self.done: list[str] = []
 
     @property
@@ -91,8 +94,11 @@ class Setup:
             self._make_repositories()
             self._write_files()
         except OSError as error:
+            root, user = self.layout.root, self.user.name
+            denied = error.errno in {errno.EACCES, errno.EPERM}
+            advice = f"; as root, run: chown -R {user}: {root}" if denied else ""
             raise PublishError(
-                f"{error.filename or self.layout.root} cannot be written: {error.strerror}"
+                f"{error.filename or root} cannot be written: {error.strerror}{advice}"
             ) from error
         return self.done
 
@@ -175,8 +181,8 @@ class Setup:
             site=self.site,
             images=self.images or self.site,
             url=self.prefix.rstrip("/"),
-            python=sys.executable,
-            user="imagehost" if os.geteuid() == 0 else getpass.getuser(),
+            python=shlex.quote(sys.executable),
+            user=self.user.name,
             **values,
         )
 

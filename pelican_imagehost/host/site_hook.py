@@ -19,6 +19,7 @@ from pelican_imagehost.host.plumbing import git, read_config
 from pelican_imagehost.host.push import MAIN, check_forward, say, shown
 from pelican_imagehost.host.releases import Releases, named_keys
 from pelican_imagehost.host.served import locked
+from pelican_imagehost.images import lfs
 
 if TYPE_CHECKING:
     from pelican_imagehost.host.push import Update
@@ -46,6 +47,7 @@ def receive(update: Update) -> None:
             return
         with releases.staging(update.new) as staging:
             site = _make(update.new, staging, config)
+            _check_files(site)
             # `host gc` must see this release, or be finished before the check.
             with locked(config["served"]):
                 _check_images(site, config)
@@ -99,7 +101,8 @@ def _make(commit: str, staging: Path, config: dict[str, str]) -> Path:
 
 def _extract(commit: str, folder: Path) -> None:
     folder.mkdir()
-    with subprocess.Popen(["git", "archive", commit], stdout=subprocess.PIPE) as archive:  # noqa: S603, S607  no user's text
+    env = {**os.environ, "GIT_LFS_SKIP_SMUDGE": "1"}  # where git-lfs is installed for all
+    with subprocess.Popen(["git", "archive", commit], env=env, stdout=subprocess.PIPE) as archive:  # noqa: S603, S607  no user's text
         subprocess.run(["tar", "-x", "-C", folder], stdin=archive.stdout, check=True)  # noqa: S603, S607  as above
     if archive.returncode:
         raise PublishError("git could not read the pushed commit on the host; see above")
@@ -145,6 +148,25 @@ def _environment() -> dict[str, str]:
     """Return the environment without git's variables, such as those of the quarantine."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return {**kept, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+
+
+def _check_files(site: Path) -> None:
+    """Check that no file of a site is a pointer of Git LFS, whose content is elsewhere.
+
+    Raises:
+        PublishError: one is.
+    """
+    for parent, _, names in os.walk(site):
+        for path in (os.path.join(parent, name) for name in names):
+            if os.path.isfile(path) and os.path.getsize(path) <= lfs.MAX_SIZE:
+                with open(path, "rb") as file:
+                    is_pointer = file.read(len(lfs.START)) == lfs.START
+                if is_pointer:
+                    name = shown(os.path.relpath(path, site))
+                    raise PublishError(
+                        f"{name} is a Git LFS pointer, and the host does not have its content; "
+                        "exclude it from Git LFS, or, if it is an image, link it in a document"
+                    )
 
 
 def _check_images(site: Path, config: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ from pelican_imagehost.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
-from pelican_imagehost.images import avif, svg
+from pelican_imagehost.images import avif, lfs, svg
 from pelican_imagehost.images.image import Image
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageFile", "check_size", "identify", "read"]
 
-_LFS = b"version https://git-lfs.github.com/spec/"
 _MAX_SIDE = 2**31 - 1  # the PNG specification's limit (section 5.1), the widest of all types
 _TYPES = {"apng": "png"}
 _SAMPLE = 65_536  # bytes, enough to tell the type
@@ -155,7 +154,7 @@ def _sniff(data: bytes) -> str:
         return _TYPES.get(kind, kind)
     if data[4:12] == b"ftypavis":  # an image sequence, unknown to `filetype`
         return "avif"
-    if data.startswith(_LFS):
+    if data.startswith(lfs.START):
         raise CorruptImage("is a Git LFS pointer, not the image; run `git lfs pull`")
     if svg.looks_like_svg(data):
         return "svg"

@@ -32,6 +32,13 @@ class Limits(NamedTuple):
     max_pixels: int
     types: frozenset[str]
 
+    def allow(self, image: Image) -> bool:
+        """Return whether an image is within the limits; an SVG has no pixels."""
+        pixels = 0 if image.type == "svg" else image.width * image.height
+        return (
+            image.type in self.types and image.size <= self.max_bytes and pixels <= self.max_pixels
+        )
+
 
 class Image(NamedTuple):
     """The facts about an image.

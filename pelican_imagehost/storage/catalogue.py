@@ -12,29 +12,24 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.errors import (
-    ImageHostError,
-    ManifestError,
-    MissingBytes,
-    RetractedImage,
-    StoreError,
-)
-from pelican_imagehost.images.image import Image
+from pelican_imagehost.errors import ImageHostError, ManifestError, StoreError
 from pelican_imagehost.report import Problem, Progress, silent
+from pelican_imagehost.storage.committed import load_committed
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.manifest import Manifest
+from pelican_imagehost.storage.recall import Recall, Recalled
 from pelican_imagehost.storage.store import Batch, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pelican_imagehost.documents.resolve import Location
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
 
 __all__ = ["Catalogue", "Entries"]
 
 _WORKERS = min(4, os.cpu_count() or 1)
-_MANY = 1000
 _WORTH_A_BAR = 100_000_000  # bytes, which take about a second to read
 
 
@@ -53,14 +48,6 @@ class Entries(NamedTuple):
     errors: dict[str, ImageHostError]
     new: set[str]
     problems: list[Problem]
-
-
-class _Recalled(NamedTuple):
-    """The images that manifest and index know, by path, and the files that must be read."""
-
-    images: dict[str, Image]
-    errors: dict[str, ImageHostError]
-    unread: list[Location]
 
 
 class _Result(NamedTuple):
@@ -118,7 +105,8 @@ class Catalogue:
         self.store = Store(settings.store)
         self.index = Index(settings.index, read_only=dry_run)
         with _without_collector():
-            self.manifest = Manifest.load(settings.manifest)
+            load = load_committed if settings.frozen else Manifest.load
+            self.manifest = load(settings.manifest)
             self._files = self.index.files()
         self.dry_run = dry_run
         self._progress = progress
@@ -135,9 +123,9 @@ class Catalogue:
         """
         self._retracted = self.store.retracted()
         with _without_collector():
-            recalled = self._recall_all(locations)
+            recalled = self._recall().all(locations)
         read, problems = _Read({}, {}), list[Problem]()
-        if self.dry_run:
+        if self.dry_run or not self.settings.stores:
             read = self._read_all(recalled.unread, None)
         elif recalled.unread or self._changed(recalled.images):
             read, problems = self._write(recalled)
@@ -145,68 +133,10 @@ class Catalogue:
         new = {result.image.key for result in read.results.values() if result.is_new}
         return Entries(recalled.images | read.images, recalled.errors | read.errors, new, problems)
 
-    def _presence(self, images: int) -> Callable[[Image], bool]:
-        """Return a check for images in the store; for many it lists each folder just once.
+    def _recall(self) -> Recall:
+        return Recall(self.settings, self.store, self.manifest, self._files, self._retracted)
 
-        Listing is five times faster and ignores the length of files: the store contains
-        complete files only, and `verify` finds later damage.
-        """
-        if images < _MANY:
-            return self.store.has
-        names = self.store.names()
-        return lambda image: f"{image.sha256}.{image.type}" in names
-
-    def _recall_all(self, locations: dict[str, Location]) -> _Recalled:
-        recalled = _Recalled({}, {}, [])
-        has = self._presence(len(locations))
-        for path, location in locations.items():
-            if location.status is None:
-                image, error = self._read_line(path)
-                if error is not None:
-                    recalled.errors[path] = error
-            else:
-                image = self._recall(location, location.status)
-                if image is None or not has(image):
-                    recalled.unread.append(location)
-                    continue
-            if image is not None and image.sha256 in self._retracted:
-                recalled.errors[path] = _refusal(path, image)
-            elif image is not None:
-                recalled.images[path] = image
-        return recalled
-
-    def _recall(self, location: Location, status: os.stat_result) -> Image | None:
-        """Return an image from the index; None if the file must be read."""
-        stamp, fields = self._files.get(location.file, (None, ()))
-        # Not `Stamp.of`, which would double the time; there may be 100,000 files.
-        if stamp != (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino):
-            return None
-        image = Image._make(fields)
-        return image if self._is_allowed(image) else None
-
-    def _read_line(self, path: str) -> tuple[Image | None, ImageHostError | None]:
-        """Return an image from the manifest, if the site does not have its file."""
-        conflict = self.manifest.conflicts.get(path)
-        if conflict is not None:
-            return None, conflict
-        image = self.manifest.images[path]
-        if self.settings.embedded is None or self.store.has(image):
-            return image, None
-        return image, MissingBytes(
-            f"{path} is listed in {self.settings.manifest.name}, but the file is missing, also "
-            "from the store; fetch the file, or set IMAGEHOST_URL to let the host serve it"
-        )
-
-    def _is_allowed(self, image: Image) -> bool:
-        limits = self.settings.limits
-        pixels = 0 if image.type == "svg" else image.width * image.height
-        return (
-            image.type in limits.types
-            and image.size <= limits.max_bytes
-            and pixels <= limits.max_pixels
-        )
-
-    def _write(self, recalled: _Recalled) -> tuple[_Read, list[Problem]]:
+    def _write(self, recalled: Recalled) -> tuple[_Read, list[Problem]]:
         try:
             with self.store.locked():
                 read = self._store(recalled.unread)
@@ -243,6 +173,8 @@ class Catalogue:
         return any(known.get(path) != image for path, image in images.items())
 
     def _write_lines(self, images: dict[str, Image]) -> list[Problem]:
+        if self.settings.frozen:  # all are listed
+            return []
         try:
             self.manifest.update(images)  # which reads the file again: gc may have changed it
         except OSError as error:
@@ -256,11 +188,11 @@ class Catalogue:
 
         def read(location: Location) -> _Result | ImageHostError:
             try:
-                return self._read_one(location.file, batch)
+                return self._read_one(location, recall, batch)
             except ImageHostError as error:
                 return error
 
-        found = _Read({}, {})
+        found, recall = _Read({}, {}), self._recall()
         sizes = [location.status.st_size for location in unread if location.status]
         bar = self._progress if sum(sizes) > _WORTH_A_BAR else silent
         with bar("Hosting images", sum(sizes)) as advance, ThreadPoolExecutor(_WORKERS) as pool:
@@ -274,14 +206,16 @@ class Catalogue:
                 advance(size)
         return found
 
-    def _read_one(self, file: str, batch: Batch | None) -> _Result:
+    def _read_one(self, location: Location, recall: Recall, batch: Batch | None) -> _Result:
         # Imported here, because a build without new images does not need it.
         from pelican_imagehost.images.identify import read  # noqa: PLC0415
 
-        data, image, status = read(file, self.settings.limits)
-        if image.sha256 in self._retracted:
-            raise _refusal(self.settings.relative(file), image)
-        is_new = not self.store.has(image) and (batch is None or batch.add(image, data))
+        data, image, status = read(location.file, self.settings.limits)
+        error = recall.refusal(location.path, image)
+        if error is not None:
+            raise error
+        is_new = self.settings.stores and not self.store.has(image)
+        is_new = is_new and (batch is None or batch.add(image, data))
         stamp = Stamp.of(status)
         return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)
 
@@ -295,10 +229,3 @@ class Catalogue:
         self._files |= fresh
         if not self.dry_run:
             self.index.record_files(fresh)
-
-
-def _refusal(path: str, image: Image) -> RetractedImage:
-    return RetractedImage(
-        f"{path} was retracted; remove it from the document, or allow it again: "
-        f"pelican-imagehost retract --undo {image.sha256}"
-    )

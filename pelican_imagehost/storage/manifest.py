@@ -97,8 +97,7 @@ class Manifest:
         """
         manifest = cls(file)
         manifest._stamp = stamp
-        text = data.decode("utf-8-sig", errors="surrogateescape")
-        lines = text.split("\n")
+        lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
         images, numbers = manifest.images, manifest._numbers
         for number, (line, record) in enumerate(zip(lines, _parse(lines), strict=True), 1):
             path, image = _read_plain(record)

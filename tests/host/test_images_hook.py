@@ -19,6 +19,7 @@ from tests.host.hostkit import (
     Content,
     Host,
     author,
+    clean_environment,
     host,
     key_of,
     pictures,
@@ -33,6 +34,8 @@ __all__ = ["author", "host"]
 
 OLD = b"an old picture"
 NEW = b"a new picture"
+EVIL = SVG.replace(b"<g/>", b"<script/>", 1)
+LOADS = SVG.replace(b"<g/>", b'<image href="//x.example/a"/>', 1)
 KEY, NEW_KEY = key_of(OLD), key_of(NEW)
 DIGEST = NEW_KEY[3:67]
 FULL = [pytest.mark.full, pytest.mark.timeout(600)]
@@ -57,6 +60,13 @@ REFUSED: dict[str, tuple[dict[str, Content], str]] = {
     "upper case": ({f"{NEW_KEY[:3]}{DIGEST.upper()}.png": NEW}, "is not an image path"),
     "line feed": ({f'"{NEW_KEY}\\n"': NEW}, "is not an image path"),
     "compressed copy": ({f"{key_of(NEW, 'svg')}.gz": NEW}, "is not an image path"),
+    "not an SVG": ({key_of(b"<p/>", "svg"): b"<p/>"}, "is not an SVG"),
+    "SVG with a script": ({key_of(EVIL, "svg"): EVIL}, "is an SVG with <script> in line 1"),
+    "half an SVG": ({key_of(SVG[:-9], "svg"): SVG[:-9]}, "is not a well-formed SVG"),
+    "SVG that loads": (
+        {key_of(LOADS, "svg"): LOADS},
+        "a reference to another file (//x.example/a)",
+    ),
     "full tombstone": ({tombstone(NEW_KEY): b"x"}, "is a tombstone and must be empty"),
     "odd tombstone": ({"retracted/x": EMPTY}, "retracted/x is not an image path"),
     "image that stays": (
@@ -366,3 +376,36 @@ def test_hook_command_that_does_not_exist(arguments: list[str]) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: python -m pelican_imagehost hook ")
+
+
+ZEROS = "0" * 40
+FORWARD = f"{ZEROS} {'1' * 40} refs/heads/main\n"
+
+
+@pytest.mark.parametrize("repository", ["images", "site"])
+@pytest.mark.parametrize("hook", ["pre-receive", "post-receive"])
+@pytest.mark.parametrize(
+    ("updates", "message"),
+    [
+        ("", "main must be pushed exactly once, not 0 times"),
+        (FORWARD * 2, "main must be pushed exactly once, not 2 times"),
+        (f"{FORWARD}{ZEROS} {'2' * 40} refs/tags/v1\n", "not refs/tags/v1"),
+        (f"{FORWARD}x y\n", "in a way that is unknown here"),
+    ],
+)
+def test_hooks_take_exactly_one_update(
+    host: Host, repository: str, hook: str, updates: str, message: str
+) -> None:
+    folder = host.layout.root / f"{repository}.git"
+    done = subprocess.run(
+        [folder / "hooks" / hook],
+        input=updates,
+        cwd=folder,
+        env=clean_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr

@@ -8,6 +8,10 @@ asked=${SSH_ORIGINAL_COMMAND-}
 case $asked in
     "git-receive-pack '"*"'" | "git receive-pack '"*"'") verb=receive-pack ;;
     "git-upload-pack '"*"'" | "git upload-pack '"*"'") verb=upload-pack ;;
+    git-lfs-*)
+        echo "imagehost: run GIT_LFS_SKIP_PUSH=1 git push live main, because Git LFS files are not stored here, nor needed for images" >&2
+        exit 128
+        ;;
     *)
         echo "imagehost: this key allows only git push and git fetch" >&2
         exit 128

@@ -3,6 +3,7 @@
 # and need not wait for Python to start.
 # Written by `pelican-imagehost host init`, which overwrites this file each time it is run.
 
-read -r old new ref
-git diff-tree --quiet "$old" "$new" -- retracted 2>/dev/null ||
-    echo "$old $new $ref" | "{{ python }}" -I -m pelican_imagehost hook images post-receive
+updates=$(cat)
+set -- $updates
+[ $# -eq 3 ] && git diff-tree --quiet "$1" "$2" -- retracted 2>/dev/null ||
+    echo "$updates" | {{ python }} -I -m pelican_imagehost hook images post-receive

@@ -163,6 +163,7 @@ def blog(tmp_path: Path, machine: Machine) -> Blogger:
     blog = Blogger.begin(tmp_path / "first/blog", machine)
     track(blog.root)
     blog.imagehost("init")  # beside the hook of git-lfs
+    blog.git("lfs", "install", "--skip-repo")  # for the host too, where HOME is the same here
     blog.write(".gitignore", "__pycache__/\n/images/\n/output/\n/cache/\n")
     blog.picture("content/cat.jpg", size=(300, 200))
     blog.post("cat", "![a](cat.jpg)")

@@ -7,10 +7,10 @@ decide whether that is a reference or just a word.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import os
 import posixpath
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,19 +72,18 @@ class LastLook:
         """
         skipped = {str(self._settings.embedded), *map(str, others)}
         for entry in _texts(str(self._settings.output), skipped):
-            self._read_file(entry.path, entry.stat())
+            self._read_file(entry.path)
 
     def read_changed(self) -> None:
         """Read the texts that were written here and changed later."""
         for path in self._written.files():
-            with contextlib.suppress(OSError):
-                self._read_file(path, os.stat(path))
+            self._read_file(path)
 
-    def _read_file(self, path: str, status: os.stat_result) -> None:
-        if self._written.is_unchanged(path, status) or status.st_size > _LARGEST:
+    def _read_file(self, path: str) -> None:
+        if self._written.is_unchanged(path):
             return
         kind = _kind_of(path)
-        text = _read(path)
+        text = _read(path, _LARGEST)
         is_page = kind == "html" and self._written.has(path)
         repaired = self._written.see(path, text) if is_page else self._written.repair(text)
         if repaired != text:
@@ -267,11 +266,13 @@ def _kind_of(name: str) -> str:
     return KINDS.get(os.path.splitext(name)[1].lower(), "html")
 
 
-def _read(path: str) -> str:
+def _read(path: str, largest: int = sys.maxsize) -> str:
+    """Read a file; one that is larger, or cannot be read, is empty."""
     try:
-        return Path(path).read_bytes().decode(errors="surrogateescape")
+        data = Path(path).read_bytes() if os.stat(path).st_size <= largest else b""
     except OSError:
         return ""
+    return data.decode(errors="surrogateescape")
 
 
 def _replace(path: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Looking at a site as a build would, and writing nothing."""
+"""Check a site as a build would, without changing anything."""
 
 from __future__ import annotations
 
@@ -41,20 +41,22 @@ class Seen(NamedTuple):
 
 
 def look(site: Site, *, only: set[str] | None = None, progress: Progress = silent) -> Seen:
-    """See what a build would find.
+    """Do a dry run of hosting the images of a site.
 
     Args:
         site: the site.
-        only: sources to look at, relative to PATH; all when None.
-        progress: shows how far reading has come.
+        only: sources to read, relative to PATH; all if None.
+        progress: shows the progress of reading.
 
+    Raises:
+        ManifestError: the manifest cannot be read.
     """
     documents, unread = site.documents(only)
     with ImageHost(site.settings, dry_run=True, progress=progress) as image_host:
         report = image_host.host(documents)
     content, relative = site.settings.content, site.settings.relative
     failed = (source for source in unread if not _is_skipped(site, source))
-    error = ImageHostError("Pelican could not read it")
+    error = ImageHostError("Pelican cannot read this document")
     report.problems += [Problem(relative(content / source), None, "", error) for source in failed]
     return Seen(documents, report, unread)
 
@@ -94,7 +96,8 @@ def count_ended(site: Site, report: Report) -> int:
 def unlisted(site: Site, report: Report) -> list[Problem]:
     """Return the images that documents use and the manifest does not list, as problems."""
     manifest = Manifest.load(site.settings.manifest)
-    error = ManifestError(f"{manifest.file.name} lacks it; build, and commit that file too")
+    name = manifest.file.name
+    error = ManifestError(f"not listed in {name}; build the site and commit {name}")
     return [
         Problem(document, None, path, error)
         for document, paths in report.uses.items()
@@ -104,8 +107,8 @@ def unlisted(site: Site, report: Report) -> list[Problem]:
 
 
 def unpublished(site: Site, report: Report) -> list[Problem]:
-    """Request every address of the site from the host; return those that fail, as problems."""
-    from pelican_imagehost.publish.confirm import (  # noqa: PLC0415  for this alone
+    """Request every address of the site's images; return those that are not online, as problems."""
+    from pelican_imagehost.publish.confirm import (  # noqa: PLC0415  not needed by the other functions
         Expected,
         find_absent,
     )
@@ -115,14 +118,14 @@ def unpublished(site: Site, report: Report) -> list[Problem]:
     expected = [Expected(url, size) for url, size in sizes.items()]
     absent = find_absent(expected, patience=0, say=lambda _: None)
     return [
-        Problem("", None, url, PublishError(f"the host answers {answer}"))
+        Problem("", None, url, PublishError(f"not online: {answer}"))
         for url, answer in sorted(absent.items())
     ]
 
 
 def _is_skipped(site: Site, source: str) -> bool:
-    """Tell whether a document says itself that Pelican shall skip it."""
+    """Return whether a document has the status "skip"."""
     try:
         return str(site.read(site.settings.content / source)[1].get("status", "")) == "skip"
-    except Exception:  # noqa: BLE001  whatever its reader raises; Pelican has reported it
+    except Exception:  # noqa: BLE001  readers may raise any; Pelican has reported it
         return False

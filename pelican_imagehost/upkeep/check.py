@@ -48,7 +48,6 @@ def look(site: Site, *, only: set[str] | None = None, progress: Progress = silen
         only: sources to read, relative to PATH; all if None.
         progress: shows the progress of reading.
 
-
     Raises:
         ManifestError: the manifest cannot be read.
     """

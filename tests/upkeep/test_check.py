@@ -56,8 +56,8 @@ def test_unreadable_documents_are_problems_too(site: Site) -> None:
     completed = site.cli("check")
     assert lines(completed) == [
         (
-            "6 problems: Pelican could not read it; for example content/0.md; content/1.md; "
-            "content/2.md"
+            "6 problems: Pelican cannot read this document; for example content/0.md; "
+            "content/1.md; content/2.md"
         )
     ]
     assert "6 problems; check --all" in completed.stderr.decode()

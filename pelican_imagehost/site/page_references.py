@@ -9,7 +9,6 @@ import html
 import json
 import os
 import re
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 from pelican_imagehost.documents.css import find_urls
@@ -29,7 +28,9 @@ KINDS: Final = {
     **dict.fromkeys((".js", ".mjs", ".svg", ".txt", ".csv"), "other"),
 }
 _JSON_ESCAPE = re.compile(r"\\(?:(/)|u([0-9a-fA-F]{4}))")
-_DATA = frozenset(["application/ld+json", "application/json"])
+_DATA_TAG = re.compile(
+    r"""<script\s[^<>]{0,500}?\btype\s*=\s*["']?\s*application/(?:ld\+)?json\b[^>]*>""", re.IGNORECASE
+)
 
 
 def references_in(name: str, text: str) -> Iterator[str]:
@@ -81,28 +82,15 @@ def _in_json(text: str) -> Iterator[str]:
 def _in_page(text: str) -> Iterator[str]:
     for reference in find_references(text):
         yield reference.url
-    data = _Data()
-    data.feed(text)
-    data.close()
-    for script in data.texts:
-        yield from filter(_is_complete, _in_json(script))
+    for data in _data_in(text):
+        yield from filter(_is_complete, _in_json(data))
 
 
-class _Data(HTMLParser):
-    """Collects the data in scripts of a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self._is_data = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "script":
-            self._is_data = (dict(attrs).get("type") or "").strip().lower() in _DATA
-
-    def handle_data(self, data: str) -> None:
-        if self._is_data:
-            self.texts.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._is_data = self._is_data and tag != "script"
+def _data_in(text: str) -> Iterator[str]:
+    """Yield the data in scripts of a page."""
+    folded, start = text.lower(), 0
+    while match := _DATA_TAG.search(text, start):
+        start = folded.find("</script", match.end())
+        if start < 0:
+            return
+        yield text[match.end() : start]

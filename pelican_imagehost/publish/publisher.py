@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pelican_imagehost.errors import PublishError
 from pelican_imagehost.images.image import digest_of
-from pelican_imagehost.publish.git import Git
+from pelican_imagehost.publish.git import Git, LeanGit
 from pelican_imagehost.publish.repository import TOMBSTONES, TRIES, StoreRepository
 from pelican_imagehost.report import count, group, readable_size
 
@@ -77,7 +77,7 @@ def publish(  # noqa: PLR0913  one for each option
 
     documents, _ = site.documents()
     with ImageHost(site.settings, dry_run=dry_run, progress=progress) as image_host:
-        publisher = Publisher(site.settings, image_host.catalogue.store, remote)
+        publisher = Publisher(site.settings, image_host.catalogue.store, remote, LeanGit)
         report = image_host.host(documents)
     if report.problems:
         for line in group(report.problems):

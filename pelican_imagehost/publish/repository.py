@@ -62,6 +62,7 @@ class StoreRepository:
         self.store = store
         self.git = git(store.root)
         self._site = None if site is None else git(site)
+        self._trees: dict[str, set[str]] = {}  # by commit
 
     @classmethod
     def of(cls, settings: Settings, git: type[Git] = Git) -> StoreRepository:
@@ -145,7 +146,12 @@ class StoreRepository:
 
     def names(self) -> set[str]:
         """Return every path in the branch: keys and tombstones."""
-        return self.git.names(BRANCH) if self.git.commit_of(BRANCH) else set()
+        return self._names(self.git.commit_of(BRANCH))
+
+    def _names(self, commit: str) -> set[str]:
+        if commit not in self._trees:
+            self._trees[commit] = self.git.names(commit) if commit else set()
+        return self._trees[commit]
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes of a key in the branch; None if it is not there."""
@@ -277,14 +283,14 @@ class StoreRepository:
         # A later commit may have added an image again, so the two trees do not show it.
         options = ("-r", "-z", "--no-renames", "--name-only", "--diff-filter=D", "--format=")
         removed = self.git.run("log", "-m", *options, f"{seen}..{pushed}").output.split("\0")
-        return self.git.names(seen) & self.git.names(pushed) - set(removed)
+        return self._names(seen) & self._names(pushed) - set(removed)
 
     def confirm(self, seen: AbstractSet[str]) -> None:
         """Record which of the pushed images were seen online."""
         pushed = self.git.commit_of(PUSHED)
         if not pushed:
             return
-        unseen = {name for name in self.git.names(pushed) if KEY.fullmatch(name)} - seen
+        unseen = set(filter(KEY.fullmatch, self._names(pushed) - seen))
         if unseen:
             pushed = self._without(pushed, unseen)
         self.git.run("update-ref", CONFIRMED, pushed)

@@ -29,7 +29,8 @@ KINDS: Final = {
 }
 _JSON_ESCAPE = re.compile(r"\\(?:(/)|u([0-9a-fA-F]{4}))")
 _DATA_TAG = re.compile(
-    r"""<script\s[^<>]{0,500}?\btype\s*=\s*["']?\s*application/(?:ld\+)?json\b[^>]*>""", re.IGNORECASE
+    r"""<script\s[^<>]{0,500}?\btype\s*=\s*["']?\s*application/(?:ld\+)?json\b[^>]*>""",
+    re.IGNORECASE,
 )
 
 

@@ -118,7 +118,7 @@ def test_uploads_wait_until_git_knows_who_commits(
     known = (identity / ".gitconfig").read_text()
     (identity / ".gitconfig").write_text("[user]\nuseConfigOnly = true\n")
     assert server.upload(pictures[0]).status == 200
-    wait_for(lambda: "cannot publish uploads, will retry" in server.log.read_text("utf-8"), server)
+    wait_for(lambda: "cannot publish uploads" in server.log.read_text("utf-8"), server)
     assert "git does not know who you are" in server.log.read_text("utf-8")
     (identity / ".gitconfig").write_text(known)
     wait_for(lambda: not waiting(server.site), server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import webbrowser
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -61,6 +62,7 @@ def serve(  # noqa: PLR0913  one for each option
     try:
         import uvicorn
 
+        from pelican_imagehost.serve.redirect import redirect_file
         from pelican_imagehost.serve.start import prepare, write_sample
     except ImportError as error:
         say(f"error: {error.name} is not installed; run: pip install 'pelican-imagehost[server]'")
@@ -71,17 +73,18 @@ def serve(  # noqa: PLR0913  one for each option
             return
         start = prepare(settings_file, tokens, host=host, port=port, say=say)
     if sys.stderr.isatty():  # not in a log, which others may read
-        say(f"open the gallery without a token, within ten minutes: {start.gallery}")
-    if open_browser:
-        threading.Timer(_UNTIL_UP, webbrowser.open, [start.gallery]).start()
-    uvicorn.run(
-        "pelican_imagehost.serve.app:from_environment",
-        factory=True,
-        host=host,
-        port=start.port,
-        workers=workers,
-        timeout_keep_alive=_KEEP_ALIVE,
-        access_log=False,  # it would contain tokens of queries
-        log_config=None,
-        server_header=False,
-    )
+        say(f"open the gallery without a token, once, within ten minutes: {start.login()}")
+    with redirect_file(start.login()) if open_browser else nullcontext() as page:
+        if page is not None:
+            threading.Timer(_UNTIL_UP, webbrowser.open, [page.as_uri()]).start()
+        uvicorn.run(
+            "pelican_imagehost.serve.app:from_environment",
+            factory=True,
+            host=host,
+            port=start.port,
+            workers=workers,
+            timeout_keep_alive=_KEEP_ALIVE,
+            access_log=False,  # it would contain tokens of queries
+            log_config=None,
+            server_header=False,
+        )

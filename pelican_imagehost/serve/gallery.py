@@ -23,6 +23,7 @@ from pelican_imagehost.gallery.assets import find_asset
 from pelican_imagehost.gallery.page import (
     Front,
     headers,
+    render_again,
     render_deleted,
     render_gallery,
     render_login,
@@ -30,9 +31,10 @@ from pelican_imagehost.gallery.page import (
 from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import Gallery
 from pelican_imagehost.images.image import KEY, MEDIA_TYPES
-from pelican_imagehost.serve.access import COOKIE, SESSION_SECONDS, check_origin
+from pelican_imagehost.serve.access import COOKIE, SESSION_SECONDS
 from pelican_imagehost.serve.body import read_body
 from pelican_imagehost.serve.deletion import delete
+from pelican_imagehost.serve.origin import check_origin
 from pelican_imagehost.serve.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def routes(service: Service) -> list[Route]:
         Route("/", partial(_show, service, gallery)),
         Route("/login", partial(_show_login, service), methods=["GET"]),
         Route("/login", partial(_log_in, service), methods=["POST"]),
-        Route("/logout", _log_out, methods=["POST"]),
+        Route("/logout", partial(_log_out, service), methods=["POST"]),
         Route("/delete", partial(_delete, service), methods=["POST"]),
         Route("/assets/{path:path}", _asset),
         Route("/images/{key:path}", partial(_image, service)),
@@ -78,7 +80,7 @@ def routes(service: Service) -> list[Route]:
 
 async def _show(service: Service, gallery: Gallery, request: Request) -> Response:
     if service.access.session(request) is None:
-        return RedirectResponse("/login", 303, {"Cache-Control": "no-store"})
+        return _page(service, render_again(_FRONT)) if _is_led(request) else _send_to_login()
     query = Query.parse(request.query_params)
     try:
         view = await run_in_threadpool(gallery.view, query)
@@ -87,15 +89,31 @@ async def _show(service: Service, gallery: Gallery, request: Request) -> Respons
     return _page(service, render_gallery(view, service.settings, _FRONT))
 
 
+def _is_led(request: Request) -> bool:
+    """Return whether another site or a file led here, so that the browser held the cookie back.
+
+    `SameSite=Strict` also holds back the cookie that a ticket has just set, if a file led here
+    (RFC 6265bis, section 5.2). The page then loads itself once more, with the cookie.
+    """
+    return request.headers.get("sec-fetch-site") == "cross-site"
+
+
+def _send_to_login() -> Response:
+    return RedirectResponse("/login", 303, {"Cache-Control": "no-store"})
+
+
 async def _show_login(service: Service, request: Request) -> Response:
     ticket = request.query_params.get("ticket")
-    if ticket is None:
+    if ticket is None or request.method == "HEAD":  # a preview must not use the ticket up
         return _page(service, render_login(_FRONT))
     name = service.access.redeem(ticket)
     if name is None:
-        error = "This link has expired; restart the service to get another, or enter a token."
+        error = (
+            "This link has expired or was used; restart the service to get another, "
+            "or enter a token."
+        )
         return _page(service, render_login(_FRONT, error), 401)
-    return _let_in(service, request, name)
+    return _let_in(request, service.access.open_session(name, by_ticket=True))
 
 
 async def _log_in(service: Service, request: Request) -> Response:
@@ -106,14 +124,14 @@ async def _log_in(service: Service, request: Request) -> Response:
     except Refusal as refusal:
         page = render_login(_FRONT, str(refusal))
         return _page(service, page, refusal.status, refusal.headers)
-    return _let_in(service, request, name)
+    return _let_in(request, service.access.open_session(name))
 
 
-def _let_in(service: Service, request: Request, name: str) -> Response:
+def _let_in(request: Request, session: str) -> Response:
     response = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
     response.set_cookie(
         COOKIE,
-        service.access.open_session(name),
+        session,
         max_age=SESSION_SECONDS,
         secure=request.url.scheme == "https",
         httponly=True,
@@ -122,12 +140,13 @@ def _let_in(service: Service, request: Request, name: str) -> Response:
     return response
 
 
-async def _log_out(request: Request) -> Response:
+async def _log_out(service: Service, request: Request) -> Response:
     try:
         check_origin(request)
+        service.access.end_session(request)
     except Refusal as refusal:
         return refusal.answer()
-    response = RedirectResponse("/login", 303, {"Cache-Control": "no-store"})
+    response = _send_to_login()
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
 

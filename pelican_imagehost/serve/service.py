@@ -57,10 +57,10 @@ class Service:
         self.settings = settings
         self.settings_file = settings_file
         self.patience = patience
-        self.access = Access(tokens)
         self.store = Store(settings.store)
         self.spool = Spool(self.store, settings.limits)
         self.spool.prepare()
+        self.access = Access(tokens, self.store.uploads / "access.sqlite3")
         self._records = Records(settings.records)
         self.outbox = Outbox(settings)
         self._intake = Intake(
@@ -80,6 +80,7 @@ class Service:
         self._intake.close()
         self.outbox.close()
         self._records.close()
+        self.access.close()
 
     async def take(self, files: Sequence[SpooledFile], token: str) -> list[HostedImage]:
         """Store files, all or none.

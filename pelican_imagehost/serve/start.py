@@ -19,15 +19,15 @@ __all__ = ["Start", "prepare", "write_sample"]
 
 
 class Start(NamedTuple):
-    """The addresses of the service.
+    """Where the service runs.
 
     Attributes:
         port: the port to listen on.
-        gallery: the address of the gallery, with a ticket that logs in for ten minutes.
+        login: returns an address of the gallery that logs in, once, within ten minutes.
     """
 
     port: int
-    gallery: str
+    login: Callable[[], str]
 
 
 def prepare(
@@ -48,7 +48,7 @@ def prepare(
         say: called with each message to the user.
 
     Returns:
-        The addresses of the service.
+        Where the service runs.
 
     Raises:
         ImageHostError: the service cannot run.
@@ -66,8 +66,10 @@ def prepare(
         say(f"token file: {file}; clients must send: Authorization: Bearer <token>")
     if service.settings.url is None:
         say(f"IMAGEHOST_URL is not set; addresses start with {service.settings.address_prefix}")
-    say(f"uploads and gallery at http://{host}:{port}/; press Ctrl-C to stop")
-    return Start(port, f"http://{host}:{port}/login?ticket={service.access.open_ticket()}")
+    name = f"[{host}]" if ":" in host else host
+    say(f"uploads and gallery at http://{name}:{port}/; press Ctrl-C to stop")
+    here = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(name, name)  # noqa: S104  of this machine
+    return Start(port, lambda: f"http://{here}:{port}/login?ticket={service.access.open_ticket()}")
 
 
 def write_sample(

@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.images.identify import read
-from pelican_imagehost.serve.access import is_local
 from pelican_imagehost.serve.body import answer_refused, read_body
 from pelican_imagehost.serve.dialects import DIALECTS, PICGO, Dialect, sharex
 from pelican_imagehost.serve.form import Form, receive_form
+from pelican_imagehost.serve.origin import is_local
 from pelican_imagehost.serve.refusal import Refusal, explain
 
 if TYPE_CHECKING:
@@ -154,10 +154,10 @@ async def _heartbeat(_request: Request) -> Response:
 
 async def _sharex(service: Service, request: Request) -> Response:
     try:
-        name = service.access.check(request)
+        secret = service.access.secret_for(request)
     except Refusal as refusal:
         return refusal.answer()
     base = str(request.base_url).rstrip("/")
     headers = {"Content-Disposition": 'attachment; filename="pelican-imagehost.sxcu"',
                "Cache-Control": "no-store"}  # fmt: skip
-    return JSONResponse(sharex(base, service.access.secret_of(name)), headers=headers)
+    return JSONResponse(sharex(base, secret), headers=headers)

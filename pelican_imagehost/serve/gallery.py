@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from functools import partial
@@ -74,7 +75,7 @@ def routes(service: Service) -> list[Route]:
         Route("/delete", partial(_delete, service), methods=["POST"]),
         Route("/assets/{path:path}", _asset),
         Route("/images/{key:path}", partial(_image, service)),
-        Route("/thumbnails/{key:path}", partial(_thumbnail, service, gallery)),
+        Route("/thumbnails/{key:path}", partial(_thumbnail, service, gallery, asyncio.Lock())),
     ]
 
 
@@ -163,18 +164,23 @@ async def _delete(service: Service, request: Request) -> Response:
     return _page(service, render_deleted(deletions, _FRONT))
 
 
-async def _thumbnail(service: Service, gallery: Gallery, request: Request) -> Response:
+async def _thumbnail(
+    service: Service, gallery: Gallery, turn: asyncio.Lock, request: Request
+) -> Response:
     try:
         service.access.check(request)  # decoding is expensive
-        return await _send_thumbnail(gallery, request.path_params["key"])
+        return await _send_thumbnail(gallery, turn, request.path_params["key"])
     except Refusal as refusal:
         return refusal.answer()
 
 
-async def _send_thumbnail(gallery: Gallery, key: str) -> Response:
+async def _send_thumbnail(gallery: Gallery, turn: asyncio.Lock, key: str) -> Response:
     if KEY.fullmatch(key) is None or not gallery.store.path(key).is_file():
         raise Refusal(404, "not_found", "no such image")
-    file = await run_in_threadpool(gallery.thumbnails.find, key)
+    file = gallery.thumbnails.ready(key)
+    if file is None:  # waiting for it must not occupy the threads that serve images
+        async with turn:
+            file = await run_in_threadpool(gallery.thumbnails.find, key)
     kind = MEDIA_TYPES[file.suffix.removeprefix(".")]
     return FileResponse(file, headers=_IMAGE | _PRIVATE, media_type=kind)
 

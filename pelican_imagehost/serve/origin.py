@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["check_origin", "is_local", "network_of"]
 
 _NETWORK = 64  # bits of an IPv6 address that identify a customer
+# What proxies of all kinds add: RFC 7239, RFC 9110 (Via), RFC 8586, and their own inventions.
+_BY_PROXY = re.compile(
+    "forward|^(?:via|cdn-loop|x-scheme|proxy-.+)$|(?:^|-)(?:client-?)?ip$"
+    "|^(?:cf|fastly|fly|akamai|x-(?:real|original|amzn|envoy|azure|appengine|arr|proxy))-"
+)
+_HERE = re.compile(r"(?:(?:[\w-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?")
 
 
 def check_origin(request: Request) -> None:
@@ -30,13 +37,22 @@ def check_origin(request: Request) -> None:
 
 
 def is_local(request: Request) -> bool:
-    """Return whether a request comes from a program on this machine, and not from a proxy."""
-    forwarded = {"forwarded", "x-forwarded-for", "x-real-ip", "via"} & set(request.headers.keys())
+    """Return whether a request comes from a program on this machine, and not from a proxy.
+
+    A proxy on this machine comes from its address too, but asks for another host, adds a
+    header, or speaks HTTP/1.0, as nginx does if it is not configured.
+    """
     client = request.client.host if request.client else ""
     try:
-        return not forwarded and ip_address(client).is_loopback
+        is_here = ip_address(client).is_loopback
     except ValueError:
         return False
+    return (
+        is_here
+        and request.scope["http_version"] != "1.0"
+        and _HERE.fullmatch(request.headers.get("host", "").lower()) is not None
+        and not any(_BY_PROXY.search(name) for name in request.headers)
+    )
 
 
 def network_of(request: Request) -> str:

@@ -32,11 +32,13 @@ class Service:
         tokens: name → secret.
         settings_file: the settings file of Pelican, for commands in separate processes.
         patience: the time limits for clients.
+        allow_local_paths: whether every client may name files of this machine.
 
     Attributes:
         settings: as given.
         settings_file: as given.
         patience: as given.
+        allow_local_paths: as given.
         access: checks tokens.
         store: the store of the site.
         spool: the files being received.
@@ -53,10 +55,12 @@ class Service:
         settings_file: Path,
         *,
         patience: Patience = PATIENCE,
+        allow_local_paths: bool = False,
     ) -> None:
         self.settings = settings
         self.settings_file = settings_file
         self.patience = patience
+        self.allow_local_paths = allow_local_paths
         self.store = Store(settings.store)
         self.spool = Spool(self.store, settings.limits)
         self.spool.prepare()

@@ -30,12 +30,13 @@ class Start(NamedTuple):
     login: Callable[[], str]
 
 
-def prepare(
+def prepare(  # noqa: PLR0913  one for each option
     settings_file: Path,
     tokens_file: Path | None,
     *,
     host: str,
     port: int,
+    allow_local_paths: bool,
     say: Callable[[str], None],
 ) -> Start:
     """Check that the service can run, and set the environment for its workers.
@@ -45,6 +46,7 @@ def prepare(
         tokens_file: the token file; the default file of the user if None.
         host: the address to listen on.
         port: the port; 0 picks a free one.
+        allow_local_paths: whether every client may name files of this machine.
         say: called with each message to the user.
 
     Returns:
@@ -58,6 +60,8 @@ def prepare(
     if tokens.VARIABLE not in os.environ:
         os.environ[app.TOKENS_FILE] = str(file.absolute())
         tokens.make_tokens(file)
+    if allow_local_paths:
+        os.environ[app.LOCAL_PATHS] = "1"
     app.start_logging()
     service = app.service_from_environment()
     service.close()

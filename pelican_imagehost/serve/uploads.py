@@ -86,10 +86,10 @@ async def _receive_list(service: Service, request: Request) -> Form:
     """Read files from a list of paths, sent by a program on this machine (PicGo server).
 
     Raises:
-        Refusal: the request is from another machine, or not a list of files.
+        Refusal: the request may be from another machine, or is not a list of files.
         ImageHostError: one of the files cannot be read.
     """
-    if not is_local(request):
+    if not (service.allow_local_paths or is_local(request)):
         raise Refusal(
             403,
             "not_local",

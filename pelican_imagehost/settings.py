@@ -21,6 +21,8 @@ __all__ = ["OPTIONS", "Option", "Settings", "find_root"]
 
 PREFIX = "IMAGEHOST_"
 STORE_FOLDERS = ("images", "imagehost")
+# As browsers send them: in lower case (RFC 6454, section 6.2). "null" is any page at all.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\sA-Z/?#@*]*")
 
 
 class Option(NamedTuple):
@@ -34,6 +36,12 @@ class Option(NamedTuple):
 def _is_names(value: object) -> bool:
     return isinstance(value, list | tuple | set | frozenset) and all(
         isinstance(name, str) and name for name in value
+    )
+
+
+def _is_origins(value: object) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(
+        isinstance(one, str) and _ORIGIN.fullmatch(one) is not None for one in value
     )
 
 
@@ -83,6 +91,9 @@ OPTIONS: dict[str, Option] = {
     "RECORDS": Option(
         "imagehost-uploads.sqlite3", "a file, relative to the settings file", _is_path
     ),
+    "ORIGINS": Option(
+        (), "a list of origins without a path, such as 'app://obsidian.md'", _is_origins
+    ),
     "MAX_BYTES": Option(MAX_BYTES, "a whole number of bytes above 0", _is_count),
     "MAX_PIXELS": Option(100_000_000, "a whole number of pixels above 0", _is_count),
     "TYPES": Option(
@@ -129,6 +140,7 @@ class Settings:
         manifest: the manifest file.
         index: the index file.
         records: the record of uploads.
+        origins: the origins of other sites whose pages may upload with a bearer token.
         limits: the limits on an image.
         ignore: shell patterns of links to leave unchanged.
         wikilinks: whether `![[…]]` embeds an image; None if no other plugin reads it.
@@ -156,6 +168,7 @@ class Settings:
     manifest: Path
     index: Path
     records: Path
+    origins: frozenset[str]
     limits: Limits
     ignore: tuple[str, ...]
     wikilinks: bool | None
@@ -201,6 +214,7 @@ class Settings:
             "manifest": root / own["MANIFEST"],
             "index": root / pelican["CACHE_PATH"] / "imagehost.sqlite3",
             "records": root / own["RECORDS"],
+            "origins": frozenset(own["ORIGINS"]),
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "ignore": tuple(own["IGNORE"]),
             "wikilinks": own["WIKILINKS"],

@@ -17,7 +17,7 @@ from pelican_imagehost.serve.origin import check_origin, network_of
 from pelican_imagehost.serve.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from starlette.requests import Request
@@ -27,6 +27,8 @@ __all__ = ["COOKIE", "SESSION_SECONDS", "Access", "Session"]
 COOKIE = "imagehost"
 SESSION_SECONDS = 30 * 24 * 3600
 _TICKET_SECONDS = 600
+_HEADERS = ("x-api-key", "token", "x-picgo-secret")  # Chevereto, Lsky 1, PicGo 3.1
+_QUERIES = ("key", "secret")  # PicGo 2 and Chevereto, PicGo 3.1
 _SESSION, _VISIT, _TICKET = "session", "visit", "ticket"
 
 
@@ -62,8 +64,13 @@ class Access:
         """Close the ledger."""
         self._ledger.close()
 
-    def check(self, request: Request) -> str:
+    def check(self, request: Request, key: str = "", origins: Collection[str] = ()) -> str:
         """Check the token or the session of a request.
+
+        Args:
+            request: the request.
+            key: a token from its form, if it has no other.
+            origins: the origins of other sites whose pages may send a bearer token.
 
         Returns:
             The name of the token.
@@ -71,11 +78,13 @@ class Access:
         Raises:
             Refusal: no token, a wrong token, or too many wrong tokens from the address.
         """
-        check_origin(request)
-        session = self.session(request)
-        if session is not None:
-            return session.name
-        secret = _secret(request)
+        if check_origin(request, origins):
+            secret = _bearer(request)
+        else:
+            session = self.session(request)
+            if session is not None:
+                return session.name
+            secret = _secret(request) or key
         if not secret:
             raise Refusal(
                 401,
@@ -84,6 +93,16 @@ class Access:
                 {"WWW-Authenticate": "Bearer"},
             )
         return self.name_of(secret, request)
+
+    def is_stranger(self, request: Request, origins: Collection[str] = ()) -> bool:
+        """Return whether a request has no token besides, perhaps, one in its form.
+
+        Raises:
+            Refusal: it comes from a page of another site.
+        """
+        if check_origin(request, origins):
+            return False  # it needs a bearer token
+        return not _secret(request) and self.session(request) is None
 
     def name_of(self, secret: str, request: Request) -> str:
         """Return the name of a token; count wrong tokens by the address of the client.
@@ -172,9 +191,13 @@ class Access:
         return hmac.new(self._tokens[name].encode(), text, hashlib.sha256).hexdigest()
 
 
-def _secret(request: Request) -> str:
+def _bearer(request: Request) -> str:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return secret.strip()
-    # As Chevereto and PicGo send it.
-    return request.headers.get("x-api-key") or request.query_params.get("key", "")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+def _secret(request: Request) -> str:
+    """Return the token of a request, however its client sends it."""
+    named = (request.headers.get(name) for name in _HEADERS)
+    asked = (request.query_params.get(name) for name in _QUERIES)
+    return _bearer(request) or next(filter(None, [*named, *asked]), "")

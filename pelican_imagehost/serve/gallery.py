@@ -36,7 +36,7 @@ from pelican_imagehost.serve.access import COOKIE, SESSION_SECONDS
 from pelican_imagehost.serve.body import read_body
 from pelican_imagehost.serve.deletion import delete
 from pelican_imagehost.serve.origin import check_origin
-from pelican_imagehost.serve.refusal import Refusal
+from pelican_imagehost.serve.refusal import Refusal, log_refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -123,6 +123,7 @@ async def _log_in(service: Service, request: Request) -> Response:
         secret = (await _read_form(service, request)).get("token", [""])[0].strip()
         name = service.access.name_of(secret, request)
     except Refusal as refusal:
+        log_refusal(request, refusal)
         page = render_login(_FRONT, str(refusal))
         return _page(service, page, refusal.status, refusal.headers)
     return _let_in(request, service.access.open_session(name))
@@ -158,6 +159,7 @@ async def _delete(service: Service, request: Request) -> Response:
         digests = await _read_digests(service, request)
         deletions = await delete(service, digests)
     except Refusal as refusal:
+        log_refusal(request, refusal)
         return refusal.answer()
     if _is_json(request):
         return JSONResponse({"deletions": [deletion._asdict() for deletion in deletions]})

@@ -1,7 +1,8 @@
 """The ledger of access: used tickets, ended sessions and wrong tokens, shared by all workers.
 
-It holds no secrets. `synchronous=NORMAL`: a commit needs no sync of the disk, so that wrong
-tokens cost little; a power failure may undo the last second.
+It is kept in Pelican's cache: deleting it only forgets which sessions were ended, and each has
+an end of its own. It holds no secrets. With `synchronous=NORMAL`, a commit needs no sync of the
+disk, so wrong tokens cost little; a power failure may undo the last second.
 """
 
 from __future__ import annotations
@@ -45,9 +46,12 @@ class Ledger:
             self._connection = connect_in_memory(_SCHEMA)
             return
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             self._connection = connect(file, _SCHEMA, any_thread=True)
-        except sqlite3.Error as error:
-            raise StoreError(f"{file} cannot be used: {error}; delete it") from error
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"{file} cannot be used: {error}; check its permissions, or delete it"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from pelican_imagehost.serve.refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from starlette.requests import Request
 
 __all__ = ["check_origin", "is_local", "network_of"]
 
+_SHOWN = 100  # characters of an origin, in messages
 _NETWORK = 64  # bits of an IPv6 address that identify a customer
 # What proxies of all kinds add: RFC 7239, RFC 9110 (Via), RFC 8586, and their own inventions.
 _BY_PROXY = re.compile(
@@ -22,8 +25,15 @@ _BY_PROXY = re.compile(
 _HERE = re.compile(r"(?:(?:[\w-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?")
 
 
-def check_origin(request: Request) -> None:
+def check_origin(request: Request, allowed: Collection[str] = ()) -> bool:
     """Refuse requests from pages of other sites (Fetch Standard, "Origin header").
+
+    Args:
+        request: the request.
+        allowed: origins that are not refused.
+
+    Returns:
+        Whether the request comes from one of the allowed origins.
 
     Raises:
         Refusal: the request has an origin, and it is another site.
@@ -32,8 +42,17 @@ def check_origin(request: Request) -> None:
     is_foreign = request.headers.get("sec-fetch-site") == "cross-site"
     if origin is not None:
         is_foreign |= origin.partition("://")[2] != request.headers.get("host")
-    if is_foreign:
-        raise Refusal(403, "foreign_origin", "requests from pages of other sites are not allowed")
+    if not is_foreign:
+        return False
+    if origin is None or origin not in allowed:
+        shown = f" ({origin[:_SHOWN]})" if origin else ""
+        raise Refusal(
+            403,
+            "foreign_origin",
+            f"requests from pages of other sites{shown} are not allowed; IMAGEHOST_ORIGINS can "
+            "allow a client in a web view",
+        )
+    return True
 
 
 def is_local(request: Request) -> bool:

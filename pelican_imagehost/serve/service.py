@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.report import HostedImage
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Service"]
 
+_STRANGERS = 8
+
 
 class Service:
     """Stores uploads in a site.
@@ -40,6 +43,7 @@ class Service:
         patience: as given.
         allow_local_paths: as given.
         access: checks tokens.
+        strangers: limits the uploads at once whose token is in the form, behind the file.
         store: the store of the site.
         spool: the files being received.
         outbox: publishes uploads.
@@ -64,7 +68,8 @@ class Service:
         self.store = Store(settings.store)
         self.spool = Spool(self.store, settings.limits)
         self.spool.prepare()
-        self.access = Access(tokens, self.store.uploads / "access.sqlite3")
+        self.access = Access(tokens, settings.index.with_name("imagehost-access.sqlite3"))
+        self.strangers = asyncio.Semaphore(_STRANGERS)
         self._records = Records(settings.records)
         self.outbox = Outbox(settings)
         self._intake = Intake(

@@ -96,7 +96,7 @@ def test_a_session_by_ticket_does_everything_except_learn_the_token(workers: Ser
 
 
 def test_a_damaged_ledger_is_reported_in_one_line(upload_site: Site) -> None:
-    file = upload_site.write("images/.uploads/access.sqlite3", b"not a database" * 100)
+    file = upload_site.write("cache/imagehost-access.sqlite3", b"not a database" * 100)
     done = upload_site.cli("serve", "--port", "0")
     said = done.stderr.decode().splitlines()
     assert (done.returncode, len(said)) == (1, 1), said

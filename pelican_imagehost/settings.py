@@ -19,6 +19,8 @@ __all__ = ["CI_VARIABLES", "OPTIONS", "Option", "Settings", "find_root", "resolv
 
 PREFIX = "IMAGEHOST_"
 STORE_FOLDERS = ("images", "imagehost")
+# As browsers send them: in lower case (RFC 6454, section 6.2). "null" is any page at all.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\sA-Z/?#@*]*")
 
 
 class Option(NamedTuple):
@@ -32,6 +34,12 @@ class Option(NamedTuple):
 def _is_names(value: object) -> bool:
     return isinstance(value, list | tuple | set | frozenset) and all(
         isinstance(name, str) and name for name in value
+    )
+
+
+def _is_origins(value: object) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(
+        isinstance(one, str) and _ORIGIN.fullmatch(one) is not None for one in value
     )
 
 
@@ -83,6 +91,9 @@ OPTIONS: dict[str, Option] = {
     "MANIFEST": Option("imagehost.jsonl", "a file, relative to the settings file", _is_path),
     "RECORDS": Option(
         "imagehost-uploads.sqlite3", "a file, relative to the settings file", _is_path
+    ),
+    "ORIGINS": Option(
+        (), "a list of origins without a path, such as 'app://obsidian.md'", _is_origins
     ),
     "MAX_BYTES": Option(MAX_BYTES, "a whole number of bytes above 0", _is_count),
     "MAX_PIXELS": Option(100_000_000, "a whole number of pixels above 0", _is_count),
@@ -137,6 +148,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         manifest: the manifest file.
         index: the index file.
         records: the record of uploads.
+        origins: the origins of other sites whose pages may upload with a bearer token.
         limits: the limits on an image.
         ignore: shell patterns of links to leave unchanged.
         wikilinks: whether `![[…]]` embeds an image; None if no other plugin reads it.
@@ -167,6 +179,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
     manifest: Path
     index: Path  # type: ignore[assignment]  # nobody searches this tuple
     records: Path
+    origins: frozenset[str]
     limits: Limits
     ignore: tuple[str, ...]
     wikilinks: bool | None
@@ -216,6 +229,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
             "manifest": root / own["MANIFEST"],
             "index": root / pelican["CACHE_PATH"] / "imagehost.sqlite3",
             "records": main / own["RECORDS"],
+            "origins": frozenset(own["ORIGINS"]),
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "ignore": tuple(own["IGNORE"]),
             "wikilinks": own["WIKILINKS"],

@@ -280,6 +280,22 @@ def test_verify_mends_records_without_files_and_files_without_records(site: Site
     assert cat.exists()
 
 
+def test_verify_is_content_after_an_edit_in_a_site_with_uploads(site: Site) -> None:
+    old = key_of(site.picture("content/cat.jpg"))
+    post(site, "a.md", "![a](cat.jpg)")
+    site.build()
+    sent = upload(site, "sent.png")
+    site.picture("content/cat.jpg", colour="green")
+    site.build()
+    completed = site.cli("verify")
+    assert (completed.returncode, "1 unrecorded" in said(completed)) == (0, True)
+    assert completed.stdout.decode().splitlines() == [f"images/{old}: unrecorded"]
+    assert site.cli("gc", "--yes").returncode == 0
+    assert site.cli("verify").stdout == b""
+    (site.root / "images" / sent.key).unlink()
+    assert site.cli("verify").returncode == 1
+
+
 def test_gc_spares_uploads_but_not_what_only_a_repair_found(site: Site) -> None:
     post(site, "a.md", "nothing")
     site.build()

@@ -29,7 +29,13 @@ FENCED = re.compile(
     r"(?:<!-- not run: ([^\n]+) -->\n)?^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL
 )
 LINK = re.compile(r"!?\[[^\[\]]*\]\(([^()\s]+)\)")
-ENVIRONMENT = {"IMAGEHOST_SETTINGS", "IMAGEHOST_TOKEN", "IMAGEHOST_TOKENS", "IMAGEHOST_WAIT"}
+ENVIRONMENT = {
+    "IMAGEHOST_ALLOW_LOCAL_PATHS",
+    "IMAGEHOST_SETTINGS",
+    "IMAGEHOST_TOKEN",
+    "IMAGEHOST_TOKENS",
+    "IMAGEHOST_WAIT",
+}
 OF_TESTS = {"IMAGEHOST_TEST_PICGO", "IMAGEHOST_TEST_REQUIRE"}
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import webbrowser
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -37,6 +38,19 @@ _KEEP_ALIVE = 2  # seconds; some clients wait for idle connections to close
     help="Token file, with a name and a secret per line; created if missing. "
     "Ignored if the environment variable IMAGEHOST_TOKEN is set.",
 )
+@click.option(
+    "--proxy",
+    "proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Trust X-Forwarded-For and X-Forwarded-Proto from this address, such as 127.0.0.1 for a "
+    "web server on this machine; may be repeated.",
+)
+@click.option(
+    "--allow-local-paths",
+    is_flag=True,
+    help="Let clients on any machine name image files of this one, also through a proxy.",
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open the gallery in a web browser.")
 @click.option(
     "--sample",
@@ -53,6 +67,8 @@ def serve(  # noqa: PLR0913  one for each option
     port: int,
     workers: int,
     tokens: Path | None,
+    proxies: tuple[str, ...],
+    allow_local_paths: bool,
     open_browser: bool,
     sample: str | None,
     name: str,
@@ -61,6 +77,8 @@ def serve(  # noqa: PLR0913  one for each option
     try:
         import uvicorn
 
+        from pelican_imagehost.serve.protocol import Protocol
+        from pelican_imagehost.serve.redirect import redirect_file
         from pelican_imagehost.serve.start import prepare, write_sample
     except ImportError as error:
         say(f"error: {error.name} is not installed; run: pip install 'pelican-imagehost[server]'")
@@ -69,19 +87,31 @@ def serve(  # noqa: PLR0913  one for each option
         if sample is not None:
             click.echo(write_sample(sample, settings_file, tokens, port=port, name=name), nl=False)
             return
-        start = prepare(settings_file, tokens, host=host, port=port, say=say)
+        start = prepare(
+            settings_file,
+            tokens,
+            host=host,
+            port=port,
+            allow_local_paths=allow_local_paths,
+            say=say,
+        )
     if sys.stderr.isatty():  # not in a log, which others may read
-        say(f"open the gallery without a token, within ten minutes: {start.gallery}")
-    if open_browser:
-        threading.Timer(_UNTIL_UP, webbrowser.open, [start.gallery]).start()
-    uvicorn.run(
-        "pelican_imagehost.serve.app:from_environment",
-        factory=True,
-        host=host,
-        port=start.port,
-        workers=workers,
-        timeout_keep_alive=_KEEP_ALIVE,
-        access_log=False,  # it would contain tokens of queries
-        log_config=None,
-        server_header=False,
-    )
+        say(f"open the gallery without a token, once, within ten minutes: {start.login()}")
+    with redirect_file(start.login()) if open_browser else nullcontext() as page:
+        if page is not None:
+            threading.Timer(_UNTIL_UP, webbrowser.open, [page.as_uri()]).start()
+        uvicorn.run(
+            "pelican_imagehost.serve.app:from_environment",
+            factory=True,
+            host=host,
+            port=start.port,
+            workers=workers,
+            http=Protocol,
+            ws="none",
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            timeout_keep_alive=_KEEP_ALIVE,
+            access_log=False,  # it would contain tokens of queries
+            log_config=None,
+            server_header=False,
+        )

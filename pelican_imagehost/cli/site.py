@@ -142,7 +142,8 @@ def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 
 def verify(site: Site, *, repair: bool) -> int:
     """Re-hash images; report corrupt, missing and unrecorded files.
 
-    Exits with 1 if any remain.
+    Exits with 1 if corrupt or missing files remain. An unrecorded file is an upload without a
+    record, or an image that the site no longer uses.
     """
     from pelican_imagehost.upkeep.verify import verify
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.gallery.view import View
     from pelican_imagehost.settings import Settings
 
-__all__ = ["Front", "headers", "render_deleted", "render_gallery", "render_login"]
+__all__ = ["Front", "headers", "render_again", "render_deleted", "render_gallery", "render_login"]
 
 _AROUND: Final = 2  # pages shown on each side of the current one
 
@@ -52,6 +52,11 @@ def render_login(front: Front, error: str = "") -> str:
         error: the reason why the last token was refused; "" the first time.
     """
     return _render("login.html", front, error=error)
+
+
+def render_again(front: Front) -> str:
+    """Render a page that loads the gallery."""
+    return _render("again.html", front)
 
 
 def render_deleted(deletions: list[Deletion], front: Front) -> str:

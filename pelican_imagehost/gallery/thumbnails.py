@@ -1,33 +1,34 @@
 """Thumbnails of stored images, so that a page of many loads quickly on a phone.
 
-Only this module decodes images, and only for the gallery of the owner, never on upload.
+They are made for the gallery of the owner, never on upload, by `shrink` in a child process.
 Without Pillow, and for images that it cannot read, the gallery shows the image itself.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
+import subprocess
+import sys
 import threading
-import warnings
+import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from PIL.Image import Image as Picture
-
     from pelican_imagehost.storage.store import Store
 
 __all__ = ["Thumbnails"]
 
-_SIDE = 480  # pixels; twice the size in the gallery, for high-resolution screens
 _SMALL = 50_000  # bytes; smaller images are shown directly
 _TYPES = frozenset(
     ["avif", "jpg", "png", "webp"]
 )  # the others are animated, or scale by themselves
-_MOST_PIXELS = 30_000_000  # decoded at once: 120 MB of memory
-_QUALITY = 75
+_SECONDS = 10  # of CPU for an image; honest ones take less than one
+_LONGEST = 60.0  # seconds by the clock, on a busy machine too
+_SCRIPT = Path(__file__).with_name("shrink.py")
 
 
 class Thumbnails:
@@ -36,13 +37,26 @@ class Thumbnails:
     Args:
         store: the store of the images.
         folder: the cache; its files may be deleted at any time.
+        seconds: the CPU time allowed for an image.
     """
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, *, seconds: int = _SECONDS) -> None:
         self._store = store
         self._folder = folder
         self._lock = threading.Lock()  # one at a time, to limit memory
         self._failed: set[str] = set()
+        self._child = _Child(seconds)
+
+    def ready(self, key: str) -> Path | None:
+        """Return the file to show for an image at once; None if it must be made first."""
+        original = self._store.path(key)
+        name, _, kind = key.rpartition(".")
+        small = self._folder / f"{name}.webp"
+        if small.exists():
+            return small
+        if kind not in _TYPES or key in self._failed or original.stat().st_size < _SMALL:
+            return original
+        return None
 
     def find(self, key: str) -> Path:
         """Return the file to show for an image; make the thumbnail if necessary.
@@ -53,53 +67,85 @@ class Thumbnails:
         Returns:
             A small WebP, or the image itself.
         """
-        original = self._store.path(key)
-        name, _, kind = key.rpartition(".")
-        small = self._folder / f"{name}.webp"
-        if small.exists():
-            return small
-        if kind not in _TYPES or key in self._failed or original.stat().st_size < _SMALL:
-            return original
         with self._lock:
-            if small.exists() or self._make(original, small):
-                return small
-            self._failed.add(key)
-        return original
+            shown = self.ready(key)
+            if shown is not None:
+                return shown
+            name, _, kind = key.rpartition(".")
+            if not self._child.make(self._store.path(key), kind, self._folder / f"{name}.webp"):
+                self._failed.add(key)
+        return self.ready(key) or self._store.path(key)
 
-    def _make(self, original: Path, small: Path) -> bool:
-        """Make a thumbnail; return False without Pillow, if the disk is full, or on a bad image."""
-        try:
-            import PIL.Image  # noqa: PLC0415  an extra
-        except ImportError:
+
+class _Child:
+    """The process that decodes images; started when needed, replaced when it dies.
+
+    Args:
+        seconds: the CPU time allowed for an image.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self, original: Path, kind: str, small: Path) -> bool:
+        """Make a thumbnail; return whether it succeeded."""
+        if importlib.util.find_spec("PIL") is None:  # an extra
             return False
-        # Broken files make decoders fail in many ways.
-        failures = (OSError, ValueError, SyntaxError, EOFError, PIL.Image.DecompressionBombError)
-        with suppress(*failures), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", PIL.Image.DecompressionBombWarning
-            )  # we have our own limit
-            with PIL.Image.open(original) as picture:
-                # Decode a JPEG at a fraction of its size; has no effect on other types.
-                picture.draft("RGB", (_SIDE, _SIDE))
-                if picture.width * picture.height <= _MOST_PIXELS:
-                    _save(_shrink(picture), small)
-                    return True
-        return False
+        process = self._process or self._start()
+        timer = threading.Timer(_LONGEST, process.kill)
+        timer.start()
+        try:
+            answer = _ask(process, json.dumps([str(original), kind, str(small)]))
+        finally:
+            timer.cancel()
+        if not answer:  # it has died
+            self._end()
+            self._process = None
+        return answer == b"1\n"
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._process = process = subprocess.Popen(  # noqa: S603  our own script
+            # -P: no module beside the script is imported instead of the library's.
+            [sys.executable, "-P", str(_SCRIPT), str(self._seconds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            # Ctrl-C is for the service, which ends this process.
+            process_group=0,
+        )
+        self._end = weakref.finalize(self, _end, process)
+        return process
 
 
-def _shrink(picture: Picture) -> Picture:
-    from PIL import ImageOps  # noqa: PLC0415  an extra
-
-    upright = ImageOps.exif_transpose(picture)
-    upright.thumbnail((_SIDE, _SIDE))
-    return upright if upright.mode in {"RGB", "RGBA"} else upright.convert("RGBA")
+def _environment() -> dict[str, str]:
+    """Return the environment without our secrets, and with one heap, for the memory limit."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("IMAGEHOST_")}
+    return {**own, "MALLOC_ARENA_MAX": "1"}
 
 
-def _save(picture: Picture, small: Path) -> None:
-    small.parent.mkdir(parents=True, exist_ok=True)
-    temporary = small.with_suffix(f".{os.getpid()}.tmp")
+def _ask(process: subprocess.Popen[bytes], question: str) -> bytes:
+    """Send a line; return the answer, or nothing if the process has died."""
+    into, out = _pipes(process)
     try:
-        picture.save(temporary, "WEBP", quality=_QUALITY)
-        temporary.replace(small)
-    finally:
-        temporary.unlink(missing_ok=True)
+        into.write(question.encode() + b"\n")
+        into.flush()
+        return out.readline()
+    except BrokenPipeError:
+        return b""
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    assert process.stdin is not None  # noqa: S101  as started
+    assert process.stdout is not None  # noqa: S101
+    return process.stdin, process.stdout
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    into, out = _pipes(process)
+    out.close()
+    with suppress(BrokenPipeError):  # an unsent question
+        into.close()

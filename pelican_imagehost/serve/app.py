@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 __all__ = [
+    "LOCAL_PATHS",
     "SETTINGS_FILE",
     "TOKENS_FILE",
     "create",
@@ -38,6 +39,7 @@ __all__ = [
 
 SETTINGS_FILE = "IMAGEHOST_SETTINGS"
 TOKENS_FILE = "IMAGEHOST_TOKENS"
+LOCAL_PATHS = "IMAGEHOST_ALLOW_LOCAL_PATHS"
 
 
 def from_environment() -> Starlette:
@@ -45,7 +47,8 @@ def from_environment() -> Starlette:
 
     Environment variables: `IMAGEHOST_SETTINGS`, the settings file of Pelican, by default
     pelicanconf.py in the working directory; `IMAGEHOST_TOKENS`, the token file;
-    `IMAGEHOST_TOKEN`, a single token used instead of the file.
+    `IMAGEHOST_TOKEN`, a single token used instead of the file; `IMAGEHOST_ALLOW_LOCAL_PATHS`,
+    if not empty, lets every client name files of this machine.
 
     Raises:
         ImageHostError: one of them is invalid.
@@ -59,7 +62,12 @@ def service_from_environment() -> Service:
     site = Site(Path(os.environ.get(SETTINGS_FILE, "pelicanconf.py")))
     file = Path(os.environ.get(TOKENS_FILE) or default_file())
     tokens = load_tokens(file, os.environ, site.settings.root)
-    return Service(site.settings, tokens, site.file.absolute())
+    return Service(
+        site.settings,
+        tokens,
+        site.file.absolute(),
+        allow_local_paths=bool(os.environ.get(LOCAL_PATHS)),
+    )
 
 
 def create(service: Service) -> Starlette:

@@ -41,7 +41,12 @@ PATIENCE = Patience()
 
 
 async def receive_body(
-    request: Request, limit: int, patience: Patience, take: Callable[[bytes], object]
+    request: Request,
+    limit: int,
+    patience: Patience,
+    take: Callable[[bytes], object],
+    *,
+    about: str = "",
 ) -> None:
     """Receive a body, chunk by chunk.
 
@@ -50,13 +55,14 @@ async def receive_body(
         limit: bytes.
         patience: the time limits.
         take: called with each chunk.
+        about: the end of the message if the body is too long.
 
     Raises:
         Refusal: the body is too long, by its header or in fact, too slow, or incomplete.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
-        raise _too_long(limit)
+        raise _too_long(limit, about)
     clock = asyncio.get_running_loop().time
     begun, received = clock(), 0
     try:
@@ -64,7 +70,7 @@ async def receive_body(
             async for chunk in request.stream():
                 received += len(chunk)
                 if received > limit:
-                    raise _too_long(limit)
+                    raise _too_long(limit, about)
                 now = clock()
                 if now - begun > patience.start + received / patience.slowest:
                     raise _too_slow()
@@ -125,8 +131,8 @@ async def _discard(receive: Receive) -> None:
         more = message["type"] == "http.request" and message.get("more_body", False)
 
 
-def _too_long(limit: int) -> Refusal:
-    return Refusal(413, "too_large", f"the request has more than {limit:,} bytes")
+def _too_long(limit: int, about: str) -> Refusal:
+    return Refusal(413, "too_large", f"the request has more than {limit:,} bytes{about}")
 
 
 def _too_slow() -> Refusal:

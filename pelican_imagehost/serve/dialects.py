@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pelican_imagehost.images.image import MEDIA_TYPES
+from pelican_imagehost.serve.parts import Accepted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -25,17 +28,17 @@ class Dialect(NamedTuple):
 
     Attributes:
         path: the path of the endpoint.
-        fields: the names of the form fields for files.
-        files: the largest number of files in a request.
+        accepted: the form fields for files.
         success: builds the answer from the images in order.
         failure: builds the answer for a refusal.
+        key: the form field for the token; "" if there is none.
     """
 
     path: str
-    fields: tuple[str, ...]
-    files: int
+    accepted: Accepted
     success: Callable[[Sequence[HostedImage]], Answer]
     failure: Callable[[Refusal], Answer]
+    key: str = ""
 
 
 def _plain(images: Sequence[HostedImage]) -> Answer:
@@ -71,16 +74,28 @@ def _lsky_failure(refusal: Refusal) -> Answer:
     return {"status": False, "message": str(refusal), "data": {}}
 
 
+def _lsky1(images: Sequence[HostedImage]) -> Answer:
+    image, name, url = images[0]
+    facts = {"name": name, "url": url, "size": image.size, "mime": MEDIA_TYPES[image.type]}
+    return {"code": 200, "msg": "success", "data": {**facts, "sha256": image.sha256}}
+
+
+def _lsky1_failure(refusal: Refusal) -> Answer:
+    return {"code": refusal.status, "msg": str(refusal), "message": str(refusal), "data": []}
+
+
 def _chevereto(images: Sequence[HostedImage]) -> Answer:
     image, name, url = images[0]
     data = {"name": image.sha256, "extension": image.type, "size": image.size, "url": url}
     facts = {"width": image.width, "height": image.height, "original_filename": name}
-    links = {"filename": os.path.basename(image.key), "display_url": url, "url_viewer": url}
+    file = {"filename": os.path.basename(image.key), "mime": MEDIA_TYPES[image.type]}
+    same = {**file, "name": image.sha256, "extension": image.type, "url": url}
+    links = {"display_url": url, "url_viewer": url, "image": same, "thumb": same, "medium": same}
     success = {"message": "image uploaded", "code": 200}
     return {
         "status_code": 200,
         "success": success,
-        "image": {**data, **facts, **links},
+        "image": {**data, **facts, **file, **links},
         "status_txt": "OK",
     }
 
@@ -90,12 +105,19 @@ def _chevereto_failure(refusal: Refusal) -> Answer:
     return {"status_code": refusal.status, "error": error, "status_txt": refusal.code}
 
 
-PICGO = Dialect("/upload", ("files", "list"), 20, _picgo, _picgo_failure)
+PICGO = Dialect("/upload", Accepted(("files", "list"), 100), _picgo, _picgo_failure)
 DIALECTS = (
-    Dialect("/upload/image", ("img",), 1, _plain, _plain_failure),
+    Dialect("/upload/image", Accepted(("img",), 1), _plain, _plain_failure),
     PICGO,
-    Dialect("/api/v1/upload", ("file",), 1, _lsky, _lsky_failure),
-    Dialect("/api/1/upload", ("source",), 1, _chevereto, _chevereto_failure),
+    Dialect("/api/upload", Accepted(("image",), 1), _lsky1, _lsky1_failure),
+    Dialect("/api/v1/upload", Accepted(("file",), 1), _lsky, _lsky_failure),
+    Dialect(
+        "/api/1/upload",
+        Accepted(("source", "image"), 1, as_text=True),
+        _chevereto,
+        _chevereto_failure,
+        key="key",
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from functools import partial
@@ -23,6 +24,7 @@ from pelican_imagehost.gallery.assets import find_asset
 from pelican_imagehost.gallery.page import (
     Front,
     headers,
+    render_again,
     render_deleted,
     render_gallery,
     render_login,
@@ -30,10 +32,11 @@ from pelican_imagehost.gallery.page import (
 from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import Gallery
 from pelican_imagehost.images.image import KEY, MEDIA_TYPES
-from pelican_imagehost.serve.access import COOKIE, SESSION_SECONDS, check_origin
+from pelican_imagehost.serve.access import COOKIE, SESSION_SECONDS
 from pelican_imagehost.serve.body import read_body
 from pelican_imagehost.serve.deletion import delete
-from pelican_imagehost.serve.refusal import Refusal
+from pelican_imagehost.serve.origin import check_origin
+from pelican_imagehost.serve.refusal import Refusal, log_refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -68,17 +71,17 @@ def routes(service: Service) -> list[Route]:
         Route("/", partial(_show, service, gallery)),
         Route("/login", partial(_show_login, service), methods=["GET"]),
         Route("/login", partial(_log_in, service), methods=["POST"]),
-        Route("/logout", _log_out, methods=["POST"]),
+        Route("/logout", partial(_log_out, service), methods=["POST"]),
         Route("/delete", partial(_delete, service), methods=["POST"]),
         Route("/assets/{path:path}", _asset),
         Route("/images/{key:path}", partial(_image, service)),
-        Route("/thumbnails/{key:path}", partial(_thumbnail, service, gallery)),
+        Route("/thumbnails/{key:path}", partial(_thumbnail, service, gallery, asyncio.Lock())),
     ]
 
 
 async def _show(service: Service, gallery: Gallery, request: Request) -> Response:
     if service.access.session(request) is None:
-        return RedirectResponse("/login", 303, {"Cache-Control": "no-store"})
+        return _page(service, render_again(_FRONT)) if _is_led(request) else _send_to_login()
     query = Query.parse(request.query_params)
     try:
         view = await run_in_threadpool(gallery.view, query)
@@ -87,15 +90,31 @@ async def _show(service: Service, gallery: Gallery, request: Request) -> Respons
     return _page(service, render_gallery(view, service.settings, _FRONT))
 
 
+def _is_led(request: Request) -> bool:
+    """Return whether another site or a file led here, so that the browser held the cookie back.
+
+    `SameSite=Strict` also holds back the cookie that a ticket has just set, if a file led here
+    (RFC 6265bis, section 5.2). The page then loads itself once more, with the cookie.
+    """
+    return request.headers.get("sec-fetch-site") == "cross-site"
+
+
+def _send_to_login() -> Response:
+    return RedirectResponse("/login", 303, {"Cache-Control": "no-store"})
+
+
 async def _show_login(service: Service, request: Request) -> Response:
     ticket = request.query_params.get("ticket")
-    if ticket is None:
+    if ticket is None or request.method == "HEAD":  # a preview must not use the ticket up
         return _page(service, render_login(_FRONT))
     name = service.access.redeem(ticket)
     if name is None:
-        error = "This link has expired; restart the service to get another, or enter a token."
+        error = (
+            "This link has expired or was used; restart the service to get another, "
+            "or enter a token."
+        )
         return _page(service, render_login(_FRONT, error), 401)
-    return _let_in(service, request, name)
+    return _let_in(request, service.access.open_session(name, by_ticket=True))
 
 
 async def _log_in(service: Service, request: Request) -> Response:
@@ -104,16 +123,17 @@ async def _log_in(service: Service, request: Request) -> Response:
         secret = (await _read_form(service, request)).get("token", [""])[0].strip()
         name = service.access.name_of(secret, request)
     except Refusal as refusal:
+        log_refusal(request, refusal)
         page = render_login(_FRONT, str(refusal))
         return _page(service, page, refusal.status, refusal.headers)
-    return _let_in(service, request, name)
+    return _let_in(request, service.access.open_session(name))
 
 
-def _let_in(service: Service, request: Request, name: str) -> Response:
+def _let_in(request: Request, session: str) -> Response:
     response = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
     response.set_cookie(
         COOKIE,
-        service.access.open_session(name),
+        session,
         max_age=SESSION_SECONDS,
         secure=request.url.scheme == "https",
         httponly=True,
@@ -122,12 +142,13 @@ def _let_in(service: Service, request: Request, name: str) -> Response:
     return response
 
 
-async def _log_out(request: Request) -> Response:
+async def _log_out(service: Service, request: Request) -> Response:
     try:
         check_origin(request)
+        service.access.end_session(request)
     except Refusal as refusal:
         return refusal.answer()
-    response = RedirectResponse("/login", 303, {"Cache-Control": "no-store"})
+    response = _send_to_login()
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
 
@@ -138,24 +159,30 @@ async def _delete(service: Service, request: Request) -> Response:
         digests = await _read_digests(service, request)
         deletions = await delete(service, digests)
     except Refusal as refusal:
+        log_refusal(request, refusal)
         return refusal.answer()
     if _is_json(request):
         return JSONResponse({"deletions": [deletion._asdict() for deletion in deletions]})
     return _page(service, render_deleted(deletions, _FRONT))
 
 
-async def _thumbnail(service: Service, gallery: Gallery, request: Request) -> Response:
+async def _thumbnail(
+    service: Service, gallery: Gallery, turn: asyncio.Lock, request: Request
+) -> Response:
     try:
         service.access.check(request)  # decoding is expensive
-        return await _send_thumbnail(gallery, request.path_params["key"])
+        return await _send_thumbnail(gallery, turn, request.path_params["key"])
     except Refusal as refusal:
         return refusal.answer()
 
 
-async def _send_thumbnail(gallery: Gallery, key: str) -> Response:
+async def _send_thumbnail(gallery: Gallery, turn: asyncio.Lock, key: str) -> Response:
     if KEY.fullmatch(key) is None or not gallery.store.path(key).is_file():
         raise Refusal(404, "not_found", "no such image")
-    file = await run_in_threadpool(gallery.thumbnails.find, key)
+    file = gallery.thumbnails.ready(key)
+    if file is None:  # waiting for it must not occupy the threads that serve images
+        async with turn:
+            file = await run_in_threadpool(gallery.thumbnails.find, key)
     kind = MEDIA_TYPES[file.suffix.removeprefix(".")]
     return FileResponse(file, headers=_IMAGE | _PRIVATE, media_type=kind)
 

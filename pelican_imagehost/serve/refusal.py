@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
@@ -20,7 +21,14 @@ from pelican_imagehost.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Refusal", "explain"]
+    from starlette.requests import Request
+
+__all__ = ["Refusal", "explain", "log_refusal"]
+
+logger = logging.getLogger(__name__)
+
+_SHOWN = 500  # characters of a message in the log
+_SHOWN_CLIENT = 100
 
 _ANSWERS: dict[type[ImageHostError], tuple[int, str]] = {
     ImageTooLarge: (413, "too_large"),
@@ -71,3 +79,16 @@ def explain(error: ImageHostError, name: str = "") -> Refusal:
     kinds = (answer for kind, answer in _ANSWERS.items() if isinstance(error, kind))
     status, code = next(kinds, (500, "internal"))
     return Refusal(status, code, f"{name}: {error}" if name else str(error))
+
+
+def log_refusal(request: Request, refusal: Refusal) -> None:
+    """Log a refused request: its client and the reason, never the query, which may be secret."""
+    client = request.client.host if request.client else "a client"
+    program = _printable(request.headers.get("user-agent", ""), _SHOWN_CLIENT)
+    reason = f"{refusal.status} {refusal.code}: {_printable(str(refusal), _SHOWN)}"
+    path = _printable(request.url.path, _SHOWN_CLIENT)
+    logger.warning("refused %s from %s (%s): %s", path, client, program, reason)
+
+
+def _printable(text: str, most: int) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:most])

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pelican_imagehost.errors import SettingsError
 from pelican_imagehost.host.config import HostName, render
-from pelican_imagehost.serve.dialects import PICGO
+from pelican_imagehost.serve.form import INFLATION, LARGEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,8 @@ def _nginx(settings: Settings, place: Place) -> str:
         site=HostName.parse(place.name),
         upstream=f"127.0.0.1:{place.port}",
         limit=limit + _MORE,
-        limit_of_many=PICGO.files * limit + _MORE,
+        limit_of_text=INFLATION * limit + _MORE,
+        limit_of_many=LARGEST * limit + _MORE,
         **(_images(settings) if settings.remote is None else {"images": None}),
         **_answers(limit),
     )
@@ -115,7 +116,7 @@ def _answers(limit: int) -> dict[str, str]:
     """Return nginx's own responses, as JSON that clients of every dialect understand."""
     words = {
         "too_slow": "the upload was too slow; try again",
-        "too_large": f"images of at most {limit:,} bytes are allowed",
+        "too_large": f"images of at most {limit:,} bytes are allowed (IMAGEHOST_MAX_BYTES)",
         "too_many": "too many uploads at once; try again in a second",
         "away": "the upload service does not answer; try again",
     }

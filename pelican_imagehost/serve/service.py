@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.report import HostedImage
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Service"]
 
+_STRANGERS = 8
+
 
 class Service:
     """Stores uploads in a site.
@@ -32,12 +35,15 @@ class Service:
         tokens: name → secret.
         settings_file: the settings file of Pelican, for commands in separate processes.
         patience: the time limits for clients.
+        allow_local_paths: whether every client may name files of this machine.
 
     Attributes:
         settings: as given.
         settings_file: as given.
         patience: as given.
+        allow_local_paths: as given.
         access: checks tokens.
+        strangers: limits the uploads at once whose token is in the form, behind the file.
         store: the store of the site.
         spool: the files being received.
         outbox: publishes uploads.
@@ -53,14 +59,17 @@ class Service:
         settings_file: Path,
         *,
         patience: Patience = PATIENCE,
+        allow_local_paths: bool = False,
     ) -> None:
         self.settings = settings
         self.settings_file = settings_file
         self.patience = patience
-        self.access = Access(tokens)
+        self.allow_local_paths = allow_local_paths
         self.store = Store(settings.store)
         self.spool = Spool(self.store, settings.limits)
         self.spool.prepare()
+        self.access = Access(tokens, settings.index.with_name("imagehost-access.sqlite3"))
+        self.strangers = asyncio.Semaphore(_STRANGERS)
         self._records = Records(settings.records)
         self.outbox = Outbox(settings)
         self._intake = Intake(
@@ -80,6 +89,7 @@ class Service:
         self._intake.close()
         self.outbox.close()
         self._records.close()
+        self.access.close()
 
     async def take(self, files: Sequence[SpooledFile], token: str) -> list[HostedImage]:
         """Store files, all or none.

@@ -113,15 +113,19 @@ class SpooledFile:
         except OSError as error:
             raise StoreError(f"{self.path.parent} cannot be written: {error.strerror}") from error
 
+    def finish(self) -> None:
+        """Close the file, when all of it has been received; a request may have many."""
+        self._file.close()
+
     def identify(self) -> Image:
         """Identify the image, when all of it has been received.
 
         Raises:
             ImageHostError: as `identify` does.
         """
-        with self._file:
-            self._file.seek(0)
-            return identify(self._file, self._limits)
+        self.finish()
+        with self.path.open("rb", buffering=0) as file:
+            return identify(file, self._limits)
 
     def discard(self) -> None:
         """Remove the file, unless it has been stored."""

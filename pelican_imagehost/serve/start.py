@@ -19,23 +19,24 @@ __all__ = ["Start", "prepare", "write_sample"]
 
 
 class Start(NamedTuple):
-    """The addresses of the service.
+    """Where the service runs.
 
     Attributes:
         port: the port to listen on.
-        gallery: the address of the gallery, with a ticket that logs in for ten minutes.
+        login: returns an address of the gallery that logs in, once, within ten minutes.
     """
 
     port: int
-    gallery: str
+    login: Callable[[], str]
 
 
-def prepare(
+def prepare(  # noqa: PLR0913  one for each option
     settings_file: Path,
     tokens_file: Path | None,
     *,
     host: str,
     port: int,
+    allow_local_paths: bool,
     say: Callable[[str], None],
 ) -> Start:
     """Check that the service can run, and set the environment for its workers.
@@ -45,10 +46,11 @@ def prepare(
         tokens_file: the token file; the default file of the user if None.
         host: the address to listen on.
         port: the port; 0 picks a free one.
+        allow_local_paths: whether every client may name files of this machine.
         say: called with each message to the user.
 
     Returns:
-        The addresses of the service.
+        Where the service runs.
 
     Raises:
         ImageHostError: the service cannot run.
@@ -58,6 +60,8 @@ def prepare(
     if tokens.VARIABLE not in os.environ:
         os.environ[app.TOKENS_FILE] = str(file.absolute())
         tokens.make_tokens(file)
+    if allow_local_paths:
+        os.environ[app.LOCAL_PATHS] = "1"
     app.start_logging()
     service = app.service_from_environment()
     service.close()
@@ -66,8 +70,10 @@ def prepare(
         say(f"token file: {file}; clients must send: Authorization: Bearer <token>")
     if service.settings.url is None:
         say(f"IMAGEHOST_URL is not set; addresses start with {service.settings.address_prefix}")
-    say(f"uploads and gallery at http://{host}:{port}/; press Ctrl-C to stop")
-    return Start(port, f"http://{host}:{port}/login?ticket={service.access.open_ticket()}")
+    name = f"[{host}]" if ":" in host else host
+    say(f"uploads and gallery at http://{name}:{port}/; press Ctrl-C to stop")
+    here = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(name, name)  # noqa: S104  of this machine
+    return Start(port, lambda: f"http://{here}:{port}/login?ticket={service.access.open_ticket()}")
 
 
 def write_sample(

@@ -34,9 +34,9 @@ class Verdict(NamedTuple):
     """The result of `verify`.
 
     Attributes:
-        lines: a line for each bad file, repaired or not.
+        lines: a line for each bad or unrecorded file, repaired or not.
         summary: the closing line.
-        is_well: whether no bad files remain.
+        is_well: whether no corrupt or missing files remain.
     """
 
     lines: list[str]
@@ -72,7 +72,8 @@ def verify(settings: Settings, *, repair: bool, progress: Progress = silent) -> 
             f"{f', {done}' if key in healed else ''}"
             for key, (what, done) in _describe(found).items()
         ]
-    left = _describe(found).keys() - healed
+    # An unrecorded file is whole: an edit of the site leaves one behind, until gc deletes it.
+    left = _describe(found).keys() - healed - set(found.unrecorded)
     return Verdict(lines, _summarise(found, len(healed), repair, has_records), not left)
 
 

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import gc
 import hashlib
+import os
 import random
+import resource
+import signal
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import PIL.Image
 import pytest
 
+from pelican_imagehost.gallery import thumbnails as thumbnails_module
 from pelican_imagehost.gallery.thumbnails import Thumbnails
 from pelican_imagehost.storage.store import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.gallery.hostile import endless_jpeg
 
 ORIENTATION = 0x0112  # EXIF
 
@@ -30,6 +33,33 @@ class Gallery:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
         return key
+
+    def make(self, seed: int) -> Path:
+        """Return the thumbnail of a new image."""
+        return self.thumbnails.find(self.put(noise(500, 500 + seed, "PNG"), "png"))
+
+
+def children() -> set[int]:
+    """List the child processes of this one."""
+    own = Path(f"/proc/{os.getpid()}/task")
+    return {int(word) for task in own.iterdir() for word in (task / "children").read_text().split()}
+
+
+def flat(width: int, height: int) -> bytes:
+    """Make a large picture in few bytes, but not so few that it is shown itself."""
+    buffer = BytesIO()
+    PIL.Image.new("RGB", (width, height), "red").save(buffer, "PNG")
+    return buffer.getvalue() + bytes(60_000)
+
+
+def smaller_memory(folder: Path, size: int) -> Path:
+    """Copy the script with another limit on memory."""
+    script = thumbnails_module._SCRIPT.read_text("utf-8")  # noqa: SLF001  a limit that a test reaches
+    folder.mkdir(exist_ok=True)
+    copy = folder / "shrink.py"
+    assert "_MEMORY = 1024**3" in script
+    copy.write_text(script.replace("_MEMORY = 1024**3", f"_MEMORY = {size}"), "utf-8")
+    return copy
 
 
 @pytest.fixture
@@ -114,3 +144,65 @@ def test_where_nothing_can_be_written_the_image_itself_is_shown(
     thumbnails = Thumbnails(gallery.store, read_only_folder)
     key = gallery.put(noise(600, 600, "PNG"), "png")
     assert thumbnails.find(key) == gallery.store.path(key)
+
+
+def test_an_image_that_takes_too_long_is_given_up_and_the_next_one_is_not(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path)
+    thumbnails = Thumbnails(gallery.store, gallery.folder, seconds=1)
+    good = [gallery.put(noise(600, 400 + n, "PNG"), "png") for n in range(2)]
+    endless = gallery.put(endless_jpeg(), "jpg")
+    assert thumbnails.find(good[0]).is_relative_to(gallery.folder)
+    for _ in range(2):  # the second time, it is not tried
+        assert thumbnails.find(endless) == gallery.store.path(endless)
+    assert thumbnails.find(good[1]).is_relative_to(gallery.folder)
+
+
+def test_many_images_share_one_process_and_none_of_them_adds_to_the_next(
+    gallery: Gallery,
+) -> None:
+    thumbnails = Thumbnails(gallery.store, gallery.folder, seconds=1)
+    keys = [gallery.put(noise(1500, 1000 + n, "JPEG"), "jpg") for n in range(8)]
+    before = children()
+    assert all(thumbnails.find(key).is_relative_to(gallery.folder) for key in keys)
+    (process,) = children() - before
+    thumbnails.find(gallery.put(noise(500, 500, "PNG"), "png"))
+    assert children() - before == {process}
+    del thumbnails
+    gc.collect()
+    assert children() == before
+
+
+def test_a_process_that_was_killed_is_replaced(gallery: Gallery) -> None:
+    before = children()
+    assert gallery.make(1).is_relative_to(gallery.folder)
+    (process,) = children() - before
+    os.kill(process, signal.SIGKILL)
+    gallery.make(2)  # may notice it
+    assert gallery.make(3).is_relative_to(gallery.folder)
+
+
+def test_memory_is_limited(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    key = gallery.put(noise(2000, 2000, "PNG"), "png")
+    monkeypatch.setattr(
+        thumbnails_module, "_SCRIPT", smaller_memory(gallery.folder.parent, 200 * 1024**2)
+    )
+    big = gallery.put(flat(5400, 5400), "png")
+    assert gallery.thumbnails.find(big) == gallery.store.path(big)
+    assert gallery.thumbnails.find(key).is_relative_to(gallery.folder)
+    assert resource.getrlimit(resource.RLIMIT_AS)[1] == hard
+
+
+def test_a_file_is_decoded_by_the_decoder_of_its_type_alone(gallery: Gallery) -> None:
+    for kind in ("TIFF", "BMP", "PPM", "GIF", "ICO"):
+        for suffix in ("png", "jpg", "webp", "avif"):
+            key = gallery.put(noise(300, 300, kind) + bytes(60_000), suffix)
+            assert gallery.thumbnails.find(key) == gallery.store.path(key)
+
+
+def test_the_process_knows_no_secret(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEHOST_TOKEN", "secret-secret-secret")
+    before = children()
+    gallery.make(1)
+    (process,) = children() - before
+    assert b"secret-secret" not in Path(f"/proc/{process}/environ").read_bytes()

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +16,7 @@ import uvicorn
 
 from pelican_imagehost.serve.app import create
 from pelican_imagehost.serve.body import Patience
+from pelican_imagehost.serve.protocol import Protocol
 from pelican_imagehost.serve.service import Service
 from tests.serve.abuse import GIF, check_refused, server, unharmed
 from tests.serve.serverkit import TOKEN, Answer, encode, upload_site
@@ -38,7 +39,7 @@ def impatient(site: Site) -> Iterator[int]:
     service = Service(
         site.settings(), {"me": TOKEN}, site.root / "pelicanconf.py", patience=PATIENCE
     )
-    config = uvicorn.Config(create(service), log_config=None, timeout_keep_alive=2)
+    config = uvicorn.Config(create(service), log_config=None, timeout_keep_alive=2, http=Impatient)
     running = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=running.run, args=[[listener]])
@@ -174,6 +175,71 @@ def test_a_hundred_senders_who_wait_hold_nobody_up(upload_site: Site) -> None:
             check_refused(read_answer(connection), 408, "too_slow")
             connection.close()
     assert not list((upload_site.root / "images/.uploads").glob("*.part"))
+
+
+class Impatient(Protocol):
+    head_seconds = 1.0
+
+
+HEADS = {
+    "nothing": (b"", b""),
+    "half a request line": (b"", b"GET /he"),
+    "half a header": (b"", b"POST /heartbeat HTTP/1.1\r\nHost: a\r\nX-A: b"),
+    "half a second request": (b"POST /heartbeat HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP"),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_connection_without_a_whole_head_is_closed(upload_site: Site, name: str) -> None:
+    whole, part = HEADS[name]
+    with impatient(upload_site) as port, connect(port) as connection:
+        if whole:
+            connection.sendall(whole)
+            assert read_answer(connection).json["success"] is True
+        connection.sendall(part)
+        assert connection.recv(1) == b""
+
+
+def test_a_head_that_trickles_in_does_not_keep_its_connection(upload_site: Site) -> None:
+    with impatient(upload_site) as port, connect(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        connection.settimeout(0.1)
+        while True:  # until the test's own time limit
+            try:
+                connection.sendall(b"X-A: b\r\n")
+                if connection.recv(1) == b"":
+                    return
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return
+
+
+def test_a_head_without_end_is_refused(upload_site: Site) -> None:
+    with impatient(upload_site) as port, connect(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        with suppress(ConnectionError):
+            for _ in range(10_000):
+                connection.sendall(b"X-A: " + b"b" * 1000 + b"\r\n")
+        with suppress(ConnectionError):
+            assert connection.recv(100).startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
+
+
+def test_a_body_may_take_longer_than_a_head(upload_site: Site) -> None:
+    with impatient(upload_site) as port, connect(port) as connection:
+        connection.sendall(head(f"Content-Length: {len(WHOLE)}"))
+        time.sleep(1.5 * Impatient.head_seconds / 2)
+        connection.sendall(WHOLE[:9])
+        time.sleep(1.5 * Impatient.head_seconds / 2)
+        connection.sendall(WHOLE[9:])
+        assert read_answer(connection).status == 200
+
+
+def test_the_service_uses_the_same_limits(server: Server) -> None:
+    with connect(server.port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX-A: " + b"b" * 200_000)
+        with suppress(ConnectionError):
+            assert connection.recv(100).startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
 
 
 def send_list(server: Server, body: bytes) -> Answer:

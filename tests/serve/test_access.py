@@ -9,14 +9,14 @@ import pytest
 
 from pelican_imagehost.serve.access import Access
 from tests.serve.abuse import GIF, check_refused, kept, serve
-from tests.serve.serverkit import TOKEN, Answer, encode, server, upload_site
+from tests.serve.serverkit import TOKEN, Answer, Server, encode, server, upload_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import Site
-    from tests.serve.serverkit import Part, Server
+    from tests.serve.serverkit import Part
 
 __all__ = ["server", "upload_site"]  # fixtures
 
@@ -136,18 +136,45 @@ def test_no_answer_lets_other_sites_read_it(shared: Server, method: str, path: s
     assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
 
 
-def test_a_thousand_wrong_tokens_shut_their_address_out_and_nobody_else(server: Server) -> None:
+def test_a_thousand_wrong_tokens_are_slowed_down_and_the_right_one_is_not(server: Server) -> None:
     before = kept(server)
     answers = [server.post("/upload/image", PARTS, f"guess-{n}") for n in range(1000)]
     assert [answer.status for answer in answers] == [401] * 20 + [429] * 980
     check_refused(answers[-1], 429, "too_many_guesses")
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
     assert kept(server) == before
-    assert server.upload(GIF).status == 429  # also for the right one, so that no guess is confirmed
+    assert server.upload(GIF).status == 200
+    check_refused(server.post("/upload/image", PARTS, "guess"), 429, "too_many_guesses")
     assert server.post("/upload/image", PARTS, None, Cookie=cookie()).status == 200
     assert post_from(server, "127.0.0.2", TOKEN).status == 200
     assert post_from(server, "127.0.0.2", "wrong").status == 401
     assert len(kept(server)[1]) == 1
+
+
+def test_a_client_escapes_the_limit_by_no_header(server: Server) -> None:
+    for number in range(30):
+        invented = {"X_Forwarded_For": f"203.0.113.{number}", "X_Real_IP": f"203.0.113.{number}",
+                    "Forwarded": f"for=203.0.113.{number}"}  # fmt: skip
+        answer = server.post("/upload/image", PARTS, f"guess-{number}", **invented)
+        assert answer.status == (401 if number < 20 else 429)
+
+
+def test_a_configured_proxy_is_believed(upload_site: Site) -> None:
+    server = Server(upload_site, "--proxy", "127.0.0.1")
+    try:
+        for address in ("203.0.113.1", "203.0.113.2"):
+            answers = [
+                server.post("/upload/image", PARTS, "guess", X_Forwarded_For=address)
+                for _ in range(21)
+            ]
+            assert [answer.status for answer in answers] == [401] * 20 + [429]
+        answer = server.post("/upload/image", PARTS, X_Forwarded_For="203.0.113.1")
+        assert answer.status == 200
+        login = server.request("POST", "/login", f"token={TOKEN}".encode(),
+                               X_Forwarded_Proto="https")  # fmt: skip
+        assert "Secure" in login.headers["Set-Cookie"]
+    finally:
+        server.kill()
 
 
 REFUSED_TOKENS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -16,6 +17,8 @@ import pytest
 from tests.serve.serverkit import TOKEN, Server, server, upload_site
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.conftest import PictureMaker, Require
 
 __all__ = ["server", "upload_site"]  # fixtures
@@ -47,23 +50,25 @@ def stored(server: Server, text: str) -> list[bytes]:
 
 def picgo(folder: Path, server: Server, token: str, *files: Path) -> str:
     """Upload with the web uploader of PicGo; return its output without colours."""
-    prefix = Path(os.environ["IMAGEHOST_TEST_PICGO"])
-    home = folder / "picgo"
-    home.mkdir(exist_ok=True)
-    for name in (
-        "package.json",
-        "node_modules",
-    ):  # it loads plugins from the folder of its settings
-        if not (home / name).exists():
-            (home / name).symlink_to(prefix.absolute() / name)
     uploader = {
         "url": f"{server.url}/upload/image",
         "paramName": "img",
         "jsonPath": "url",
         "customHeader": json.dumps({"Authorization": f"Bearer {token}"}),
     }
-    bed = {"uploader": "web-uploader", "current": "web-uploader", "web-uploader": uploader}
-    plugins = {"picgo-plugin-web-uploader": True}
+    return run_picgo(folder, "web-uploader", uploader, *files)
+
+
+def run_picgo(folder: Path, name: str, uploader: Mapping[str, object], *files: Path) -> str:
+    """Upload with a plugin of PicGo; return its output without colours."""
+    prefix = Path(os.environ["IMAGEHOST_TEST_PICGO"])
+    home = folder / "picgo"
+    home.mkdir(exist_ok=True)
+    for link in ("package.json", "node_modules"):  # it loads plugins from beside its settings
+        if not (home / link).exists():
+            (home / link).symlink_to(prefix.absolute() / link)
+    bed = {"uploader": name, "current": name, name: uploader}
+    plugins = {f"picgo-plugin-{name}": True}
     config = home / "config.json"
     config.write_text(json.dumps({"picBed": bed, "picgoPlugins": plugins}))
     command = prefix / "node_modules/.bin/picgo"
@@ -78,6 +83,74 @@ def test_picgo_uploads_by_its_web_uploader(
     dog = picture(tmp_path / "狗.png", colour="blue")
     said = picgo(tmp_path, server, TOKEN, cat, dog)
     assert stored(server, said) == [cat.read_bytes(), dog.read_bytes()], said
+
+
+def test_picgo_uploads_to_chevereto_with_the_key_in_the_body(
+    server: Server, cat: Path, tmp_path: Path, require: Require
+) -> None:
+    require(os.environ.get("IMAGEHOST_TEST_PICGO"), "IMAGEHOST_TEST_PICGO names no PicGo")
+    uploader: dict[str, object] = {
+        "url": f"{server.url}/api/1/upload",
+        "paramName": "source",
+        "jsonPath": "image.url",
+    }
+    wrong = {**uploader, "customBody": json.dumps({"key": "wrong"})}
+    assert stored(server, run_picgo(tmp_path, "web-uploader", wrong, cat)) == []
+    right = {**uploader, "customBody": json.dumps({"key": TOKEN, "format": "json"})}
+    said = run_picgo(tmp_path, "web-uploader", right, cat)
+    assert stored(server, said) == [cat.read_bytes()], said
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_picgo_uploads_to_lsky(
+    server: Server, cat: Path, tmp_path: Path, require: Require, version: str
+) -> None:
+    start = "Bearer " if version == "V2" else ""
+    require(node_module("picgo-plugin-lankong"), "there is no picgo-plugin-lankong")
+    uploader: dict[str, object] = {"lskyProVersion": version, "server": server.url, "permission": 1}
+    wrong = run_picgo(tmp_path, "lankong", {**uploader, "token": f"{start}wrong"}, cat)
+    assert stored(server, wrong) == []
+    said = run_picgo(tmp_path, "lankong", {**uploader, "token": f"{start}{TOKEN}"}, cat)
+    assert stored(server, said) == [cat.read_bytes()], said
+
+
+def node_module(name: str) -> Path | None:
+    """Return the folder of a package beside PicGo, if it is installed."""
+    folder = Path(os.environ.get("IMAGEHOST_TEST_PICGO", "/nowhere"), "node_modules", name)
+    return folder if folder.is_dir() else None
+
+
+def imgbb(server: Server, **options: str) -> subprocess.CompletedProcess[str]:
+    """Upload with imgbb-uploader."""
+    program = (
+        "require(process.argv[1])(JSON.parse(process.argv[2]))"
+        ".then((found) => console.log(JSON.stringify(found)), (error) => console.log(`${error}`))"
+    )
+    given = json.dumps({"cheveretoHost": server.url, **options})
+    return run("node", "-e", program, node_module("imgbb-uploader") or "", given)
+
+
+def test_imgbb_uploader_uploads_files_and_text(
+    server: Server, cat: Path, picture: PictureMaker, require: Require
+) -> None:
+    require(node_module("imgbb-uploader"), "there is no imgbb-uploader")
+    found = json.loads(imgbb(server, apiKey=TOKEN, imagePath=str(cat)).stdout)
+    assert stored(server, found["image"]["url"]) == [cat.read_bytes()]
+    dog = picture(cat.with_name("dog.png"), colour="blue", size=(900, 700)).read_bytes()
+    text = base64.b64encode(dog).decode()
+    found = json.loads(imgbb(server, apiKey=TOKEN, base64string=text).stdout)
+    assert stored(server, found["image"]["display_url"]) == [dog]
+    assert (found["image"]["width"], found["image"]["height"]) == (900, 700)
+
+
+def test_imgbb_uploader_shows_why_an_upload_is_refused(
+    server: Server, cat: Path, require: Require
+) -> None:
+    require(node_module("imgbb-uploader"), "there is no imgbb-uploader")
+    assert "unknown token" in imgbb(server, apiKey="wrong", imagePath=str(cat)).stdout
+    said = imgbb(server, apiKey=TOKEN, imageUrl="https://example.com/a.png").stdout
+    assert "URLs are not fetched" in said
+    assert server.leftovers() == []
 
 
 def test_picgo_prints_no_address_with_a_wrong_token(

@@ -126,14 +126,18 @@ def test_a_ticket_lets_in_for_a_while_and_a_wrong_one_does_not(server: Server) -
     access = Access({"environment": TOKEN})
     over = access._seal("ticket", "environment", -1)  # noqa: SLF001  ten minutes are long to wait
     session = access.open_session("environment")
-    for wrong in (over, session, f"9999999999.{'0' * 64}", "", "猫"):
+    invalid = f"9999999999.{'0' * 32}.{'0' * 64}"
+    for wrong in (over, session, invalid, "", ".", "..", "猫"):
         answer = server.request("GET", f"/login?{urlencode({'ticket': wrong})}")
         assert (answer.status, answer.headers["Set-Cookie"]) == (401, None)
         assert b"This link has expired" in answer.body
-    answer = server.request("GET", f"/login?ticket={access.open_ticket()}")
+    address = f"/login?ticket={access.open_ticket()}"
+    assert server.request("HEAD", address).headers["Set-Cookie"] is None  # a preview of the link
+    answer = server.request("GET", address)
     assert (answer.status, answer.headers["Location"]) == (303, "/")
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
     assert server.request("GET", "/", Cookie=cookie).status == 200
+    assert server.request("GET", address).status == 401
 
 
 def test_a_ticket_is_shown_on_a_terminal_alone(server: Server) -> None:

@@ -39,9 +39,11 @@ class Front:
         server: the service.
         port: the port of nginx.
         images: the address before a key, with the port of nginx.
+        logs: the folder of nginx's logs.
     """
 
-    def __init__(self, server: Server, port: int, images: str) -> None:
+    def __init__(self, server: Server, port: int, images: str, logs: Path) -> None:
+        self.logs = logs
         self.server = server
         self.port = port
         self.images = images
@@ -71,18 +73,20 @@ def front(
     one = f"http://127.0.0.1:{port}/images"
     images = one if request.param == "one name" else f"http://localhost:{port}"
     site.configure(IMAGEHOST_URL=images, IMAGEHOST_MAX_BYTES=300_000)
-    server = Server(site)
+    server = Server(site, "--proxy", "127.0.0.1")
     options = ("--sample", "nginx", "--name", f"http://127.0.0.1:{port}")
     printed = site.cli("serve", *options, "--port", str(server.port))
     assert printed.returncode == 0, printed.stderr
-    written = site.write("nginx.conf", printed.stdout)
+    assert b"/var/log/nginx/" in printed.stdout
+    logs = str(tmp_path / "nginx").encode() + b"/"
+    written = site.write("nginx.conf", printed.stdout.replace(b"/var/log/nginx/", logs))
     main = write_main_configuration(tmp_path / "nginx", written)
     process = subprocess.Popen(
         [str(nginx), "-c", main, "-e", tmp_path / "nginx/error.log"], stderr=subprocess.DEVNULL
     )
     try:
         wait_for(port)
-        yield Front(server, port, images)
+        yield Front(server, port, images, tmp_path / "nginx")
     finally:
         process.terminate()
         process.wait()
@@ -168,6 +172,27 @@ def test_wrong_tokens_are_counted_by_the_clients_own_address(front: Front, cat: 
     records = Records(front.server.site.settings().records, read_only=True)
     assert len(records.all()) == 1
     records.close()
+
+
+def test_no_log_of_nginx_contains_a_token_or_a_ticket(front: Front, cat: bytes) -> None:
+    body, kind = encode([("files", "a.png", cat)])
+    shown = [TOKEN, "ticket-ticket", "secret-secret", "referrer-referrer"]
+    query = f"?key={TOKEN}&ticket={shown[1]}&secret={shown[2]}"
+    headers = {"Referer": f"https://example.com/?{shown[3]}", "User_Agent": "agent-agent"}
+    assert front.ask("POST", f"/upload{query}", body, Content_Type=kind, **headers).status == 200
+    front.ask("GET", f"/login{query}", None, **headers)
+    front.ask("GET", f"/no/such/page{query}", None, **headers)
+    front.ask("POST", f"/upload{query}", b"", Content_Length="100000000000", **headers)  # too long
+    for _ in range(2 * BURST):
+        front.ask("POST", f"/upload{query}", b"", **headers)  # too many
+    front.server.kill()
+    assert front.ask("GET", f"/login{query}", None, **headers).status == 503
+    text = ""
+    while '" 503 ' not in text:  # nginx writes after it has answered
+        text = "".join(file.read_text("utf-8") for file in front.logs.glob("*.log"))
+    for line in ('"POST /upload HTTP/1.1" 200 ', '" 413 ', '" 429 ', "agent-agent"):
+        assert line in text
+    assert [word for word in shown if word in text] == []
 
 
 def test_an_address_that_nginx_cannot_serve_is_said(site: Site) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import http.client
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -104,6 +106,55 @@ def test_picgo_names_files_of_this_machine(server: Server, cat: bytes, tmp_path:
     assert send()[0] == 400
     assert send(str(path), X_Forwarded_For="203.0.113.9")[0] == 403
     assert send(str(path), Origin="https://example.com")[0] == 403
+
+
+HERE = ["127.0.0.1", "127.0.0.1:80", "LOCALHOST:36677", "[::1]:36677", "127.8.8.8", "a.localhost"]
+ELSEWHERE = ["", "up.example.com", "up.example.com:80", "localhost.example.com", "127.0.0.1.nip.io",
+             "127.0.0.1@example.com", "192.168.1.2", "upstream", "[2001:db8::1]"]  # fmt: skip
+PROXIES = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded",
+           "X-Real-IP", "Via", "X-Client-IP", "Client-IP", "True-Client-IP", "CF-Connecting-IP",
+           "CF-Ray", "Fastly-Client-IP", "X-Cluster-Client-IP", "CDN-Loop", "X-Original-URL",
+           "X-Envoy-External-Address", "X-Amzn-Trace-Id", "Fly-Client-IP", "X-ProxyUser-Ip",
+           "Forwarded-For", "X-Azure-ClientIP", "X-Scheme"]  # fmt: skip
+
+
+def send_path(server: Server, path: Path, version: str = "1.1", **headers: str) -> int:
+    """Send a path as PicGo's clients do, with a chosen Host; return the status."""
+    body = json.dumps({"list": [str(path)]}).encode()
+    named = {"Host": "127.0.0.1", "Content-Type": "application/json",
+             "Authorization": f"Bearer {TOKEN}", "Content-Length": str(len(body)),
+             "Connection": "close", **headers}  # fmt: skip
+    lines = [f"POST /upload HTTP/{version}", *[f"{name}: {named[name]}" for name in named], "", ""]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall("\r\n".join(lines).encode() + body)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return response.status
+
+
+def test_paths_are_accepted_from_programs_of_this_machine_alone(
+    server: Server, cat: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(cat)
+    assert [host for host in HERE if send_path(server, path, Host=host) != 200] == []
+    assert [host for host in ELSEWHERE if send_path(server, path, Host=host) != 403] == []
+    assert [name for name in PROXIES if send_path(server, path, **{name: "127.0.0.1"}) != 403] == []
+    assert send_path(server, path, "1.0") == 403  # nginx, without more than `proxy_pass`
+
+
+def test_paths_are_accepted_from_everywhere_when_asked_for(
+    upload_site: Site, cat: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(cat)
+    server = Server(upload_site, "--allow-local-paths", "--workers", "2")
+    try:
+        for headers in ({"Host": "up.example.com"}, {"X-Forwarded-For": "203.0.113.9"}):
+            assert send_path(server, path, **headers) == 200
+            assert send_path(server, path, **headers, Authorization="Bearer no") == 401
+    finally:
+        server.kill()
 
 
 def test_lsky_and_chevereto_get_their_own_shapes(server: Server, cat: bytes) -> None:

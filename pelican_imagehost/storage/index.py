@@ -8,6 +8,7 @@ for files that changed within the clock's grain: racy-git, git's technical notes
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +22,6 @@ from pelican_imagehost.storage.sqlite import (
 )
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -75,6 +75,14 @@ class Stamp(NamedTuple):
     def of(cls, status: os.stat_result) -> Stamp:
         """Take the stamp from a stat result."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    @classmethod
+    def at(cls, path: str) -> Stamp | None:
+        """Take the stamp of a file; None if it does not exist."""
+        try:
+            return cls.of(os.stat(path))
+        except (OSError, ValueError):  # a NUL in its name
+            return None
 
     def is_settled(self, now_ns: int) -> bool:
         """Tell whether a later change would surely show in the stamp."""

@@ -37,6 +37,9 @@ class ImageHost:
         dry_run: read everything, but write nothing.
         progress: shows the progress of reading.
 
+    Attributes:
+        hosted: manifest path → its file and image, for all images of the documents.
+
     Raises:
         ManifestError: the manifest cannot be read.
     """
@@ -46,7 +49,7 @@ class ImageHost:
     ) -> None:
         self.settings = settings
         self.catalogue = Catalogue(settings, dry_run=dry_run, progress=progress)
-        self._hosted: dict[str, tuple[Location, Image]] = {}
+        self.hosted: dict[str, tuple[Location, Image]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +83,7 @@ class ImageHost:
         found = (location for rewrite in rewrites for location in rewrite.resolve(resolver))
         locations = {location.path: location for location in found}
         entries = self.catalogue.enter(locations)
-        self._hosted |= {p: (locations[p], image) for p, image in entries.images.items()}
+        self.hosted |= {p: (locations[p], image) for p, image in entries.images.items()}
         report = Report(self.catalogue.dry_run, images=entries.images, new=entries.new)
         report.problems = [*self._manifest_problems(), *entries.problems]
         addresses = {path: self.address(image) for path, image in entries.images.items()}
@@ -112,7 +115,7 @@ class ImageHost:
             index.record_uses(uses)
             return []
         has = self.catalogue.store.has
-        lost = {path: found for path, (found, image) in self._hosted.items() if not has(image)}
+        lost = {path: found for path, (found, image) in self.hosted.items() if not has(image)}
         return self.catalogue.enter(lost).problems
 
     def record_problems(self, problems: Iterable[Problem]) -> None:

@@ -97,7 +97,7 @@ def _host(generator: Any) -> None:  # noqa: ANN401  any generator
 def _take_originals(generator: Any) -> None:  # noqa: ANN401  the static generator
     build = builds.get(generator.settings["OUTPUT_PATH"])
     if build is not None:
-        build.originals.take(generator, build.report.images)
+        build.originals.take(generator, build.image_host.hosted)
 
 
 def _conclude(generators: list[Any]) -> None:

@@ -12,23 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pelican_imagehost.errors import SettingsError
+from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["IMAGE_TYPES", "OPTIONS", "Limits", "Option", "Settings", "find_root"]
+__all__ = ["OPTIONS", "Option", "Settings", "find_root"]
 
-IMAGE_TYPES = ("avif", "gif", "jpg", "png", "svg", "webp")
 PREFIX = "IMAGEHOST_"
 STORE_FOLDERS = ("images", "imagehost")
-
-
-class Limits(NamedTuple):
-    """The limits on an image: bytes, pixels (width × height) and types."""
-
-    max_bytes: int
-    max_pixels: int
-    types: frozenset[str]
 
 
 class Option(NamedTuple):
@@ -91,7 +83,7 @@ OPTIONS: dict[str, Option] = {
     "RECORDS": Option(
         "imagehost-uploads.sqlite3", "a file, relative to the settings file", _is_path
     ),
-    "MAX_BYTES": Option(10 * 1024**2, "a whole number of bytes above 0", _is_count),
+    "MAX_BYTES": Option(MAX_BYTES, "a whole number of bytes above 0", _is_count),
     "MAX_PIXELS": Option(100_000_000, "a whole number of pixels above 0", _is_count),
     "TYPES": Option(
         IMAGE_TYPES,

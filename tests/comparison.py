@@ -3,8 +3,8 @@
     python tests/comparison.py SITE_FOLDER [SETTINGS_FILE]
 
 builds a site twice and prints every difference that is not an image's address. The
-law: in a page nothing changes but references to images, and each of those becomes the
-address of the very bytes that it meant.
+rule: in a page nothing changes but references to images, and each of those becomes the
+address of the bytes that it referred to.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def compare_outputs(plain: Path, hosted: Path, prefix: str) -> tuple[list[Replac
     Args:
         plain: output of a build without the plugin.
         hosted: output of the same build with it.
-        prefix: a pattern for what stands before an image's key in its address.
+        prefix: a pattern for the part of an address before the key of the image.
 
     Returns:
-        The references replaced, and all other differences, a line each. An image that is
-        only in `plain` is no difference: the host has it.
+        The replaced references, and all other differences as lines. An image that is
+        only in `plain` is not a difference: the host has it.
     """
     replaced: list[Replacement] = []
     differences: list[str] = []
@@ -62,7 +62,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def _replacements(before: Path, after: Path, prefix: str) -> list[tuple[str, str]] | None:
-    """Match one text against the other, whose addresses may stand for anything but markup."""
+    """Compare two texts; an address in the second matches anything but markup in the first."""
     old, new = before.read_text("utf-8"), after.read_text("utf-8")
     address = re.compile(f"(?:{prefix}){_ADDRESS}")
     pattern, position = "", 0
@@ -83,7 +83,7 @@ def _build(site: Path, settings: str, plugins: str, output: Path) -> None:
 
 
 def main() -> None:
-    """Build the site named on the command line twice, and say what differs."""
+    """Build the site given on the command line twice, and print the differences."""
     site = Path(sys.argv[1]).resolve()
     settings = sys.argv[2] if len(sys.argv) > 2 else "pelicanconf.py"
     with tempfile.TemporaryDirectory() as folder:

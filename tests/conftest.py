@@ -1,4 +1,4 @@
-"""What tests share: pictures, sites that real Pelican builds, and disks that fail.
+"""Shared parts of the tests: pictures, sites built by real Pelican, and failing disks.
 
 Types for annotations: `if TYPE_CHECKING: from tests.conftest import PictureMaker, Site`.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# A machine that is busy with other tests is no reason to fail one.
+# Tests must not fail because the machine is busy.
 hypothesis.settings.register_profile("imagehost", deadline=None)
 hypothesis.settings.load_profile("imagehost")
 
@@ -54,14 +54,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Require(Protocol):
-    """Skip unless a condition holds; fail instead where IMAGEHOST_TEST_REQUIRE is set."""
+    """Skip unless a condition holds; fail instead if IMAGEHOST_TEST_REQUIRE is set."""
 
     def __call__(self, condition: object, reason: str) -> None: ...
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _fresh_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give every test an empty home and a git that knows nothing of this machine and its user.
+    """Give every test an empty home, and git without configuration of this machine or user.
 
     The variables that git sets for a hook go too: some run tests before each commit.
     """
@@ -70,7 +70,7 @@ def _fresh_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             if name.startswith(("GIT_", "XDG_")) or name == "EMAIL":
                 patch.delenv(name)
         home = tmp_path_factory.mktemp("home")
-        # An identity guessed from the machine's names would make tests depend on those.
+        # git would guess an identity from the names of this machine.
         (home / ".gitconfig").write_text("[user]\nuseConfigOnly = true\n")
         patch.setenv("HOME", str(home))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -79,7 +79,7 @@ def _fresh_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give git a name to commit under; returns the home that has it."""
+    """Give git an identity; return the home folder with its configuration."""
     home = tmp_path / "home"
     home.mkdir()
     (home / ".gitconfig").write_text(
@@ -101,7 +101,7 @@ def require() -> Require:
 
 
 class PictureMaker(Protocol):
-    """Write an image file; its kind is its suffix's unless given; another seed, other bytes."""
+    """Write an image file, by default of the type of its suffix; the seed changes its bytes."""
 
     def __call__(
         self,
@@ -150,7 +150,7 @@ def picture() -> PictureMaker:
 
 
 class Site:
-    """A site's folder, its settings files, and real Pelican to build it."""
+    """A site: its folder, its settings files, and real Pelican to build it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -178,7 +178,7 @@ class Site:
         )
 
     def configure(self, **settings: object) -> None:
-        """Add settings to pelicanconf.py; a later one wins."""
+        """Add settings to pelicanconf.py; they override earlier ones."""
         with (self.root / "pelicanconf.py").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
 
@@ -191,7 +191,7 @@ class Site:
     def build(
         self, *arguments: str, settings: str = "pelicanconf.py", check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run `pelican`; with `check`, a failure shows what it said."""
+        """Run `pelican`; with `check`, a failure shows its output."""
         output = str(self.root / "output")
         command = ["-m", "pelican", "content", "-s", settings, "-o", output, *arguments]
         completed = subprocess.run(
@@ -207,7 +207,7 @@ class Site:
         return completed
 
     def cli(self, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Run `pelican-imagehost`, whose bytes count."""
+        """Run `pelican-imagehost`; its output is bytes."""
         return subprocess.run(
             [sys.executable, "-m", "pelican_imagehost", *arguments],
             cwd=self.root,
@@ -221,7 +221,7 @@ class Site:
         return (self.root / "output" / relative).read_text("utf-8")
 
     def manifest(self) -> list[dict[str, Any]]:
-        """The lines of imagehost.jsonl, in order; none where it is not there."""
+        """Return the lines of imagehost.jsonl; none if it does not exist."""
         file = self.root / "imagehost.jsonl"
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
         return [json.loads(line) for line in lines]
@@ -244,7 +244,7 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def small_disk(tmp_path: Path, require: Require) -> Iterator[Path]:
-    """A file system of its own with 64 KiB, which root can fill too."""
+    """Provide a file system of 64 KiB, which root can also fill."""
     folder = tmp_path / "disk"
     folder.mkdir()
     _mount(require, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder))
@@ -254,7 +254,7 @@ def small_disk(tmp_path: Path, require: Require) -> Iterator[Path]:
 
 @pytest.fixture
 def read_only_folder(tmp_path: Path, require: Require) -> Iterator[Path]:
-    """A folder that nobody can write to, root included; `writable` beside it is the same one."""
+    """Provide a folder that even root cannot write to; `writable` beside it is the same folder."""
     source, folder = tmp_path / "writable", tmp_path / "read-only"
     source.mkdir()
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Make docs/gallery.png anew: `python -m tests.screenshot`. Needs chromium, as the tests do."""
+"""Update docs/gallery.png: `python -m tests.screenshot`. Needs chromium, as the tests do."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ TYPO = "\n![The start](regata.jpg)\n"
 
 
 def main() -> None:
-    """Build the sample site, upload to its service, and look."""
+    """Build the sample site, upload to its service, and take a picture of the gallery."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "site")
         ignored = shutil.ignore_patterns("images.git", "output", "cache", "*.jsonl", "*.sqlite3*")
         shutil.copytree(SAMPLE, root, ignore=ignored)
         shutil.rmtree(root / "images", ignore_errors=True)
-        site = object.__new__(Site)  # a site that is there already
+        site = object.__new__(Site)  # an existing site
         site.root = root
         site.configure(IMAGEHOST_URL="https://img.example.com")
         with (root / "content/harbour/regatta.md").open("a") as file:
@@ -47,8 +47,8 @@ def main() -> None:
 
 
 def upload(server: Server) -> None:
-    """Upload a picture of the site once more, and one that nothing uses."""
-    time.sleep(1.1)  # the newest come first, and times are whole seconds
+    """Upload a picture of the site again, and an unused one."""
+    time.sleep(1.1)  # sorted by time, in whole seconds
     ferry = SAMPLE / "content/images/ferry.jpg"
     server.upload(ferry.read_bytes(), "IMG_0412.jpg")
     with PIL.Image.open(SAMPLE / "content/harbour/wake.jpg") as wake:
@@ -74,7 +74,7 @@ def photograph(server: Server) -> bytes:
 
 
 def shot(page: Page) -> bytes:
-    """Take the picture in few colours."""
+    """Save the picture with few colours."""
     with PIL.Image.open(BytesIO(page.screenshot())) as picture:
         small = BytesIO()
         picture.convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)

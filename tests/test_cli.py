@@ -1,4 +1,4 @@
-"""The command line, run as its users run it."""
+"""The command line, run as users run it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file of a folder with its time and length, to see that nothing was written."""
+    """Return the time and length of every file, to check that nothing was written."""
     return {
         str(path): (path.stat().st_mtime_ns, path.stat().st_size)
         for path in folder.rglob("*")
@@ -83,7 +83,7 @@ def test_check_names_every_problem_and_writes_nothing(site: Site) -> None:
         "content/a.md:5: empty.png: is an empty file",
         "content/a.md:7: gone.png: no such file (looked in content, content/images)",
     ]
-    assert "broken.md: Pelican could not read it" in completed.stdout.decode()
+    assert "broken.md: Pelican cannot read this document" in completed.stdout.decode()
     assert "skipped" not in completed.stdout.decode()
     assert "1 image, 1 not hosted yet, 2 problems" in said(completed)
     assert files_of(site.root) == before
@@ -221,7 +221,7 @@ def test_gc_removes_only_what_nothing_names_and_asks_first(site: Site) -> None:
 
 
 def upload(site: Site, name: str, *, found: bool = False, colour: str = "pink") -> Image:
-    """Store an image as the upload service does, or as `verify --repair` finds one."""
+    """Record an image as the upload service does, or as `verify --repair` does."""
     file = site.picture(f"elsewhere/{name}", colour=colour)
     image = identify(file.read_bytes(), site.settings().limits)
     stored = site.root / "images" / image.key
@@ -250,7 +250,7 @@ def test_verify_mends_records_without_files_and_files_without_records(site: Site
     target = site.root / "images" / key
     target.parent.mkdir(exist_ok=True)
     stray.rename(target)
-    assert site.cli("verify").returncode == 0  # without uploads, nobody asks
+    assert site.cli("verify").returncode == 0  # no records are needed without uploads
     kept, lost = upload(site, "kept.png"), upload(site, "lost.png", colour="navy")
     repository = StoreRepository(Store(site.root / "images"))
     repository.create()
@@ -313,7 +313,7 @@ def test_gc_of_chosen_images_removes_these_and_says_what_keeps_one(site: Site) -
         "used.png: is used in content/a.md",
         "logo.png: is used in pelicanconf.py",
         "draft.png: is used in content/b.md",
-        f"{'f' * 64}: no such image is known",
+        f"{'f' * 64}: no such image",
     ):
         assert reason in said(completed), said(completed)
     chosen = ("content/gone.jpg", unused.sha256.upper())
@@ -472,7 +472,7 @@ def test_a_terminal_gets_a_progress_bar_and_a_pipe_does_not(site: Site) -> None:
     try:
         while chunk := os.read(parent, 65_536):
             shown += chunk
-    except OSError:  # the terminal is gone with its last process
+    except OSError:  # the terminal was closed by its last process
         pass
     stdout, _ = process.communicate()
     assert len(stdout.splitlines()) == 12

@@ -1,4 +1,4 @@
-"""Builds that are killed, that meet each other, and that run out of disk."""
+"""Builds that are killed, run at the same time, or fill the disk."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     from tests.conftest import PictureMaker, Site
 
 _KEY = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})\.[a-z]+")
-_HIDDEN = {".keep", ".lock", ".incoming"}  # what may begin with a dot and is no leftover
+_HIDDEN = {".keep", ".lock", ".incoming"}  # hidden names that are not leftovers
 _POSTS = 60
 _SIZE = 50_000
 _FULL = [pytest.mark.full, pytest.mark.timeout(3600)]
 
 
 class Blog:
-    """A site whose posts and images change, and what must be true of it at any moment."""
+    """A site whose posts and images change, with checks that must always hold."""
 
     def __init__(self, site: Site, seed: int) -> None:
         self.site = site
         self.chooser = random.Random(seed)  # noqa: S311  the same story every time
-        self.named: dict[str, list[str]] = {}  # post → its images' names
+        self.named: dict[str, list[str]] = {}  # post → the names of its images
         self._started: list[subprocess.Popen[bytes]] = []
         self._numbers = iter(range(10**9))
         site.configure(DIRECT_TEMPLATES=[], THEME="simple", PLUGINS=["pelican_imagehost"])
         site.configure(CACHE_PATH="cache", TAG_SAVE_AS="", CATEGORY_SAVE_AS="", AUTHOR_SAVE_AS="")
 
     def write_image(self, name: str) -> None:
-        """Write an image that never was before, or replace one; whole, as editors do."""
+        """Write a new image, or replace one atomically, as editors do."""
         file = self.site.picture(f"content/{name}.new", kind="png", text_seed=next(self._numbers))
         with file.open("ab") as more:
             more.write(self.chooser.randbytes(_SIZE))
@@ -56,7 +56,7 @@ class Blog:
         file.replace(self.site.root / "content" / f"{post}.md")
 
     def add_images(self, count: int) -> list[str]:
-        """Write new images and name each in a post, some of which are new."""
+        """Write new images, and use each in a new or an existing post."""
         names = [f"picture-{next(self._numbers)}.png" for _ in range(count)]
         for name in names:
             self.write_image(name)
@@ -70,7 +70,7 @@ class Blog:
             self.write_image(name)
 
     def forget_images(self, count: int) -> list[str]:
-        """Let posts name some images no more; the files stay."""
+        """Remove some images from posts; keep the files."""
         forgotten = []
         for post in self.chooser.sample(sorted(self.named), count):
             if self.named[post]:
@@ -97,18 +97,18 @@ class Blog:
         return process
 
     def stop(self) -> None:
-        """End what a failed test has left running."""
+        """Kill the processes that a failed test has left running."""
         for process in self._started:
             process.kill()
             process.communicate()
 
     def key(self, name: str) -> str:
-        """The address that an image must have, by a hash of our own."""
+        """Return the address that an image must have, from a separate hash."""
         digest = _digest(self.site.root / "content" / name)
         return f"{digest[:2]}/{digest}.png"
 
     def check_half_way(self) -> None:
-        """Check what holds even after a kill."""
+        """Check the rules that hold even after a kill."""
         root = self.site.root
         keys = _intact_keys(root / "images")
         manifest = Manifest.load(root / "imagehost.jsonl")
@@ -118,7 +118,7 @@ class Blog:
         assert _addresses(root / "output") <= keys & _intact_keys(root / "output/images")
 
     def check_whole(self, *, output: str = "output") -> None:
-        """Check what holds after a build to the end."""
+        """Check the rules that hold after a complete build."""
         verified = self.start_cli("verify")
         root = self.site.root
         keys = _intact_keys(root / "images")
@@ -139,7 +139,7 @@ def _digest(file: Path) -> str:
 
 
 def _intact_keys(folder: Path) -> set[str]:
-    """All keys of a tree, each of which must be the digest of its file."""
+    """Return all keys of a tree, after checking each digest."""
     files = [file for file in folder.glob("??/*") if not file.name.startswith(".")]
     for file in files:
         assert _digest(file) == file.stem
@@ -152,7 +152,7 @@ def _addresses(output: Path) -> set[str]:
 
 
 def _leftovers(root: Path) -> list[str]:
-    """Files that only an interrupted run leaves, below the store's `.incoming` or elsewhere."""
+    """List the files that only an interrupted run leaves, in `.incoming` or elsewhere."""
     found = []
     for folder, _, names in os.walk(root):
         hidden = [name for name in names if name.startswith(".") or name.endswith(".tmp")]
@@ -200,7 +200,7 @@ def test_killed_build_is_healed_by_next(
 
 
 _INGEST_STEPS = 40  # twenty images are written and renamed
-# Dies shortly after the given step of a build: a step, not a time, so that it does on any machine.
+# Dies shortly after the given step of a build: not after a time, so that it works on any machine.
 _DYING = """
 import atexit, json, os, pathlib, signal, sys
 
@@ -230,19 +230,19 @@ def test_builds_and_gc_at_once_lose_nothing(blog: Blog, rounds: int) -> None:
     for number in range(rounds):
         forgotten = blog.forget_images(8)
         if number % 2:
-            _check_good(blog.start())  # the index knows too that nothing names them
+            _check_good(blog.start())  # the index also has no uses of them
         blog.add_images(4)
         processes = [blog.start_cli("gc", "--yes"), blog.start(output="output-first")]
         time.sleep(blog.chooser.uniform(0.2, 1.2))
         blog.add_images(2)
-        blog.write_post(f"late-{number}", forgotten[:3])  # named again while gc is at work
+        blog.write_post(f"late-{number}", forgotten[:3])  # used again while gc runs
         _check_good(blog.start())
         said, _ = [_check_good(process) for process in processes]
-        collected += "removed 0" not in said and "removed" in said
+        collected += "deleted 0" not in said and "deleted" in said
         _check_named_is_kept(blog)
         blog.check_whole()
     assert collected >= rounds // 2
-    print(f"{collected} of {rounds} collections removed something")  # noqa: T201  with -s
+    print(f"{collected} of {rounds} collections deleted something")  # noqa: T201  with -s
 
 
 def _check_named_is_kept(blog: Blog) -> None:
@@ -255,7 +255,7 @@ def test_gc_spares_what_a_build_names_while_it_asks(blog: Blog) -> None:
     blog.write_image("a.png")
     blog.write_post("first", ["a.png"])
     _check_good(blog.start())
-    blog.write_post("first", [])  # the index does not know yet
+    blog.write_post("first", [])  # not in the index yet
     collection = _start_asking(blog)
     blog.write_post("second", ["a.png"])
     _check_good(blog.start())
@@ -307,10 +307,10 @@ def _wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def _start_asking(blog: Blog) -> subprocess.Popen[bytes]:
-    """Start `gc` up to its question, when it has seen what to remove."""
+    """Start `gc`, and wait for its question, when it has found the garbage."""
     collection = blog.start_cli("gc")
     said = b""
-    while b"Remove them?" not in said:
+    while b"Delete them?" not in said:
         assert collection.stdout is not None
         piece = os.read(collection.stdout.fileno(), 1000)
         assert piece, said

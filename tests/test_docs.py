@@ -1,4 +1,4 @@
-"""The documentation is right: links, commands, options, settings, and blocks that can be run."""
+"""The documentation is correct: links, commands, options, settings, and examples."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def links(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """List the fragments that GitHub gives to a page's headings."""
+    """List the fragments that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -79,7 +79,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 def commands(group: click.Group = main, name: str = "") -> dict[str, click.Command]:
-    """List the commands that people call, as they call them."""
+    """List the commands for users, as they call them."""
     found: dict[str, click.Command] = {}
     for own, command in group.commands.items():
         whole = f"{name} {own}".strip()
@@ -210,7 +210,7 @@ def test_the_description_of_the_package_needs_no_file_beside_it() -> None:
     found = targets(core.readme)
     assert "https://getpelican.com" in found
     assert [target for target in found if not target.startswith(("https://", "http://"))] == []
-    assert README.partition("## Try it")[0] in core.readme  # nothing relative
+    assert README.partition("## Try it")[0] in core.readme  # no relative addresses
     assert "settings (`docs/settings.md`)" in core.readme or core.urls
 
 

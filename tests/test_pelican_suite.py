@@ -6,13 +6,13 @@ beside the installed package, where Pelican finds plugins by itself.
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tomllib
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,21 +86,22 @@ def failures(python: Path, packages: Path, report: Path) -> dict[str, str]:
 
 
 def differences(message: str) -> list[str]:
-    """List the lines of a diff that differ in more than addresses of images."""
-    lines = [line.strip() for line in message.split("\\n" if "\\n" in message else "\n")]
-    sides: dict[str, list[str]] = {"-": [], "+": []}
-    for line in lines:
-        if line[:1] in sides and not line.startswith(("---", "+++")):
-            sides[line[0]].append(IMAGE.sub("IMAGE", line[1:]))
-    pairs = difflib.unified_diff(sides["-"], sides["+"], lineterm="", n=0)
-    return [line for line in pairs if not line.startswith(("---", "+++", "@@"))]
+    """List the lines of a diff, in pytest's message, that differ in more than addresses."""
+    sides = {"-": Counter[str](), "+": Counter[str]()}
+    for sign, line in re.findall(r"^E {3,}([-+])(?!--|\+\+)(.*)$", message, re.MULTILINE):
+        sides[sign][IMAGE.sub("IMAGE", line.strip())] += 1  # as Pelican's test: `diff -w`
+    gone, new = sides["-"] - sides["+"], sides["+"] - sides["-"]
+    return sorted(
+        [f"-{line}" for line in gone.elements()] + [f"+{line}" for line in new.elements()]
+    )
 
 
 def test_the_reader_of_diffs() -> None:
-    same = '--- a\n+++ b\n@@ x\n-<img src="/images/a.png" alt="a">\n+<img src="/i/b.png" alt="a">'
+    head = "    source\n-code\nE    --- a\nE    +++ b\nE    @@ x\n"
+    same = f'{head}E    -<img src="/images/a.png" alt="a">\nE    +\t<img src="/i/b.png" alt="a">'
     assert differences(same) == []
-    assert differences(f"{same}\n+more") == ["+more"]
-    assert differences('-<img alt="a">\n+<img alt="b">') == ['-<img alt="a">', '+<img alt="b">']
+    assert differences(f"{same}\nE    +more") == ["+more"]
+    assert differences("E    -<b>a</b>\nE    +<b>b</b>") == ["+<b>b</b>", "-<b>a</b>"]
 
 
 @pytest.mark.parametrize("wanted", VERSIONS)
@@ -112,9 +113,11 @@ def test_pelicans_own_tests_pass_as_without_the_plugin(
     succeed(python, "-m", "pip", "install", "--quiet", ROOT, cwd=tmp_path)
     assert version_in(python, tmp_path) == wanted
     with_plugin = failures(python, packages, tmp_path / "with.xml")
-    new = {name: text for name, text in with_plugin.items() if name not in without}
-    assert [name for name in new if not WHOLE_OUTPUT.search(name)] == []
-    assert {name: lines for name, text in new.items() if (lines := differences(text))} == {}
+    whole = {name for name in with_plugin if WHOLE_OUTPUT.search(name)}
+    assert sorted(with_plugin.keys() - without.keys() - whole) == []
+    for name in whole:  # a newer docutils makes them fail with an old Pelican anyway
+        before = differences(without.get(name, ""))
+        assert differences(with_plugin[name]) == before, name
 
 
 def version_in(python: Path, folder: Path) -> str:

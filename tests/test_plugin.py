@@ -35,24 +35,24 @@ def post(site: Site, relative: str, body: str, **metadata: str) -> Path:
 
 
 def key_of(file: Path, kind: str | None = None) -> str:
-    """The key that a file's bytes have."""
+    """Return the key for the bytes of a file."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return f"{digest[:2]}/{digest}.{kind or file.suffix[1:]}"
 
 
 def urls(text: str) -> list[str]:
-    """Every image that a page names, in order."""
+    """Return the addresses of all images in a page, in order."""
     return [reference.url for reference in find_references(text)]
 
 
 def messages(completed: subprocess.CompletedProcess[str]) -> str:
-    """What Pelican printed, with the lines that it wrapped joined and its margins dropped."""
+    """Return the output of Pelican, with wrapped lines joined and margins removed."""
     text = completed.stdout + completed.stderr
     return " ".join(re.sub(r"\s+\w+\.py:\d+\s*$", " ", text, flags=re.MULTILINE).split())
 
 
 def broken(output: Path, base: str = "") -> list[str]:
-    """Every image that a browser could not load from an output served at `base`/."""
+    """List the images that a browser could not load, if the output is served at `base`/."""
     missing = []
     for page in output.rglob("*.html"):
         for url in urls(page.read_text("utf-8")):
@@ -300,10 +300,10 @@ def test_with_a_host_the_output_holds_no_image_that_it_holds(site: Site) -> None
     site.build()
     output = site.root / "output"
     assert {path.name for path in output.rglob("images/*.*")} == {
-        "logo.png",  # a setting names it
-        "attribute.png",  # an attribute that is not a reference names it
-        "both.png",  # a static page names it
-        "unused.png",  # no document names it, so it is not hosted
+        "logo.png",  # used in a setting
+        "attribute.png",  # used in an attribute that is not a reference
+        "both.png",  # used in a static page
+        "unused.png",  # not used in a document, so not hosted
     }
     shutil.rmtree(site.root / "output")
     site.configure(IMAGEHOST_KEEP_STATIC=True)
@@ -520,8 +520,8 @@ def test_lines_of_the_manifest_that_cannot_be_read_are_named_and_kept(site: Site
     newer = json.dumps({"path": "x", "format": 9})
     site.write("imagehost.jsonl", f"<<<<<<< HEAD\n{newer}\n")
     said = messages(site.build())
-    assert "imagehost.jsonl:1: is no JSON object" in said
-    assert "imagehost.jsonl:2: has format 9, which a newer pelican-imagehost wrote" in said
+    assert "imagehost.jsonl:1: is not a JSON object" in said
+    assert "imagehost.jsonl:2: has format 9, from a newer version" in said
     text = (site.root / "imagehost.jsonl").read_text("utf-8")
     assert text.endswith(f"<<<<<<< HEAD\n{newer}\n")
     assert '"content/cat.jpg"' in text
@@ -537,7 +537,7 @@ def test_a_path_on_two_lines_is_settled_by_the_file(site: Site) -> None:
     bytes_of_cat = cat.read_bytes()
     cat.unlink()
     said = messages(site.build())
-    assert "imagehost.jsonl gives content/cat.jpg two images" in said
+    assert "imagehost.jsonl lists two images for content/cat.jpg" in said
     assert urls(site.output("a.html")) == ["cat.jpg"]
     assert len(site.manifest()) == 2
     cat.write_bytes(bytes_of_cat)

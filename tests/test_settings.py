@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pelican_imagehost.errors import SettingsError
-from pelican_imagehost.settings import IMAGE_TYPES, OPTIONS, Limits, Settings
+from pelican_imagehost.images.image import IMAGE_TYPES, Limits
+from pelican_imagehost.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -244,7 +245,7 @@ def test_a_folder_of_the_authors_own_files_is_not_the_store(site: Site) -> None:
     site.picture("images/cat.jpg")
     settings = site.settings()
     assert settings.store == site.root / "imagehost"
-    assert settings.address_prefix == "/images/"  # an address does not depend on it
+    assert settings.address_prefix == "/images/"  # addresses do not depend on it
 
 
 @pytest.mark.parametrize(

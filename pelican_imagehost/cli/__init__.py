@@ -1,7 +1,7 @@
-"""The command line: exit codes, and the only place that installs log handlers.
+"""The command line, and the only place that installs log handlers.
 
-Results go to standard output and messages to standard error, because editors read the
-one and show the other. Exit codes: 0 success, 1 a problem was found, 2 wrong usage.
+Results go to standard output and messages to standard error, because editors read results
+and show messages. Exit codes: 0 for success, 1 for a problem, 2 for invalid usage.
 """
 
 from __future__ import annotations

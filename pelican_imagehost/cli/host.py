@@ -1,4 +1,4 @@
-"""The commands `host …`: they run on the machine that serves, as the user who owns it all."""
+"""The commands `host …`, run on the machine that serves, by the user who owns its files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path
 
 @click.group()
 def host() -> None:
-    """Serve a site and its images from a machine of your own."""
+    """Serve a site and its images from your own machine."""
 
 
 def _command(function: Callable[..., None]) -> click.Command:
-    """Make a command of the group, whose errors are one line and exit code 1."""
+    """Make a command of the group whose errors are one line and exit code 1."""
 
     @functools.wraps(function)
     def run(**options: Any) -> None:  # noqa: ANN401  Click's
@@ -39,54 +39,66 @@ def _command(function: Callable[..., None]) -> click.Command:
 
 
 @_command
-@click.option("--site", required=True, metavar="NAME", help="The site's name: blog.example.com.")
+@click.option(
+    "--site", required=True, metavar="NAME", help="Host name of the site, such as blog.example.com."
+)
 @click.option(
     "--images",
     metavar="NAME",
-    help="A name for the images alone; below /images/ of the site's own when not given.",
+    help="Host name for images  [default: SITE/images/]",
 )
 def init(folder: Path, *, site: str, images: str | None) -> None:
-    """Set DIR up: repositories to push to, their hooks, and nginx's configuration.
+    """Set up DIR to receive and serve a site.
 
-    Prints the steps that are left. Does nothing twice, and leaves what you have changed.
+    Creates repositories to push to, their hooks, and a configuration for nginx, and prints
+    the remaining steps. Safe to re-run; your edits are kept.
     """
     from pelican_imagehost.host.setup import Setup
 
     setup = Setup(folder, site=site, images=images)
     done = setup.run()
-    for line in done or ["everything is there already"]:
+    for line in done or ["already set up"]:
         _say(line)
     click.echo(setup.steps(), nl=False)
 
 
 @_command
 def republish(folder: Path) -> None:
-    """Make the served images of DIR what the branch says; hashes every file."""
+    """Re-hash the served images and restore broken ones.
+
+    Missing and corrupt images are restored from the repository in DIR, and retracted ones
+    removed.
+    """
     from pelican_imagehost.host.layout import Layout
     from pelican_imagehost.host.maintain import republish
     from pelican_imagehost.report import count
 
     put, removed = republish(Layout.find(folder))
-    _say(f"{count(put, 'image')} put in place, {removed:,} retracted removed")
+    _say(f"{count(put, 'image')} restored, {count(removed, 'retracted image')} removed")
 
 
 @_command
 @click.argument("release", required=False)
 def rollback(folder: Path, release: str | None) -> None:
-    """Show readers the release before, or RELEASE, the beginning of its commit.
+    """Show readers the previous release, or RELEASE.
 
-    The branch stays as it is; the next push shows its own release.
+    RELEASE is the commit of a stored release, or the start of it. The branch does not change;
+    the next push shows its own release.
     """
     from pelican_imagehost.host.layout import Layout
     from pelican_imagehost.host.maintain import rollback
 
     shown = rollback(Layout.find(folder), release)
-    _say(f"readers see {shown[:12]} now")
+    _say(f"readers now see {shown[:12]}")
 
 
 @_command
 def maintain(folder: Path) -> None:
-    """Tidy DIR up: repack, and remove what killed pushes and old releases left."""
+    """Repack the repositories and clean up.
+
+    Removes old releases and the leftovers of killed pushes. The timer that `host init` writes
+    runs it daily.
+    """
     from pelican_imagehost.host.layout import Layout
     from pelican_imagehost.host.maintain import maintain
 
@@ -100,13 +112,13 @@ def maintain(folder: Path) -> None:
     type=click.IntRange(min=0),
     default=30,
     show_default=True,
-    help="Keep what was named this lately.",
+    help="Keep images that were used within this many days.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def gc(folder: Path, *, grace_days: int, yes: bool) -> None:
-    """Take images offline that nothing published in DIR has named for long.
+    """Remove images that no published page has used recently.
 
-    Shows what would go and how many bytes, and asks first.
+    Lists the images and their sizes, and asks before it removes them.
     """
     from pelican_imagehost.host.garbage import (
         collect,
@@ -122,10 +134,10 @@ def gc(folder: Path, *, grace_days: int, yes: bool) -> None:
     garbage = find_garbage(layout, grace_days)
     for key, size in garbage.images.items():
         click.echo(f"{key}  {readable_size(size)}")
-    _say(f"{count(len(garbage.images), 'image')}, {readable_size(garbage.size)}, named by nothing")
+    _say(f"{count(len(garbage.images), 'unused image')}, {readable_size(garbage.size)}")
     if not garbage.images:
         return
-    if not yes and not click.confirm("Take them offline?", err=True):
+    if not yes and not click.confirm("Remove them?", err=True):
         sys.exit(1)
     removed = collect(layout, garbage, grace_days)
     _say(f"removed {count(len(removed.images), 'image')}, {readable_size(removed.size)}")

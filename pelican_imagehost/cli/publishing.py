@@ -1,4 +1,4 @@
-"""Commands that publish a site's images."""
+"""Commands that publish the images of a site."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["COMMANDS"]
 
 @site_command
 @click.option(
-    "--clone", metavar="URL", help="Start from the images at URL; old files are not downloaded."
+    "--clone", metavar="URL", help="Clone the published images at URL, without their files."
 )
 def init(site: Site, *, clone: str | None) -> int:
     """Prepare the site for publishing.
 
-    Makes the store a git repository and installs a pre-push hook. Safe to re-run.
+    Makes the store a git repository and installs a pre-push hook. Safe to run again.
     """
     from pelican_imagehost.publish.setup import advise, initialise
 
@@ -38,7 +38,7 @@ def init(site: Site, *, clone: str | None) -> int:
 
 
 _no_confirm = click.option(
-    "--no-confirm", is_flag=True, help="Do not request the new addresses from the host."
+    "--no-confirm", is_flag=True, help="Do not check that the images are online."
 )
 _wait = click.option(
     "--wait",
@@ -55,10 +55,10 @@ _wait = click.option(
 @_no_confirm
 @_wait
 def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, wait: float) -> int:
-    """Push the images that the site names and check that they are online.
+    """Push the site's images, and check that they are online.
 
-    Pushes to REMOTE, or to IMAGEHOST_REMOTE. After `init`, a plain `git push` of the
-    site does the same first.
+    Pushes to REMOTE, or to IMAGEHOST_REMOTE. After `init`, `git push` of the site does this
+    automatically.
     """
     from pelican_imagehost.publish.publisher import publish
     from pelican_imagehost.report import readable_size
@@ -70,7 +70,7 @@ def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, 
     for image in sent:
         click.echo(f"{site.settings.address_prefix}{image.key}  {readable_size(image.size)}")
     if not sent:
-        say("nothing new")
+        say("no new images")
     return 0
 
 
@@ -78,7 +78,7 @@ def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, 
 @site_command
 @_wait
 def pre_push(site: Site, *, wait: float) -> int:
-    """Publish the images of a push before it; git runs this as a hook."""
+    """Publish the images of a push before git sends it (for the hook)."""
     from pelican_imagehost.publish.git import leave_hook
     from pelican_imagehost.publish.pre_push import run
 
@@ -89,11 +89,12 @@ def pre_push(site: Site, *, wait: float) -> int:
 
 @site_command
 @click.argument("image")
-@click.option("--undo", is_flag=True, help="Allow the image again.")
+@click.option("--undo", is_flag=True, help="Allow IMAGE to be published again.")
 def retract(site: Site, *, image: str, undo: bool) -> int:
-    """Take IMAGE offline now: a file, an address or a SHA-256.
+    """Take IMAGE offline now, even if it is used.
 
-    A tombstone keeps it from being published again by accident.
+    IMAGE is a file, an address or a SHA-256. A tombstone prevents it from being published
+    again by accident.
     """
     if undo:
         from pelican_imagehost.publish.retract import restore
@@ -104,8 +105,8 @@ def retract(site: Site, *, image: str, undo: bool) -> int:
     from pelican_imagehost.upkeep.delete import retract
 
     key = retract(site.settings, image)
-    say(f"{key} is offline at the host and removed from the store and the manifest")
-    say("the repository's history, caches and readers' copies may still hold it")
+    say(f"removed {key} from the host, the store and the manifest")
+    say("copies may remain in the history of the repository, in caches and with readers")
     return 0
 
 

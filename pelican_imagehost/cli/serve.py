@@ -71,7 +71,7 @@ def serve(  # noqa: PLR0913  one for each option
             return
         start = prepare(settings_file, tokens, host=host, port=port, say=say)
     if sys.stderr.isatty():  # not in a log, which others may read
-        say(f"to open the gallery without a token in the next ten minutes: {start.gallery}")
+        say(f"open the gallery without a token, within ten minutes: {start.gallery}")
     if open_browser:
         threading.Timer(_UNTIL_UP, webbrowser.open, [start.gallery]).start()
     uvicorn.run(

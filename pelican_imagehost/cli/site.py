@@ -1,4 +1,4 @@
-"""Commands that look after a site and its images."""
+"""Commands for the images of a site."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pelican_imagehost.cli.terminal import hidden, make_progress, say, show_images, site_command
-from pelican_imagehost.settings import IMAGE_TYPES
+from pelican_imagehost.images.image import IMAGE_TYPES
 
 if TYPE_CHECKING:
     from pelican_imagehost.site.site import Site
@@ -23,8 +23,8 @@ __all__ = ["COMMANDS"]
 def add(site: Site, files: tuple[Path, ...]) -> None:
     """Store FILES and print one address per line, in the given order.
 
-    Made for editors that upload pasted images (in Typora: Image Uploader, Custom
-    Command). If a file fails, no address is printed and the exit code is 1.
+    For editors that upload pasted images (in Typora: Image Uploader, Custom Command). If a
+    file fails, no address is printed and the exit code is 1.
     """
     from pelican_imagehost.hosting import ImageHost
 
@@ -34,9 +34,9 @@ def add(site: Site, files: tuple[Path, ...]) -> None:
 
 
 @site_command
-@click.option("--published", is_flag=True, help="Also request every address from the live host.")
+@click.option("--published", is_flag=True, help="Also check that every image is online.")
 def check(site: Site, *, published: bool) -> int:
-    """Report problems with the site's images, without changing anything.
+    """Report problems with the site's images; change nothing.
 
     Prints one problem per line as `document:line: reference: reason`. Exits with 1 if
     there are any.
@@ -44,26 +44,32 @@ def check(site: Site, *, published: bool) -> int:
     from pelican_imagehost.upkeep import check
 
     report, unread = check.look(site, progress=make_progress())
-    lines = check.problems(site, report, unread)
+    lines, questions = check.find(site, report, unread)
     if published:
         lines += check.unpublished(site, report)
-    for line in lines:
+    for line in (*lines, *questions):
         click.echo(line)
     say(str(report))
+    if ended := check.count_ended(site, report):
+        how = ", and redirects are written" if site.settings.redirects else ""
+        say(
+            f"IMAGEHOST_KEEP_STATIC is False, so the old addresses of images end: {ended:,}, "
+            f"except those that a page names{how}"
+        )
     return 1 if lines else 0
 
 
 @hidden
 @site_command
 @click.option("--sources", type=click.Path(path_type=Path), help="File with NUL-separated paths.")
-@click.option("--theme", "THEME", required=True, help="Theme to use in place of the settings'.")
+@click.option("--theme", "THEME", required=True, help="Theme to use instead of THEME.")
 def check_commit(site: Site, *, sources: Path | None) -> int:
-    """Report images that documents name and the manifest does not list (for the hook)."""
+    """Report images that documents use and the manifest does not list (for the hook)."""
     from pelican_imagehost.upkeep import check
 
     only = set(sources.read_text("utf-8").split("\0")) if sources else None
     report, unread = check.look(site, only=only)
-    lines = [*check.problems(site, report, unread), *check.unlisted(site, report)]
+    lines = [*check.find(site, report, unread).problems, *check.unlisted(site, report)]
     for line in lines:
         click.echo(line)
     return 1 if lines else 0
@@ -74,17 +80,22 @@ _day = click.DateTime(["%Y-%m-%d"])
 
 @site_command
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-@click.option("--search", "text", default="", help="Only images with these words in a name or use.")
+@click.option(
+    "--search",
+    "text",
+    default="",
+    help="Only images with all these words in their name, path, document or SHA-256.",
+)
 @click.option("--type", type=click.Choice(IMAGE_TYPES), help="Only images of this type.")
 @click.option("--since", type=_day, metavar="DATE", help="Only images added on or after DATE.")
 @click.option("--until", type=_day, metavar="DATE", help="Only images added on or before DATE.")
-@click.option("--unused", is_flag=True, help="Only images that are not used.")
+@click.option("--unused", is_flag=True, help="Only unused images.")
 @click.option("--duplicates", is_flag=True, help="Only images added more than once.")
 def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401  Click's
     """List the images, with their sizes and where they are used.
 
-    An image is used by a document of the last build that names it, and by any file of
-    the site or its theme that contains its address. Dates are written YYYY-MM-DD.
+    An image is used if a document of the last build refers to it, or a file of the site or
+    its theme contains its address. DATE is YYYY-MM-DD.
     """
     from pelican_imagehost.gallery.listing import Facts, list_images
     from pelican_imagehost.gallery.query import Query, select
@@ -110,7 +121,7 @@ def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 
     help="Set corrupt files aside, restore from the site or git, record untracked uploads.",
 )
 def verify(site: Site, *, repair: bool) -> int:
-    """Re-hash every image; report corrupt, missing and unrecorded files.
+    """Re-hash images; report corrupt, missing and unrecorded files.
 
     Exits with 1 if any remain.
     """
@@ -128,6 +139,7 @@ _grace_days = click.option(
     type=click.IntRange(min=0),
     default=30,
     show_default=True,
+    metavar="DAYS",
     help="Keep images the committed manifest listed within this many days.",
 )
 
@@ -205,7 +217,7 @@ def _delete(
 @click.argument("images", nargs=-1, required=True)
 @_grace_days
 def delete_chosen(site: Site, *, images: tuple[str, ...], grace_days: int) -> int:
-    """Delete IMAGES as `gc` does and print the outcome as JSON (for the gallery)."""
+    """Delete IMAGES as `gc` does, and print the outcome as JSON (for the gallery)."""
     from pelican_imagehost.upkeep import delete
 
     plan = delete.plan(site, images, grace_days=grace_days)
@@ -219,8 +231,8 @@ def delete_chosen(site: Site, *, images: tuple[str, ...], grace_days: int) -> in
 def export(site: Site, document: Path) -> int:
     """Print DOCUMENT with hosted addresses, for pasting elsewhere.
 
-    Only the addresses of images change. Code samples, line ends and everything else stay
-    as they are, which is verified by rendering before anything is printed.
+    Only the addresses of images change. The result is rendered to verify that, before
+    anything is printed.
     """
     from pelican_imagehost.hosting import ImageHost
     from pelican_imagehost.site.export import export_document

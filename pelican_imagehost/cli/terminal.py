@@ -1,4 +1,4 @@
-"""What the commands share: options, messages, errors as one line, logging, tables."""
+"""Shared parts of the commands: options, messages, errors, logging, tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
     "site_command",
 ]
 
-_WIDE = 10_000  # columns, for output that no terminal limits
+_WIDE = 10_000  # columns, if the output is not a terminal
 
 settings_option = click.option(
     "-s",
@@ -44,9 +44,9 @@ settings_option = click.option(
 
 
 def site_command(function: Callable[..., int | None]) -> click.Command:
-    """Make a command of a function that takes a site and its options, and returns an exit code.
+    """Make a command from a function that takes a site and options, and returns an exit code.
 
-    An option whose name is in capitals is a setting of Pelican's that overrides the file's.
+    Options with names in capitals override settings of Pelican.
     """
 
     @functools.wraps(function)
@@ -63,14 +63,14 @@ def site_command(function: Callable[..., int | None]) -> click.Command:
 
 
 def hidden(command: click.Command) -> click.Command:
-    """Leave a command out of the help: programs call it, not people."""
+    """Hide a command from the help, because only programs call it."""
     command.hidden = True
     return command
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn an error of ours into one line and exit code 1."""
+    """Print errors of this package as one line, and exit with code 1."""
     try:
         yield
     except ImageHostError as error:
@@ -79,7 +79,7 @@ def explained() -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """Print a line for a person: to standard error, where it mixes with no result."""
+    """Print a line for the user to standard error, so that results stay separate."""
     click.echo(f"pelican-imagehost: {message}", err=True)
 
 
@@ -93,12 +93,12 @@ def make_progress() -> Progress:
 
 
 def start_logging() -> None:
-    """Send warnings of any library to standard error."""
-    import pelican.log  # noqa: F401  its logger class must be set before any logger is made
+    """Send the warnings of all libraries to standard error."""
+    import pelican.log  # noqa: F401  sets its logger class, before loggers are created
     from rich.console import Console
     from rich.logging import RichHandler
 
-    # A build reports Pelican's opinion of the settings; here it would precede every answer.
+    # Only a build needs to show Pelican's warnings about settings.
     logging.getLogger("pelican.settings").setLevel(logging.ERROR)
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])

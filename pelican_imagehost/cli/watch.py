@@ -22,7 +22,7 @@ __all__ = ["watch"]
 @click.option("--open", "open_browser", is_flag=True, help="Open the site in a web browser.")
 @click.option("--poll", is_flag=True, help="Poll every second instead of using file events.")
 def watch(settings_file: Path, *, port: int, open_browser: bool, poll: bool) -> None:
-    """Build and serve the site locally, and show each save in the browser at once.
+    """Preview the site locally; the browser shows each save at once.
 
     Images are served locally, even if IMAGEHOST_URL is set. Nothing is published.
     """

@@ -61,6 +61,8 @@ EVERYWHERE: Final[dict[str, Rule]] = {
 }
 ELEMENTS: Final[dict[str, dict[str, Rule]]] = {
     "a": {"href": _FILE},
+    "amp-anim": {"src": _IMAGE, "srcset": _IMAGES},
+    "amp-img": {"src": _IMAGE, "srcset": _IMAGES},
     "area": {"href": _FILE},
     "embed": {"src": _FILE},
     "iframe": {"src": _FILE},

@@ -1,1 +1,1 @@
-"""The host's side: the repositories' hooks, the served tree, releases, and nginx."""
+"""The serving machine: hooks of the repositories, the served tree, releases, and nginx."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
-from string import Template
-from textwrap import indent
 from typing import NamedTuple
 
+import jinja2
+
 from pelican_imagehost.errors import PublishError
+from pelican_imagehost.images.image import MEDIA_TYPES
 
-__all__ = ["TEMPLATES", "HostName", "inside", "render", "tidy"]
+__all__ = ["HostName", "render"]
 
-TEMPLATES = Path(__file__).parent / "templates"
+_ENVIRONMENT = jinja2.Environment(  # noqa: S701  no HTML
+    loader=jinja2.FileSystemLoader(Path(__file__).parent.parent),
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 _NAME = re.compile(
     r"(?:(https?)://)?((?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::([0-9]{1,5}))?/?", re.IGNORECASE
 )
@@ -21,7 +28,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class HostName(NamedTuple):
-    """A name that a server answers to, perhaps with a scheme and a port of its own."""
+    """The host name of a server, with its scheme and port."""
 
     scheme: str
     name: str
@@ -29,26 +36,28 @@ class HostName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> HostName:
-        """Read `blog.example.com` or, for a trial, `http://localhost:8080`.
+        """Parse `blog.example.com` or, for a trial, `http://localhost:8080`.
 
         Raises:
-            PublishError: it is neither.
+            PublishError: it is not a host name.
         """
         match = _NAME.fullmatch(text)
         if match is None:
-            raise PublishError(f"{text} is no name of a host; write it like blog.example.com")
+            raise PublishError(
+                f"{text} is not a valid host name; expected a name such as blog.example.com"
+            )
         scheme = (match[1] or "https").lower()
         return cls(scheme, match[2].lower(), int(match[3] or _PORTS[scheme]))
 
     @property
     def url(self) -> str:
-        """The address of its root, with a slash at the end."""
+        """Return the address of its root, with a slash at the end."""
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{self.name}{port}/"
 
     @property
     def listen(self) -> str:
-        """What nginx listens on: port 80 until certbot adds the other."""
+        """Return nginx's `listen` lines: port 80 until certbot adds 443."""
         port = 80 if self.scheme == "https" else self.port
         if re.fullmatch(r"[0-9.]+|localhost", self.name):
             return f"listen {self.name}:{port};"
@@ -56,25 +65,12 @@ class HostName(NamedTuple):
         return f"listen {port};{ipv6}"
 
 
-class _Template(Template):
-    """A text with `%{name}`, because `$` is nginx's and the shell's."""
+def render(template: str, **values: object) -> str:
+    """Render a template, named from the package's folder: `host/templates/gate.sh`.
 
-    delimiter = "%"
-
-
-def render(template: Path, **values: str) -> str:
-    """Fill a template in."""
-    return _Template(template.read_text("utf-8")).substitute(values)
-
-
-def inside(text: str) -> str:
-    """Indent all lines but the first, whose place in a template is indented already."""
-    return indent(text.strip(), "    ").lstrip()
-
-
-def tidy(text: str) -> str:
-    """Remove what indenting empty lines left."""
-    return re.sub(r"[ ]+$", "", text.rstrip(), flags=re.MULTILINE) + "\n"
+    Every template also gets `media_types`, for the included `nginx-images.conf`.
+    """
+    return _ENVIRONMENT.get_template(template).render(values, media_types=MEDIA_TYPES)
 
 
 def _has_ipv6() -> bool:

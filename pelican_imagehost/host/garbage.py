@@ -1,6 +1,6 @@
-"""Which images nobody has named for long, and taking them off the host.
+"""Find and remove images that no published page has used recently.
 
-What a page named until lately stays, because feed readers and caches still hold that page.
+Recently used images are kept, because feed readers and caches still have the old pages.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.images_hook import MAIN, locked, remove_image
 from pelican_imagehost.host.maintain import explained, read_branch, releases_of
+from pelican_imagehost.host.push import MAIN
 from pelican_imagehost.host.releases import named_keys
+from pelican_imagehost.host.served import locked, remove_image
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.git import Git, explain
+from pelican_imagehost.report import count
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
@@ -28,31 +30,35 @@ _COMMITTER = "pelican-imagehost <pelican-imagehost@localhost>"
 
 
 class Garbage(NamedTuple):
-    """Images that may go: key → size in bytes of what is served, 0 where nothing is."""
+    """Unused images: key → size of the served file in bytes, 0 where none is served."""
 
     images: dict[str, int]
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Return the total size in bytes."""
         return sum(self.images.values())
 
 
 def find_garbage(layout: Layout, grace_days: int) -> Garbage:
-    """Find images that came more than some days ago and that nothing has named since.
+    """Find images that were published before the grace period and not used since.
 
-    An image is named by the site's branch as it was at any time of these days, in a
-    manifest or in any other file, and by the pages of a release that is kept.
+    An image is used if its digest is in any file of the site's branch as it was at any time
+    within the grace period, the manifest included, or in a page of a stored release.
+
+    Args:
+        layout: the host.
+        grace_days: the length of the grace period in days.
 
     Raises:
-        PublishError: no site was ever pushed here, so nobody knows what is named.
+        PublishError: no site was pushed yet, so it is unknown which images are used.
     """
     limit = time.time() - grace_days * _DAY
     branch, _ = read_branch(layout)
-    named = _named_digests(layout, grace_days) | _released_digests(layout)
+    used = _branch_digests(layout, grace_days) | _released_digests(layout)
     garbage = {}
     for key in {*branch, *Store(layout.served).keys()}:
-        if digest_of(key) in named:
+        if digest_of(key) in used:
             continue
         try:
             status = (layout.served / key).stat()
@@ -65,15 +71,15 @@ def find_garbage(layout: Layout, grace_days: int) -> Garbage:
 
 
 def collect(layout: Layout, garbage: Garbage, grace_days: int) -> Garbage:
-    """Remove images from the branch and the served tree, but for those named since.
+    """Remove images from the branch and the served tree, unless they are in use again.
 
-    Nobody can push a page while this looks and removes: the check of its images waits.
+    No page can be pushed at the same time: the check of its images waits for the lock.
 
     Returns:
-        What was removed.
+        The images that were removed.
 
     Raises:
-        PublishError: it cannot be removed, or the branch moved meanwhile.
+        PublishError: an image cannot be removed, or the branch moved at the same time.
     """
     served = str(layout.served)
     with explained(), locked(served, exclusive=True):
@@ -85,20 +91,20 @@ def collect(layout: Layout, garbage: Garbage, grace_days: int) -> Garbage:
     return Garbage(images)
 
 
-def _named_digests(layout: Layout, grace_days: int) -> set[str]:
-    """Read every digest that the site's branch has held in these days, by the host's clock."""
+def _branch_digests(layout: Layout, grace_days: int) -> set[str]:
+    """Read every digest in the site's branch within the grace period, by the host's clock."""
     git = Git(layout.site)
     if not git.commit_of(MAIN):
         raise PublishError(
-            "no site was pushed to site.git, so nothing here says which images are named; "
-            "nothing is removed"
+            "no site was pushed to site.git yet, so it is unknown which images are used; "
+            "nothing was removed"
         )
-    then = git.commit_of(f"main@{{{grace_days}.days.ago}}")  # by the reflog: when it came here
+    then = git.commit_of(f"main@{{{grace_days}.days.ago}}")  # by the reflog: when it was pushed
     scope = [f"{then}..{MAIN}"] if then else [f"--since={grace_days}.days.ago", MAIN]
     now = git.run("grep", "-I", "-h", "-o", "-E", "[0-9a-f]{64}", MAIN, check=False)
-    if now.code > 1:  # 1 says that there is none
+    if now.code > 1:  # 1: no match
         raise explain("grep", now)
-    # Both what came and what went since then; a merge against the branch that it came to.
+    # Both lines added and lines removed since then; a merge is compared to its first parent.
     options = ("-p", "-U0", "-m", "--first-parent", "--no-renames", "--format=")
     since = git.run("log", *options, *scope)
     return {*_DIGEST.findall(now.output), *_DIGEST.findall(since.output)}
@@ -111,14 +117,14 @@ def _released_digests(layout: Layout) -> set[str]:
 
 
 def _commit_removal(layout: Layout, keys: set[str]) -> None:
-    """Commit on main that images are gone; no tombstone, for they may come again."""
+    """Commit the removal of images on main; without tombstones, they may be pushed again."""
     if not keys:
         return
     git = Git(layout.images)
-    what = f"Remove {len(keys):,} images that nothing names".encode()
+    message = f"Remove {count(len(keys), 'unused image')}".encode()
     lines = [
         f"commit {MAIN}\ncommitter {_COMMITTER} {int(time.time())} +0000".encode(),
-        b"data %d\n%b" % (len(what), what),
+        b"data %d\n%b" % (len(message), message),
         f"from {git.commit_of(MAIN)}".encode(),
         *(f"D {key}".encode() for key in sorted(keys)),
         b"done\n",

@@ -1,4 +1,4 @@
-"""Where everything lies on the host."""
+"""The paths of a host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Layout"]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folder that `host init` made.
+    """The folder that `host init` sets up.
 
     Attributes:
         root: the folder, absolute.
@@ -23,51 +23,53 @@ class Layout:
 
     @classmethod
     def find(cls, root: Path) -> Layout:
-        """Take a folder that is set up.
+        """Find the host in a folder.
 
         Raises:
-            PublishError: it is not.
+            PublishError: the folder is not set up.
         """
         layout = cls(root.absolute())
         if not (layout.images / "HEAD").exists():
-            raise PublishError(f"{root} is no image host; make it one: pelican-imagehost host init")
+            raise PublishError(
+                f"{root} is not an image host; run: pelican-imagehost host init {root}"
+            )
         return layout
 
     @property
     def images(self) -> Path:
-        """The images' repository."""
+        """Return the repository of images."""
         return self.root / "images.git"
 
     @property
     def site(self) -> Path:
-        """The site's repository."""
+        """Return the repository of the site."""
         return self.root / "site.git"
 
     @property
     def www(self) -> Path:
-        """The folder of the served tree and its staging."""
+        """Return the folder of the served tree and its staging."""
         return self.root / "www"
 
     @property
     def releases(self) -> Path:
-        """The folder of releases, each named by its commit."""
+        """Return the folder of releases, each named by its commit."""
         return self.root / "releases"
 
     @property
     def current(self) -> Path:
-        """The link to the release that readers see."""
+        """Return the link to the release that readers see."""
         return self.root / "current"
 
     @property
     def served(self) -> Path:
-        """The served tree, as the hooks know it."""
+        """Return the served tree, as the hooks are configured."""
         return Path(self.setting("served") or self.www / "images")
 
     @property
     def prefix(self) -> str:
-        """What stands before an image's key in its address; ends with a slash."""
+        """Return the address of the served tree, with a slash at the end."""
         return Git(self.site).config("imagehost.prefix")
 
     def setting(self, name: str) -> str:
-        """A setting of the images' hooks; "" where it is not set."""
+        """Return a setting of the image hooks; "" if it is not set."""
         return Git(self.images).config(f"imagehost.{name}")

@@ -1,4 +1,4 @@
-"""Upkeep of the host: republish, roll back, tidy up."""
+"""Maintain the host: restore served images, roll back, repack and clean up."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ import time
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.images_hook import (
-    MAIN,
-    Refused,
-    Staging,
-    locked,
-    read_blobs,
-    remove_image,
-)
+from pelican_imagehost.host.images_hook import TOMBSTONES
+from pelican_imagehost.host.plumbing import read_blobs
+from pelican_imagehost.host.push import MAIN
 from pelican_imagehost.host.releases import Releases
+from pelican_imagehost.host.served import Staging, locked, remove_image
 from pelican_imagehost.images.image import KEY
 from pelican_imagehost.publish.git import Git
+from pelican_imagehost.report import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,47 +28,44 @@ if TYPE_CHECKING:
 __all__ = ["explained", "maintain", "read_branch", "releases_of", "republish", "rollback"]
 
 _DAY = 24 * 3600
-_TOMBSTONES = "retracted/"
 
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Make of what the hooks' functions raise what a command line explains.
+    """Turn an error of the file system into one that the command line reports.
 
     Raises:
-        PublishError: in place of it.
+        PublishError: in place of an OSError.
     """
     try:
         yield
-    except Refused as error:
-        raise PublishError(str(error)) from error
     except OSError as error:
         raise PublishError(f"{error.filename or 'the host'}: {error.strerror}") from error
 
 
 def releases_of(layout: Layout) -> Releases:
-    """The releases of a host."""
+    """Return the releases of a host."""
     return Releases(layout.releases, layout.current)
 
 
 def read_branch(layout: Layout) -> tuple[dict[str, str], set[str]]:
-    """Read the images' branch: key → object, and the digests that it retracts."""
+    """Read the branch of images: key → object name, and the digests that it retracts."""
     git = Git(layout.images)
     if not git.commit_of(MAIN):
         return {}, set()
     listed = git.run("ls-tree", "-r", "-z", "--full-tree", MAIN).output.split("\0")[:-1]
     entries = (line.partition("\t") for line in listed)
     objects = {path: facts.split()[2] for facts, _, path in entries}
-    tombstones = {path for path in objects if path.startswith(_TOMBSTONES)}
+    tombstones = {path for path in objects if path.startswith(TOMBSTONES)}
     images = {path: oid for path, oid in objects.items() if KEY.fullmatch(path)}
-    return images, {path.removeprefix(_TOMBSTONES) for path in tombstones}
+    return images, {path.removeprefix(TOMBSTONES) for path in tombstones}
 
 
 def republish(layout: Layout) -> tuple[int, int]:
-    """Make the served tree what the branch says, hashing every file that is there.
+    """Restore the served tree from the branch, after hashing every served file.
 
     Returns:
-        How many images were put there, and how many retracted ones were removed.
+        The number of images restored, and of retracted images removed.
 
     Raises:
         PublishError: the tree cannot be written.
@@ -87,7 +81,7 @@ def _publish(layout: Layout, images: list[tuple[str, str]]) -> None:
     with Staging(str(layout.served)) as staging:
         blobs = read_blobs(images, staging.file("oids"), cwd=str(layout.images))
         with contextlib.closing(blobs):
-            for (key, _), blob, size in blobs:
+            for key, blob, size in blobs:
                 staging.add(key, size, blob, again=True)
         staging.publish()
 
@@ -101,14 +95,14 @@ def _is_intact(path: Path) -> bool:
 
 
 def rollback(layout: Layout, commit: str | None = None) -> str:
-    """Show readers the release before, or a named one.
+    """Show readers the previous release, or the given one.
 
     Args:
         layout: the host.
-        commit: the beginning of a release's commit.
+        commit: the start of a release's commit.
 
     Returns:
-        The commit of the release that is shown now.
+        The commit of the release that is now shown.
 
     Raises:
         PublishError: there is no such release.
@@ -123,9 +117,9 @@ def rollback(layout: Layout, commit: str | None = None) -> str:
 def _find(releases: Releases, start: str) -> str:
     found = [commit for commit in releases.list() if commit.startswith(start)]
     if len(found) != 1:
-        there = ", ".join(commit[:12] for commit in releases.list()) or "none yet"
-        what = "several releases begin" if found else "no release begins"
-        raise PublishError(f"{what} with {start}; there are {there}")
+        listed = ", ".join(commit[:12] for commit in releases.list()) or "none"
+        problem = "several releases start" if found else "no release starts"
+        raise PublishError(f"{problem} with {start}; releases: {listed}")
     return found[0]
 
 
@@ -133,15 +127,15 @@ def _before(releases: Releases) -> str:
     listed, shown = releases.list(), releases.shown()
     older = listed[listed.index(shown) + 1 :] if shown in listed else []
     if not older:
-        raise PublishError("there is no older release to go back to")
+        raise PublishError("there is no older release")
     return older[0]
 
 
 def maintain(layout: Layout) -> list[str]:
-    """Repack, and remove what killed pushes and old releases left.
+    """Repack the repositories; remove leftovers of killed pushes, and old releases.
 
     Returns:
-        What was done, a line each.
+        The actions taken, a line each.
 
     Raises:
         PublishError: something cannot be removed, or git failed.
@@ -151,19 +145,19 @@ def maintain(layout: Layout) -> list[str]:
         for repository in (layout.images, layout.site):
             stale = list(_stale(repository / "objects"))
             _remove(stale)
-            # Packs of like size are joined, so that there stay few and most are not copied.
+            # Packs of similar size are joined, so that few remain and most are not copied.
             Git(repository).run("repack", "--quiet", "--geometric=2", "-d")
-            done.append(f"repacked {repository.name}; {len(stale):,} leftovers removed")
+            done.append(f"repacked {repository.name}; removed {count(len(stale), 'leftover')}")
         done += [f"{digest} is offline" for digest in _withdraw(layout)]
         releases = releases_of(layout)
         with releases.locked():
             shutil.rmtree(layout.releases / ".building", ignore_errors=True)
-            done.append(f"{releases.prune():,} old releases removed")
+            done.append(f"removed {count(releases.prune(), 'old release')}")
     return done
 
 
 def _withdraw(layout: Layout) -> list[str]:
-    """Remove what is retracted, if a killed hook has left it; clears staging as well."""
+    """Remove retracted images that a killed hook left, and clear staging."""
     served = str(layout.served)
     with locked(served, exclusive=True):
         tombstones = read_branch(layout)[1]
@@ -171,7 +165,7 @@ def _withdraw(layout: Layout) -> list[str]:
 
 
 def _stale(objects: Path) -> Iterator[Path]:
-    """Find what git leaves when it is killed in a push, once it is older than a day."""
+    """Find files older than a day that git left when it was killed in a push."""
     limit = time.time() - _DAY
     for pattern in ("tmp_objdir-*", "incoming-*", "pack/tmp_*", "pack/.tmp-*", "??/tmp_obj_*"):
         for path in objects.glob(pattern):

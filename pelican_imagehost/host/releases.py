@@ -1,7 +1,7 @@
-"""Releases: the site as it was built from one commit, and the link that says which is shown.
+"""Releases: the site as built from one commit, and the link to the one that is shown.
 
-A release is a folder named by its commit. It comes by a rename when it is whole, and the
-link `current` changes by a rename as well, so that a reader sees one release or another.
+A release is a folder named by its commit. It is renamed into place when it is whole, and so
+is the link `current`, so that a reader sees one release or the other and never a mixture.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Releases:
     """The releases of a site.
 
     Args:
-        folder: where they lie.
+        folder: the folder of releases.
         current: the link to the one that readers see.
     """
 
@@ -42,16 +42,16 @@ class Releases:
         self.current = current
 
     def path(self, commit: str) -> Path:
-        """The folder of a commit's release, there or not."""
+        """Return the folder of a commit's release, which need not exist."""
         return self.folder / commit
 
     def list(self) -> list[str]:
-        """The commits of all releases, the one shown last first."""
+        """Return the commits of all releases, the most recently shown first."""
         names = [name for name in os.listdir(self.folder) if _COMMIT.fullmatch(name)]
         return sorted(names, key=lambda name: self.path(name).stat().st_mtime_ns, reverse=True)
 
     def shown(self) -> str | None:
-        """The commit of the release that readers see; None before the first."""
+        """Return the commit of the release that readers see; None before the first."""
         try:
             return os.path.basename(os.readlink(self.current))
         except FileNotFoundError:
@@ -59,16 +59,16 @@ class Releases:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Let one build, switch or removal happen at a time."""
+        """Hold the lock under which one build, switch or removal happens at a time."""
         with (self.folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     @contextlib.contextmanager
     def staging(self, name: str) -> Iterator[Path]:
-        """Give a folder to build in, gone afterwards; hold `locked` around it.
+        """Make a folder to build in, removed afterwards; hold `locked` around it.
 
-        What a killed build left goes as well.
+        Leftovers of a killed build are removed as well.
         """
         building = self.folder / ".building"
         shutil.rmtree(building, ignore_errors=True)
@@ -80,17 +80,17 @@ class Releases:
             shutil.rmtree(building, ignore_errors=True)
 
     def put(self, built: Path, commit: str) -> None:
-        """Make a built site a release; readers see it when `show` says so."""
+        """Make a built site a release; readers see it after `show`."""
         sync_files(_open_to_readers(built))
         built.rename(self.path(commit))
         sync_directory(self.folder)
 
     def show(self, commit: str, *, fresh: bool = True) -> None:
-        """Switch what readers see, from one moment to the next.
+        """Switch readers to a release, atomically.
 
         Args:
-            commit: the release's.
-            fresh: whether it counts as the newest from now on.
+            commit: the commit of the release.
+            fresh: whether it becomes the newest in `list`.
 
         Raises:
             PublishError: there is no such release.
@@ -107,7 +107,7 @@ class Releases:
         sync_directory(self.current.parent)
 
     def prune(self) -> int:
-        """Remove all but the last releases and the one shown; returns how many."""
+        """Remove all but the last releases and the one shown; return the number removed."""
         old = [commit for commit in self.list()[KEPT:] if commit != self.shown()]
         for commit in old:
             shutil.rmtree(self.path(commit))
@@ -115,14 +115,14 @@ class Releases:
 
 
 def named_keys(folder: Path, prefix: str | None = None) -> dict[str, str]:
-    """Find which images a built site names.
+    """Find the images whose addresses are in a built site.
 
     Args:
         folder: the built site.
-        prefix: what stands before a key in an address; None: whatever it is.
+        prefix: the address that keys follow; any, when None.
 
     Returns:
-        Key → one page that names it, relative to the folder.
+        Key → one file that has its address, relative to the folder.
     """
     pattern = _KEY if prefix is None else _address_pattern(prefix)
     found: dict[str, str] = {}
@@ -139,7 +139,7 @@ def named_keys(folder: Path, prefix: str | None = None) -> dict[str, str]:
 
 
 def _address_pattern(prefix: str) -> re.Pattern[bytes]:
-    """Match the addresses below a prefix, also without the scheme, and on the site itself."""
+    """Match addresses below a prefix: whole, without the scheme, or as a path on the site."""
     scheme, _, rest = prefix.partition("//")
     _, slash, path = rest.partition("/")
     start = rf"(?:{re.escape(scheme)})?//{re.escape(rest)}"
@@ -149,13 +149,13 @@ def _address_pattern(prefix: str) -> re.Pattern[bytes]:
 
 
 def _open_to_readers(folder: Path) -> list[Path]:
-    """Let the web server read a built site, in which it follows no links.
+    """Make a built site readable for the web server, which follows no links.
 
     Returns:
         Its files.
 
     Raises:
-        PublishError: there is a symbolic link in it.
+        PublishError: a symbolic link is in it.
     """
     files = []
     for parent, folders, names in os.walk(folder):
@@ -165,7 +165,7 @@ def _open_to_readers(folder: Path) -> list[Path]:
             if path.is_symlink():
                 raise PublishError(
                     f"{path.relative_to(folder)} is a symbolic link, which is not served; "
-                    "put the file itself there"
+                    "replace it by the file itself"
                 )
             if path.is_file():
                 path.chmod(0o644)

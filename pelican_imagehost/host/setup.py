@@ -1,7 +1,7 @@
-"""Setting up the host: repositories, hooks, folders, and what nginx, sshd and systemd read.
+"""Set up the host: repositories, hooks, folders, and files for nginx, ssh and systemd.
 
-Everything is written once: a second run changes nothing, and says so. What an
-administrator may have changed (certbot edits nginx.conf) is never written over.
+Safe to re-run: a second run changes nothing and reports so. Files that an administrator may
+edit (as certbot edits nginx.conf) are never overwritten.
 """
 
 from __future__ import annotations
@@ -10,27 +10,23 @@ import getpass
 import os
 import re
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host import images_hook as pre_receive
-from pelican_imagehost.host.config import TEMPLATES, HostName, inside, render, tidy
+from pelican_imagehost.host.config import HostName, render
 from pelican_imagehost.host.layout import Layout
+from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES
 from pelican_imagehost.publish.git import Git
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Setup"]
 
 _SAFE_PATH = re.compile(r"/[\w/.+-]+", re.ASCII)  # no quoting for nginx, sh, ssh and systemd
-_SITE_HOOK = '''#!{python} -I
-"""A hook of site.git, written by `pelican-imagehost host init`."""
 
-from pelican_imagehost.host.site_hook import main
-
-main()
-'''
-
-# git-config(1). Objects are checked as they come, and stay in the pack that they came in, so
-# that a push of many is one file and needs no second look; `host maintain` tidies up.
+# git-config(1). Objects are checked as they arrive and stay in the pack that they arrive in,
+# so that a large push is one file that is read once; `host maintain` repacks.
 COMMON = {
     "receive.denyDeletes": "true",
     "receive.denyNonFastForwards": "true",
@@ -38,28 +34,28 @@ COMMON = {
     "receive.autogc": "false",
     "gc.auto": "0",
     "transfer.fsckObjects": "true",
-    "core.logAllRefUpdates": "true",  # `host gc` asks when what was published
+    "core.logAllRefUpdates": "true",  # `host gc` reads when commits were pushed
 }
 IMAGES = COMMON | {
     "receive.maxInputSize": "8g",
     "core.bigFileThreshold": "1024",  # images neither compress nor resemble each other
     "core.compression": "0",
-    "uploadpack.allowFilter": "true",  # `init --clone` leaves old images here
+    "uploadpack.allowFilter": "true",  # `init --clone` fetches no old images
     "uploadpack.allowAnySHA1InWant": "true",
-    "imagehost.maxbytes": str(pre_receive.MAX_BYTES),
-    "imagehost.types": " ".join(pre_receive.TYPES),
+    "imagehost.maxbytes": str(MAX_BYTES),
+    "imagehost.types": " ".join(IMAGE_TYPES),
 }
 SITE = COMMON | {"receive.maxInputSize": "1g"}
-_ASKED = ("imagehost.prefix", "imagehost.python")  # each run says anew what these are to be
+_ASKED = ("imagehost.prefix", "imagehost.python")  # set again by each run
 
 
 class Setup:
-    """One folder to set up, and what was done.
+    """One folder to set up, and the actions taken.
 
     Args:
-        root: the folder; made where it is not there.
-        site: the name of the site's server.
-        images: the name of the images' server; None: `/images/` of the site's own.
+        root: the folder; created if it does not exist.
+        site: the host name of the site.
+        images: the host name for images; `/images/` of the site when None.
 
     Raises:
         PublishError: a name or the folder cannot be used.
@@ -69,8 +65,8 @@ class Setup:
         self.layout = Layout(root.absolute())
         if not _SAFE_PATH.fullmatch(str(self.layout.root)):
             raise PublishError(
-                f"{self.layout.root} cannot be used: nginx, ssh and systemd are told its name, so "
-                "choose one of letters, digits, dots, dashes, underscores and slashes"
+                f"{self.layout.root} cannot be used: nginx, ssh and systemd need a path of "
+                "letters, digits, dots, dashes, underscores, plus signs and slashes"
             )
         self.site = HostName.parse(site)
         self.images = HostName.parse(images) if images else None
@@ -78,17 +74,17 @@ class Setup:
 
     @property
     def prefix(self) -> str:
-        """What stands before an image's key in its address; ends with a slash."""
+        """Return the address of the served tree, with a slash at the end."""
         return self.images.url if self.images else f"{self.site.url}images/"
 
     def run(self) -> list[str]:
-        """Make what is not there.
+        """Create whatever is missing.
 
         Returns:
-            What was done, a line each; empty where everything was there.
+            The actions taken, a line each; empty if everything was in place.
 
         Raises:
-            PublishError: something cannot be made.
+            PublishError: a file or folder cannot be written.
         """
         try:
             self._make_folders()
@@ -101,8 +97,8 @@ class Setup:
         return self.done
 
     def steps(self) -> str:
-        """What is left to do by hand."""
-        return self._render("steps.txt", **self._values())
+        """Return the steps that remain to be done by hand."""
+        return self._render("steps.txt")
 
     def _make_folders(self) -> None:
         layout = self.layout
@@ -111,7 +107,7 @@ class Setup:
             if not folder.is_dir():
                 folder.mkdir()
                 folder.chmod(0o755)
-                self.done.append(f"made {self._name(folder)}/")
+                self.done.append(f"created {self._name(folder)}/")
 
     def _make_repositories(self) -> None:
         for repository in (self.layout.images, self.layout.site):
@@ -119,7 +115,7 @@ class Setup:
                 arguments = ("init", "--quiet", "--bare", "--initial-branch=main")
                 Git(self.layout.root).run(*arguments, "--", repository.name)
                 repository.chmod(0o700)
-                self.done.append(f"made {repository.name}/, a bare repository")
+                self.done.append(f"created {repository.name}/, a bare repository")
         for path, hook in self._hooks().items():
             self._write(path, hook, mode=0o755)
         served = str(self.layout.www / "images")
@@ -127,14 +123,13 @@ class Setup:
         self._configure(self.layout.site, SITE | {"imagehost.served": served} | self._chosen())
 
     def _hooks(self) -> dict[Path, str]:
-        images, site = self.layout.images / "hooks", self.layout.site / "hooks"
-        of_site = _SITE_HOOK.format(python=sys.executable)
-        return {
-            images / "pre-receive": _image_hook(),
-            images / "post-receive": (TEMPLATES / "post-receive.sh").read_text("utf-8"),
-            site / "pre-receive": of_site,
-            site / "post-receive": of_site,
-        }
+        hooks = {}
+        for repository in (self.layout.images, self.layout.site):
+            for hook in ("pre-receive", "post-receive"):
+                names = {"repository": repository.stem, "hook": hook}
+                hooks[repository / "hooks" / hook] = self._render("hook.sh", **names)
+        retracting = self._render("images-post-receive.sh")
+        return hooks | {self.layout.images / "hooks/post-receive": retracting}
 
     def _chosen(self) -> dict[str, str]:
         return {
@@ -146,7 +141,7 @@ class Setup:
         }
 
     def _configure(self, path: Path, wanted: dict[str, str]) -> None:
-        """Write what is new, and leave what an administrator has set, but for what was asked."""
+        """Set what is new or was asked for, and keep what an administrator has set."""
         repository = Git(path)
         listed = repository.run("config", "--local", "--list", "-z").output.split("\0")
         known = dict(line.split("\n", 1) for line in listed if "\n" in line)
@@ -161,68 +156,49 @@ class Setup:
             self.done.append(f"set {', '.join(new)} in {path.name}/config")
 
     def _write_files(self) -> None:
-        root, values = self.layout.root, self._values()
-        self._write(root / "gate", self._render("gate.sh", **values), mode=0o755)
+        root = self.layout.root
+        self._write(root / "gate", self._render("gate.sh"), mode=0o755)
         self._offer(root / "nginx.conf", self.nginx())
         for kind in ("service", "timer"):
-            text = self._render(f"maintain.{kind}", **values)
-            self._offer(root / f"pelican-imagehost.{kind}", text)
+            self._offer(root / f"pelican-imagehost.{kind}", self._render(f"maintain.{kind}"))
 
     def nginx(self) -> str:
         """Render the servers' configuration, for nginx's `http` block."""
-        values = self._values()
-        served = self.layout.www / ("images" if self.images else "")
+        folder = self.layout.www / ("images" if self.images else "")
         path = "/" if self.images else "/images/"
-        images = self._render("nginx-images.conf", **values, folder=str(served), path=path)
-        if self.images is None:
-            here, elsewhere = f"\n\n    {inside(images)}", ""
-        else:
-            values |= {"listen": inside(self.images.listen), "folder": str(served)}
-            elsewhere = self._render("nginx-images-host.conf", **values, here=inside(images))
-            here = ""
-        values["listen"] = inside(self.site.listen)
-        return tidy(self._render("nginx.conf", **values, here=here, elsewhere=elsewhere))
+        return self._render("nginx.conf", folder=folder, path=path)
 
-    def _values(self) -> dict[str, str]:
-        names = [host.name for host in (self.site, self.images) if host]
-        return {
-            "root": str(self.layout.root),
-            "site": self.site.name,
-            "images": self.images.name if self.images else "",
-            "url": self.prefix.rstrip("/"),
-            "domains": "".join(f" -d {name}" for name in names),
-            "python": sys.executable,
-            "user": "imagehost" if os.geteuid() == 0 else getpass.getuser(),
-        }
-
-    def _render(self, template: str, **values: str) -> str:
-        return render(TEMPLATES / template, **values)
+    def _render(self, template: str, **values: object) -> str:
+        return render(
+            f"host/templates/{template}",
+            root=self.layout.root,
+            site=self.site,
+            images=self.images or self.site,
+            url=self.prefix.rstrip("/"),
+            python=sys.executable,
+            user="imagehost" if os.geteuid() == 0 else getpass.getuser(),
+            **values,
+        )
 
     def _write(self, path: Path, text: str, *, mode: int) -> None:
-        """Write a file that is this package's own, unless it is there already."""
+        """Write a file of this package, unless it is there already."""
         if path.exists() and path.read_text("utf-8") == text:
             return
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_text(text, "utf-8")
-        temporary.chmod(mode)  # git passes over a hook that is not executable
+        temporary.chmod(mode)  # git ignores a hook that is not executable
         temporary.replace(path)
         self.done.append(f"wrote {self._name(path)}")
 
     def _offer(self, path: Path, text: str) -> None:
-        """Write a file that administrators change; beside theirs if it is another."""
+        """Write a file that administrators edit; beside theirs if that differs."""
         if not path.exists() or path.read_text("utf-8") == text:
             self._write(path, text, mode=0o644)
             return
         offered = path.with_name(f"{path.name}.new")
         if not offered.exists() or offered.read_text("utf-8") != text:
             self._write(offered, text, mode=0o644)
-            self.done.append(f"left {self._name(path)} as it is; compare it with the new one")
+            self.done.append(f"kept {self._name(path)} as it is; compare it with {offered.name}")
 
     def _name(self, path: Path) -> str:
         return str(path.relative_to(self.layout.root))
-
-
-def _image_hook() -> str:
-    # Neither the user's packages nor site-packages are looked at: it starts in half the time.
-    source = Path(pre_receive.__file__).read_text("utf-8")
-    return f"#!{sys.executable} -IS\n{source}"

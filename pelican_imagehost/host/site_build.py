@@ -1,7 +1,7 @@
-"""Pelican, run so that a document that it leaves out fails the build.
+"""Run Pelican, and fail if it leaves out a document.
 
-Pelican logs an error, goes on without the document and exits with 0; what is published
-must be whole. Run as `python -m pelican_imagehost.host.site_build`, with Pelican's
+Pelican logs an error, continues without the document and exits with 0; a published site must
+be complete. Run as `python -m pelican_imagehost.host.site_build`, with Pelican's
 own arguments.
 """
 
@@ -14,7 +14,7 @@ __all__ = ["main"]
 
 
 class _Log(logging.StreamHandler):  # type: ignore[type-arg]  # not subscriptable
-    """Writes a line a message, for a terminal that it does not know, and counts errors."""
+    """Write a line per message, for an unknown terminal, and count errors."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -27,7 +27,7 @@ class _Log(logging.StreamHandler):  # type: ignore[type-arg]  # not subscriptabl
 
 
 def main() -> None:
-    """Build, and exit with 1 where anything reported an error."""
+    """Build, and exit with 1 if an error was logged."""
     import pelican  # noqa: PLC0415  it sets the class of all loggers
 
     log = _Log()

@@ -1,13 +1,12 @@
-"""The hooks of site.git: build what is pushed, check it, and show it once the branch moved.
+"""The hooks of site.git: build and check the pushed site, and show it when the branch has moved.
 
 A release is made before the branch moves and shown after it (githooks(5), pre-receive and
-post-receive). The pushed commit is built as it is in the quarantine; it needs no image's
-bytes, because its manifest holds their digests.
+post-receive). The pushed commit is built from the quarantine, without the bytes of its
+images: the manifest has their digests.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -16,79 +15,61 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.images_hook import (
-    MAIN,
-    Refused,
-    Update,
-    check_forward,
-    git,
-    locked,
-    read_config,
-    run_hook,
-    say,
-    shown,
-)
+from pelican_imagehost.host.plumbing import git, read_config
+from pelican_imagehost.host.push import MAIN, check_forward, say, shown
 from pelican_imagehost.host.releases import Releases, named_keys
+from pelican_imagehost.host.served import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pelican_imagehost.host.push import Update
 
-__all__ = ["main"]
+__all__ = ["receive", "switch"]
 
 _FEW = 3
-
-
-def main() -> None:
-    """Do what the hook of this file's name does, and exit as git expects."""
-    run_hook({"pre-receive": receive, "post-receive": switch})
 
 
 def receive(update: Update) -> None:
     """Make the release of the pushed commit, or refuse the push.
 
     Raises:
-        Refused: main would lose commits, it cannot be built, or names an image that is not served.
+        PublishError: main would lose commits, the site cannot be built, or one of its images
+            is not served.
     """
     check_forward(update)
     config = _config()
     releases = _releases(config)
-    with _refusing(), releases.locked():
+    with releases.locked():
         release = releases.path(update.new)
-        if release.exists():  # of a push that came to nothing, or was taken back
+        if release.exists():  # from a push that failed later, or was rolled back
             with locked(config["served"]):
                 _check_images(release, config)
             return
         with releases.staging(update.new) as staging:
             site = _make(update.new, staging, config)
-            # Whoever collects garbage must see this release or be done before the check.
+            # `host gc` must see this release, or be finished before the check.
             with locked(config["served"]):
                 _check_images(site, config)
                 releases.put(site, update.new)
 
 
 def switch(update: Update) -> None:  # noqa: ARG001  the branch may have moved on
-    """Show readers what the branch now holds, and drop what is older than the last releases."""
+    """Show readers the branch's release, and remove releases older than the last few."""
     releases = _releases(_config())
-    with _refusing(), releases.locked():
+    with releases.locked():
         commit = git("rev-parse", MAIN).decode().strip()
         releases.show(commit)
         releases.prune()
-    say(f"readers see {commit[:12]} now")
-
-
-@contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except PublishError as error:
-        raise Refused(str(error)) from error
+    say(f"readers now see {commit[:12]}")
 
 
 def _config() -> dict[str, str]:
     config = read_config()
     lacking = {"releases", "current", "prefix", "python", "settings"} - config.keys()
     if lacking:
-        raise Refused(f"the host lacks imagehost.{min(lacking)}; run there: host init")
+        raise PublishError(
+            f"imagehost.{min(lacking)} is not set on the host; on the host, run: "
+            "pelican-imagehost host init"
+        )
     return config
 
 
@@ -97,7 +78,7 @@ def _releases(config: dict[str, str]) -> Releases:
 
 
 def _make(commit: str, staging: Path, config: dict[str, str]) -> Path:
-    """Make the pushed site in a folder: built from source, or ready-made."""
+    """Return a folder with the pushed site, built from source or pushed as output."""
     source = staging / "source"
     _extract(commit, source)
     settings = source / config["settings"]
@@ -106,30 +87,32 @@ def _make(commit: str, staging: Path, config: dict[str, str]) -> Path:
         _build(settings, output, config)
         return output
     if (source / "index.html").is_file():
-        say("taking this as a site that is built already")
+        say("no settings file found; publishing the pushed files as they are")
         return source
-    raise Refused(
-        f"there is neither {config['settings']} nor index.html in it; push a site's source, "
-        "or its output"
+    raise PublishError(
+        f"the push has neither {config['settings']} nor index.html; push a site's source or "
+        "its output"
     )
 
 
 def _extract(commit: str, folder: Path) -> None:
     folder.mkdir()
     with subprocess.Popen(["git", "archive", commit], stdout=subprocess.PIPE) as archive:  # noqa: S603, S607  no user's text
-        subprocess.run(["tar", "-x", "-C", folder], stdin=archive.stdout, check=True)  # noqa: S603, S607  likewise
+        subprocess.run(["tar", "-x", "-C", folder], stdin=archive.stdout, check=True)  # noqa: S603, S607  as above
     if archive.returncode:
-        raise Refused("git could not read the pushed commit on the host; the reason stands above")
+        raise PublishError("git could not read the pushed commit on the host; see above")
 
 
 def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
-    """Build a site, the log going to whoever pushes.
+    """Build a site, and show the log to the pusher.
 
-    `-P` keeps the site's folder from hiding modules, as the command `pelican` does.
+    `-P` keeps modules in the site's folder from hiding others, as with the command `pelican`.
     """
+    from pelican_imagehost.host import site_build  # noqa: PLC0415  only where a site is built
+
     url = json.dumps(config["prefix"].rstrip("/"))
     overrides = ("IMAGEHOST_STRICT=true", f"IMAGEHOST_URL={url}")
-    module = ("-P", "-m", "pelican_imagehost.host.site_build")
+    module = ("-P", "-m", site_build.__name__)
     options = ("-s", settings.name, "-o", str(output), "-e", *overrides)
     say(f"building with {shlex.quote(config['settings'])}")
     with subprocess.Popen(  # noqa: S603  the host's own settings
@@ -146,28 +129,30 @@ def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
             if line.strip():
                 say(shown(line.rstrip(), limit=1000))
     if build.returncode:
-        raise Refused("the site cannot be built, see above; mend that, commit, and push again")
+        raise PublishError("the site cannot be built, see above; fix it, commit, and push again")
     if not output.is_dir():
-        raise Refused("the build wrote nothing; does the site have any content?")
+        raise PublishError("the build wrote nothing; check that the site has content")
 
 
 def _environment() -> dict[str, str]:
-    """The environment without git's, whose quarantine is none of the build's business."""
+    """Return the environment without git's variables, such as those of the quarantine."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return {**kept, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
 
 def _check_images(site: Path, config: dict[str, str]) -> None:
-    """Check that every image that a site names is served.
+    """Check that every image of a site is served.
 
     Raises:
-        Refused: one is not; the message names the first few.
+        PublishError: an image is not served; the message lists the first few.
     """
     named = named_keys(site, config["prefix"])
     missing = sorted(key for key in named if not os.path.exists(f"{config['served']}/{key}"))
     if not missing:
-        say(f"{len(named):,} images named, all of them served")
+        say(f"images in use: {len(named):,}, all served")
         return
-    first = "; ".join(f"{named[key]} names {config['prefix']}{key}" for key in missing[:_FEW])
+    first = "; ".join(f"{named[key]} uses {config['prefix']}{key}" for key in missing[:_FEW])
     more = f", and {len(missing) - _FEW:,} more" if len(missing) > _FEW else ""
-    raise Refused(f"{first}{more}; not served yet: run pelican-imagehost publish, push again")
+    raise PublishError(
+        f"{first}{more}; not served yet: run pelican-imagehost publish, then push again"
+    )

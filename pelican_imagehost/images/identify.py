@@ -23,7 +23,7 @@ from pelican_imagehost.images import avif, svg
 from pelican_imagehost.images.image import Image
 
 if TYPE_CHECKING:
-    from pelican_imagehost.settings import Limits
+    from pelican_imagehost.images.image import Limits
 
 __all__ = ["ImageFile", "check_size", "identify", "read"]
 

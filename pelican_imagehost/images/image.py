@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from pelican_imagehost.settings import IMAGE_TYPES
+__all__ = ["IMAGE_TYPES", "KEY", "MAX_BYTES", "MEDIA_TYPES", "Image", "Limits", "digest_of"]
 
-__all__ = ["KEY", "MEDIA_TYPES", "Image", "digest_of"]
-
+IMAGE_TYPES = ("avif", "gif", "jpg", "png", "svg", "webp")
+MAX_BYTES = 10 * 1024**2  # of an image, where nothing else is set
 _SUBTYPES = {"jpg": "jpeg", "svg": "svg+xml"}
 _DIGEST = slice(3, 67)
 MEDIA_TYPES = {kind: f"image/{_SUBTYPES.get(kind, kind)}" for kind in IMAGE_TYPES}
 KEY = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})\.({'|'.join(IMAGE_TYPES)})")
+
+
+class Limits(NamedTuple):
+    """The limits on an image: bytes, pixels (width × height) and types."""
+
+    max_bytes: int
+    max_pixels: int
+    types: frozenset[str]
 
 
 class Image(NamedTuple):

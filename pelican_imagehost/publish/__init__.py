@@ -1,1 +1,1 @@
-"""The author's side of publishing: the store's repository, the push, and the pre-push hook."""
+"""The author's side of publishing: the git repository of the store, and the pre-push hook."""

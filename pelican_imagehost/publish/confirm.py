@@ -1,4 +1,4 @@
-"""Asking the host, over HTTP, whether images are online whole."""
+"""Check over HTTP that images are online and complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAUSE_GROWTH = 1.5
 
 
 class Expected(NamedTuple):
-    """An address, and how many bytes it should answer with; None where that is not known."""
+    """An address, and its expected size in bytes; None if unknown."""
 
     url: str
     size: int | None
@@ -30,18 +30,18 @@ class Expected(NamedTuple):
 def find_absent(
     expected: Iterable[Expected], *, patience: float, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Ask for addresses until all answer 200 with the right length, or time is over.
+    """Request addresses until all are online with the right size, or the time is over.
 
-    A cache on the way might remember a 404, so nobody asks before the push is done, and
-    each question carries `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
+    Caches may store a 404, so addresses are only requested after the push, and with
+    `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
 
     Args:
-        expected: what should be online.
-        patience: seconds to go on asking; 0 asks once.
-        say: told now and then what is waited for.
+        expected: the addresses.
+        patience: seconds to repeat the requests; 0: request once.
+        say: called with a message before each pause.
 
     Returns:
-        Address → what it answered, for those that are not online.
+        Address → answer or error, for those that are not online.
     """
     waiting, absent = list(expected), {}
     end, pause = time.monotonic() + patience, 0.25
@@ -53,14 +53,14 @@ def find_absent(
         waiting = [image for image in waiting if image.url in absent]
         if not waiting or time.monotonic() + pause > end:
             break
-        say(f"{len(waiting):,} not online yet; asking again in {pause:.0f} s")
+        say(f"{len(waiting):,} not online yet; checking again in {pause:.0f} s")
         time.sleep(pause)
         pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
     return absent
 
 
 def _ask(image: Expected) -> str:
-    """Return what is wrong with an address; "" where it is online."""
+    """Return the error for an address; "" if it is online."""
     headers = {"Cache-Control": "no-cache", "User-Agent": "pelican-imagehost"}
     request = urllib.request.Request(image.url, headers=headers, method="HEAD")  # noqa: S310  below
     try:
@@ -72,5 +72,5 @@ def _ask(image: Expected) -> str:
     except (OSError, http.client.HTTPException) as error:
         return str(getattr(error, "reason", error))
     if image.size is not None and length is not None and int(length) != image.size:
-        return f"{length} bytes in place of {image.size}"
+        return f"{length} bytes instead of {image.size}"
     return ""

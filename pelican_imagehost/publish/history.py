@@ -1,4 +1,4 @@
-"""Which images committed manifests list, or listed not long ago."""
+"""Find the images that committed manifests list, or listed recently."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ __all__ = ["committed_digests", "recent_digests"]
 
 
 def committed_digests(manifest: Path) -> set[str]:
-    """Return the digests that the last commit's manifest lists.
+    """Return the digests in the manifest of the last commit.
 
-    They are published, whatever the working tree says.
+    These images are published, even if the manifest in the working tree does not list them.
 
     Args:
-        manifest: the manifest file; outside a git repository nothing is committed.
+        manifest: the manifest file; outside a git repository the result is empty.
     """
     shown = Git(manifest.parent, hooks=True).run("show", f"HEAD:./{manifest.name}", check=False)
     return set(re.findall(r'"sha256": "([0-9a-f]{64})"', shown.output))
 
 
 def recent_digests(manifest: Path, days: int) -> set[str]:
-    """Return the digests that left the committed manifest within some days.
+    """Return the digests that were removed from the committed manifest in the last days.
 
-    Pages in caches and feed readers name an image for some time after the site does.
+    Cached pages and feed readers may still show these images.
 
     Args:
-        manifest: the manifest file; outside a git repository there are none.
-        days: how many; 0: none.
+        manifest: the manifest file; outside a git repository the result is empty.
+        days: the number of days; for 0 the result is empty.
     """
-    if days == 0:  # git counts the commits of this very second as younger than 0 days
+    if days == 0:  # with --since=0.days git would list commits of the current second
         return set()
     options = (f"--since={days}.days", "--format=", "--patch", "--unified=0", "-m", "--no-renames")
     git = Git(manifest.parent, hooks=True)

@@ -1,7 +1,7 @@
-"""The pre-push hook of a site's repository: images first, or no push (githooks(5)).
+"""The pre-push hook of a site: publish images first, or refuse the push (githooks(5)).
 
-It looks at the commits that are pushed, never at the working tree: the manifest there
-says what must be online, and each changed document there must name only that.
+It checks the pushed commits, not the working tree: all images in the committed manifest must
+be online, and the committed documents must not use other images.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = ["Pushed", "examine", "read_updates", "run"]
 
 
 class Pushed(NamedTuple):
-    """What one push of the site holds.
+    """The images and problems of one push of the site.
 
     Attributes:
-        images: manifest path → image, of every pushed manifest.
-        problems: lines that say what stands against the push.
+        images: manifest path → image, from all pushed manifests.
+        problems: the problems because of which the push must be refused, as lines.
     """
 
     images: dict[str, Image]
@@ -40,20 +40,23 @@ class Pushed(NamedTuple):
 
 
 def run(site: Site, stdin: str, *, patience: float, progress: Progress, say: Say) -> None:
-    """Publish the images that a push of the site names, before git pushes it.
+    """Publish the images of a push of the site, before git pushes it.
 
     Args:
         site: the site in the working tree.
-        stdin: what git tells the hook.
+        stdin: the standard input of the hook.
         patience: seconds to wait until new addresses are online.
-        progress: shows how far it has come.
+        progress: shows the progress of sending.
         say: called with each step.
 
     Raises:
-        PublishError: the push must not go on.
+        PublishError: the push must be refused.
     """
     if site.settings.url is None or site.settings.remote is None:
-        say(f"no image is published: {site.file.name} sets no IMAGEHOST_URL and IMAGEHOST_REMOTE")
+        say(
+            "images are not published, because IMAGEHOST_URL or IMAGEHOST_REMOTE is not set in "
+            f"{site.file.name}"
+        )
         return
     pushed = examine(site, read_updates(stdin))
     if pushed.problems:
@@ -61,8 +64,7 @@ def run(site: Site, stdin: str, *, patience: float, progress: Progress, say: Say
             say(line)
         manifest = site.settings.manifest.name
         raise PublishError(
-            f"{manifest} is out of date for this commit, so the push is refused; "
-            "build, commit it, push again"
+            f"push refused: {manifest} is out of date for this commit; build, commit it, push again"
         )
     publisher = Publisher(site.settings, Store(site.settings.store))
     wanted = publisher.plan(pushed.images)
@@ -70,20 +72,24 @@ def run(site: Site, stdin: str, *, patience: float, progress: Progress, say: Say
 
 
 def read_updates(text: str) -> list[tuple[str, str]]:
-    """Read what git tells a pre-push hook: (pushed commit, commit the remote has or zeros)."""
+    """Parse the standard input of the hook.
+
+    Returns:
+        (pushed commit, commit of the remote or zeros) for each branch or tag.
+    """
     updates = [line.split() for line in text.splitlines() if line]
     return [(local, remote) for _, local, _, remote in updates if set(local) != {"0"}]
 
 
 def examine(site: Site, updates: list[tuple[str, str]]) -> Pushed:
-    """See what pushed commits name.
+    """Check pushed commits.
 
     Args:
-        site: the site in the working tree, for its settings' names and places.
-        updates: (pushed commit, commit the remote has or zeros).
+        site: the site in the working tree, for the paths in its settings.
+        updates: (pushed commit, commit of the remote or zeros) for each branch or tag.
 
     Returns:
-        The images that must be online, and what stands against the push.
+        The images that must be online, and the problems.
 
     Raises:
         ImageHostError: a pushed commit or its manifest cannot be read.
@@ -108,21 +114,21 @@ def _inside(site: Site, path: Path) -> str:
 
 
 def _check_out(repository: Git, commit: str, folder: Path) -> Path:
-    """Check a commit out, through an index of its own; returns the site's folder in it.
+    """Check out a commit with a separate index; return the folder of the site in it.
 
-    git itself takes care that no file is written through a symbolic link of the tree.
+    git itself refuses to write files through symbolic links in the tree.
     """
     env = {"GIT_INDEX_FILE": str(folder / "index")}
     repository.run("read-tree", commit, env=env)
     repository.run("checkout-index", "--all", f"--prefix={folder}/tree/", env=env)
     inside = repository.run("rev-parse", "--show-prefix").output.removesuffix("\n")
     root = folder / "tree" / inside
-    root.mkdir(parents=True, exist_ok=True)  # a commit from before there was a site has none
+    root.mkdir(parents=True, exist_ok=True)  # missing in commits before the site existed
     return root
 
 
 def _manifest_of(repository: Git, site: Site, commit: str, file: Path) -> Manifest | None:
-    """The manifest that the remote has; None where its commit is not here."""
+    """Return the manifest of the remote; None if its commit is not in this repository."""
     if set(commit) == {"0"} or not repository.commit_of(commit):
         return None
     name = _inside(site, site.settings.manifest)
@@ -132,7 +138,7 @@ def _manifest_of(repository: Git, site: Site, commit: str, file: Path) -> Manife
 
 
 def _changed(repository: Git, known: str, commit: str) -> list[str]:
-    """Paths below the site's folder that a push changes."""
+    """Return the paths that a push changes, relative to the folder of the site."""
     options = ("--name-only", "-z", "--no-renames", "--relative")
     return repository.run("diff", *options, known, commit).output.split("\0")
 
@@ -143,7 +149,7 @@ def _unsettled(manifest: Manifest) -> list[str]:
 
 
 def _check(site: Site, root: Path, changed: list[str] | None) -> list[str]:
-    """Check the unpacked documents, in a process of its own: settings files are programs."""
+    """Check documents in a separate process, because their settings file is a program."""
     content = _inside(site, site.settings.content)
     command = [sys.executable, "-m", "pelican_imagehost", "check-commit"]
     command += ["-s", site.file.name, "--theme", site.pelican_settings["THEME"]]

@@ -1,4 +1,4 @@
-"""Publishing: images that the site names are committed, pushed, and seen online, in that order."""
+"""Publish the images of a site: commit them, push them, and check that they are online."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Publisher", "Wanted", "publish"]
 
-# What a host that is not ours refuses, in bytes a file; said before anything is sent.
+# The largest files that public hosts accept, in bytes; checked before anything is sent.
 _HOST_LIMITS = {"github.com": 100 * 1024**2, "gitlab.com": 100 * 1024**2}
 
 
 class Wanted(NamedTuple):
-    """What is to be published.
+    """The images to publish.
 
     Attributes:
-        images: key → image, for all that the site names.
-        new: keys among them that the branch does not hold yet.
+        images: key → image, for all images of the site.
+        new: the keys that are not in the branch yet.
     """
 
     images: dict[str, Image]
     new: list[str]
 
 
-def publish(  # noqa: PLR0913  each is a choice of the user's
+def publish(  # noqa: PLR0913  one for each option
     site: Site,
     *,
     remote: str | None,
@@ -47,21 +47,21 @@ def publish(  # noqa: PLR0913  each is a choice of the user's
     progress: Progress,
     say: Say,
 ) -> list[Image]:
-    """Publish the images that a site names; a build is not needed.
+    """Publish the images of a site, without building it.
 
     Args:
         site: the site.
-        remote: where to push; IMAGEHOST_REMOTE when None.
+        remote: the repository to push to; IMAGEHOST_REMOTE if None.
         dry_run: write and send nothing.
-        patience: seconds to wait until new addresses are online; None: do not ask.
-        progress: shows how far it has come.
+        patience: seconds to wait until new addresses are online; None: do not check.
+        progress: shows the progress of reading and sending.
         say: called with each step.
 
     Returns:
         The images that were sent, or would be.
 
     Raises:
-        PublishError: it failed; the message says why and what to do.
+        PublishError: the images cannot be published.
     """
     documents, _ = site.documents()
     with ImageHost(site.settings, dry_run=dry_run, progress=progress) as image_host:
@@ -81,43 +81,45 @@ class Publisher:
     """Publishes the images of one site.
 
     Args:
-        settings: the site's.
-        store: the site's.
-        remote: address or name of the host's repository; IMAGEHOST_REMOTE when None.
+        settings: the settings of the site.
+        store: the store of the site.
+        remote: the address, or the name of a remote, to push to; IMAGEHOST_REMOTE if None.
 
     Raises:
-        PublishError: there is no host to publish to, or no repository to publish.
+        PublishError: the host is not set, or the store is not a git repository.
     """
 
     def __init__(self, settings: Settings, store: Store, remote: str | None = None) -> None:
         if settings.url is None:
             raise PublishError(
-                "IMAGEHOST_URL is not set, so the images are a part of the output and there is "
-                "nothing to publish apart; try -s publishconf.py"
+                "IMAGEHOST_URL is not set, so images are part of the output and not published "
+                "separately; try -s publishconf.py"
             )
         self.settings = settings
         self.store = store
         self.remote = remote or settings.remote
         if self.remote is None:
-            raise PublishError("IMAGEHOST_REMOTE is not set: the repository to push images to")
+            raise PublishError(
+                "IMAGEHOST_REMOTE is not set; set it to the git repository of the image host"
+            )
         self.repository = StoreRepository(store)
         if not self.repository.exists:
-            raise PublishError(f"{store.root} is no git repository; run: pelican-imagehost init")
+            raise PublishError(f"{store.root} is not a git repository; run: pelican-imagehost init")
         self.repository.use_remote(self.remote)
 
     def plan(self, images: Mapping[str, Image]) -> Wanted:
-        """See what must be sent.
+        """Find the images that must be sent.
 
         Args:
             images: manifest path → image.
 
         Raises:
-            PublishError: an image was retracted, or is over the host's limit.
+            PublishError: an image was retracted, or is too large for the host.
         """
         wanted = {image.key: image for image in images.values()}
         names = self.repository.names()
         if any(not self.store.has(wanted[key]) for key in wanted.keys() - names):
-            self.repository.join()  # another author has published it, and we have no bytes of it
+            self.repository.join()  # another author may have published the missing images
             names = self.repository.names()
         for path, image in images.items():
             if f"{TOMBSTONES}{image.sha256}" in names:
@@ -133,13 +135,13 @@ class Publisher:
         """Send images and wait until they are online.
 
         Args:
-            wanted: see `plan`.
-            patience: seconds to wait; None: do not ask.
-            progress: shows how far it has come.
+            wanted: the result of `plan`.
+            patience: seconds to wait; None: do not check.
+            progress: shows the progress of sending.
             say: called with each step.
 
         Raises:
-            PublishError: it failed; nothing is lost.
+            PublishError: the images cannot be sent or are not online; run it again.
         """
         if wanted.new:
             size = readable_size(sum(wanted.images[key].size for key in wanted.new))
@@ -151,10 +153,10 @@ class Publisher:
                 say(f"{count(seen, 'image')} online at {self.settings.address_prefix}")
 
     def send(self, new: list[str], sizes: Mapping[str, Image], progress: Progress) -> None:
-        """Commit what is new, and push.
+        """Commit new images and push.
 
         Raises:
-            PublishError: the store lacks an image, or the host refused; nothing is lost.
+            PublishError: an image is not in the store, or the host refused the push.
         """
         with self.store.locked():
             if new:
@@ -164,18 +166,18 @@ class Publisher:
             self.repository.push()
 
     def confirm(self, images: Mapping[str, Image], *, patience: float, say: Say) -> int:
-        """See that all that was pushed is online.
+        """Check that all pushed images are online.
 
         Args:
-            images: key → image, for lengths.
-            patience: seconds to go on asking.
-            say: told what is waited for.
+            images: key → image, for their sizes.
+            patience: seconds to wait until they are.
+            say: called with a message before each pause.
 
         Returns:
-            How many addresses were seen.
+            The number of images that were checked.
 
         Raises:
-            PublishError: one does not answer 200 with the right length.
+            PublishError: an image is not online, or has another size there.
         """
         keys = self.repository.unconfirmed()
         prefix = self.settings.address_prefix
@@ -186,7 +188,7 @@ class Publisher:
             url, answer = next(iter(absent.items()))
             raise PublishError(
                 f"{len(absent):,} of {len(keys):,} images are not online after {patience:.0f} s: "
-                f"{url} answers {answer}; is IMAGEHOST_URL where the host serves the repository?"
+                f"{url}: {answer}; check IMAGEHOST_URL and the image host"
             )
         self.repository.confirm()
         return len(keys)
@@ -197,6 +199,6 @@ class Publisher:
         for image in images:
             if limit is not None and image.size > limit:
                 raise PublishError(
-                    f"{image.key} has {readable_size(image.size)}, and {host} takes no file over "
-                    f"{readable_size(limit)}; nothing was sent"
+                    f"{image.key} has {readable_size(image.size)}, but {host} accepts at most "
+                    f"{readable_size(limit)} per file; make the image smaller; nothing was sent"
                 )

@@ -1,9 +1,9 @@
-"""The store as a git repository: images are added, pushed, and joined with others'.
+"""The store as a git repository: add and remove images, push, merge with other authors.
 
-No index and no work tree take part, so that nothing is scanned and a partial clone,
-which has no old bytes, does as well: a commit is made by fast-import from the branch's
-tip, and a join by a private index. `retracted/<sha256>` is the tombstone of an image
-that shall not come back by accident.
+Neither the index nor the work tree of the repository is used, so that git need not scan
+files, and a partial clone without old files is sufficient: fast-import creates commits on
+top of the branch, and merges use a temporary index. `retracted/<sha256>` is a tombstone,
+which prevents an image from being published again by accident.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PUSHED = f"refs/remotes/{REMOTE}/main"
 CONFIRMED = "refs/imagehost/confirmed"
 TOMBSTONES = "retracted/"
 _TRIES = 8
-# Images do not compress: git's default settings spend ten times the time on trying.
+# Images do not compress; with its default settings git would try, and take ten times as long.
 SETTINGS = {
     "core.bigFileThreshold": "1024",
     "core.compression": "0",
@@ -44,10 +44,10 @@ _EXCLUDED = "# not part of the store\n.incoming/\n.corrupt/\n.uploads/\n.lock\n"
 
 
 class StoreRepository:
-    """The repository in a store's folder.
+    """The repository in the folder of a store.
 
     Args:
-        store: whose images it holds.
+        store: the store.
     """
 
     def __init__(self, store: Store) -> None:
@@ -56,11 +56,15 @@ class StoreRepository:
 
     @property
     def exists(self) -> bool:
-        """Whether the store is a repository of its own, not merely inside another."""
+        """Return whether the store itself is a repository, not just a folder inside one."""
         return (self.store.root / ".git").exists()
 
     def create(self) -> list[str]:
-        """Make the store a repository, or complete one; returns what was done."""
+        """Make the store a repository, or complete its settings.
+
+        Returns:
+            A line for each step; empty if there was nothing to do.
+        """
         done = []
         if not self.exists:
             self.store.root.mkdir(parents=True, exist_ok=True)
@@ -77,21 +81,21 @@ class StoreRepository:
         return done
 
     def clone(self, url: str) -> None:
-        """Make the store a partial clone: the history's names, and no old bytes.
+        """Make the store a partial clone, with the history, but without the files.
 
         Raises:
-            PublishError: it cannot be cloned, or the folder holds something.
+            PublishError: the repository cannot be cloned, or the folder is not empty.
         """
         root = self.store.root
         if root.is_dir() and any(root.iterdir()):
-            raise PublishError(f"{root} is there already; --clone makes it anew, so move it away")
+            raise PublishError(f"cannot clone into {root}: it is not empty; move it away first")
         root.parent.mkdir(parents=True, exist_ok=True)
         options = ("--quiet", "--filter=blob:none", "--no-checkout", f"--origin={REMOTE}")
         Git(root.parent).run("clone", *options, "--", url, root.name)
         self.git.run("symbolic-ref", "HEAD", BRANCH)
 
     def use_remote(self, url: str) -> None:
-        """Push to a URL, or to the URL of a remote of that name, from now on."""
+        """Set the URL to push to; the name of a remote stands for its URL."""
         listed = self.git.run("config", "--null", "--get-regexp", r"^remote\.", check=False).output
         known = dict(entry.split("\n", 1) for entry in listed.split("\0") if "\n" in entry)
         wanted = {
@@ -103,39 +107,39 @@ class StoreRepository:
                 self.git.set_config(name, value)
 
     def names(self) -> set[str]:
-        """Every path in the branch's tip: keys and tombstones."""
+        """Return every path in the branch: keys and tombstones."""
         return self.git.names(BRANCH) if self.git.commit_of(BRANCH) else set()
 
     def read(self, key: str) -> bytes | None:
-        """Give the bytes that the branch has of a key, if it has them."""
+        """Return the bytes of a key in the branch; None if it is not there."""
         return self.git.read(BRANCH, key) if self.exists else None
 
     def add(self, keys: Iterable[str], advance: Callable[[int], None]) -> None:
-        """Commit images; hold the store's lock.
+        """Commit images; the caller holds the lock of the store.
 
         Args:
-            keys: images that the branch lacks and the store has.
-            advance: called with each number of bytes done.
+            keys: images that are in the store, but not in the branch.
+            advance: called with each number of bytes committed.
 
         Raises:
-            PublishError: the store lacks one or holds wrong bytes; nothing is committed.
+            PublishError: a file is missing or corrupt; nothing is committed.
         """
         keys = sorted(keys)
         what = f"Add {len(keys):,} image{'' if len(keys) == 1 else 's'}"
         self._commit(what, self._additions(keys, advance))
 
     def retract(self, key: str) -> None:
-        """Commit the removal of an image and its tombstone."""
+        """Commit the removal of an image, and add its tombstone."""
         tombstone = f"{TOMBSTONES}{digest_of(key)}"
         self._commit(f"Retract {key}", [f"D {key}\n".encode(), _file(tombstone, b"")])
 
     def restore(self, digest: str) -> None:
-        """Commit the removal of an image's tombstone."""
+        """Commit the removal of the tombstone of an image."""
         self._commit(f"Allow {digest} again", [f"D {TOMBSTONES}{digest}\n".encode()])
 
     @contextlib.contextmanager
     def undone_on_failure(self) -> Iterator[None]:
-        """Take back the block's commits where it fails, or the next push would send them."""
+        """Undo the commits of the block if it fails, so that no later push sends them."""
         tip = self.git.commit_of(BRANCH)
         try:
             yield
@@ -144,26 +148,28 @@ class StoreRepository:
             raise
 
     def push(self) -> None:
-        """Push the branch; when another author was first, join with theirs and try again.
+        """Push the branch; if another author was faster, merge their branch and try again.
 
         Raises:
-            PublishError: the host refused or does not answer; the message has its words.
+            PublishError: the host refused the push or does not answer.
         """
         for attempt in range(_TRIES):
             if self.try_push():
                 return
-            time.sleep(random.uniform(0, 0.2) * 2**attempt)  # noqa: S311  only to part two authors
+            time.sleep(random.uniform(0, 0.2) * 2**attempt)  # noqa: S311  so that two authors do not collide again
             self.join()
-        raise PublishError("other authors were faster eight times in a row; try again")
+        raise PublishError(
+            f"the push was rejected {_TRIES} times, because other authors push too; try again"
+        )
 
     def try_push(self) -> bool:
-        """Push the branch as it is now, once; needs no lock.
+        """Push the current commit of the branch once; no lock is needed.
 
         Returns:
-            False where another author was first: then join with theirs.
+            False if another author was faster; call `join` and try again.
 
         Raises:
-            PublishError: as `push`.
+            PublishError: the host refused the push or does not answer.
         """
         commit = self.git.commit_of(BRANCH)
         if not commit:
@@ -178,10 +184,10 @@ class StoreRepository:
         return False
 
     def join(self) -> None:
-        """Fetch the host's branch and make ours contain it; additions never conflict."""
+        """Fetch the branch of the host and merge it; additions never conflict."""
         answer = self.git.run("fetch", "--quiet", REMOTE, check=False)
         if "couldn't find remote ref" in answer.errors:
-            return  # nobody has published anything yet
+            return  # nothing has been published yet
         if answer.code:
             raise explain("fetch", answer)
         ours, theirs = self.git.commit_of(BRANCH), self.git.commit_of(PUSHED)
@@ -191,7 +197,7 @@ class StoreRepository:
         self.git.run("update-ref", BRANCH, new, ours or "0" * 40)
 
     def unconfirmed(self) -> list[str]:
-        """Keys that were pushed and have not been seen online, in order."""
+        """Return the keys that were pushed, but not confirmed to be online, sorted."""
         if not self.git.commit_of(PUSHED):
             return []
         seen = self.git.commit_of(CONFIRMED) or self._empty_tree()
@@ -201,7 +207,7 @@ class StoreRepository:
         return [name for name in output.split("\0") if KEY.fullmatch(name)]
 
     def confirm(self) -> None:
-        """Remember that all that was pushed has been seen online."""
+        """Record that all pushed images are online."""
         self.git.run("update-ref", CONFIRMED, PUSHED)
 
     def _contains(self, commit: str, other: str) -> bool:
@@ -244,7 +250,8 @@ class StoreRepository:
                 data = self.store.path(key).read_bytes()
             except OSError as error:
                 raise PublishError(
-                    f"{key} is neither in the store nor at the host; build where its file is"
+                    f"{key} is neither in the store nor on the host; build on the machine that "
+                    "has the original file"
                 ) from error
             if hashlib.sha256(data).hexdigest() != digest_of(key):
                 raise PublishError(f"{key} is corrupt; run: pelican-imagehost verify --repair")

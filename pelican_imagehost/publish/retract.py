@@ -1,4 +1,4 @@
-"""Take images out of the store's repository and off the host, and let them back in."""
+"""Remove images from the repository of the store and from the host, and allow them again."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = ["find_key", "published_keys", "restore", "withdraw"]
 def find_key(
     settings: Settings, name: str, paths: Mapping[str, Image], keys: Iterable[str]
 ) -> str | None:
-    """Find the image that a person means.
+    """Find the image that the user refers to.
 
     Args:
-        settings: the site's.
-        name: a file, its path in the manifest, an address, a key, or a SHA-256.
-        paths: the manifest: path → image.
-        keys: other keys that are known, and tombstones.
+        settings: the settings of the site.
+        name: a file, a path in the manifest, an address, a key, or a SHA-256.
+        paths: manifest path → image.
+        keys: keys of other images; anything else in it is ignored.
 
     Returns:
-        Its key; None where nothing of that name is known.
+        The key; None if the image does not exist.
     """
     image = paths.get(settings.relative(name)) or paths.get(name)
     if image is not None:
@@ -45,11 +45,11 @@ def find_key(
 
 
 def published_keys(settings: Settings, *, join: bool = True) -> set[str]:
-    """Return the keys that the store's repository holds.
+    """Return the keys in the repository of the store.
 
     Args:
-        settings: the site's.
-        join: ask the host first, where there is one.
+        settings: the settings of the site.
+        join: fetch and merge the branch of the host first, if there is one.
 
     Raises:
         PublishError: the host does not answer.
@@ -64,12 +64,12 @@ def published_keys(settings: Settings, *, join: bool = True) -> set[str]:
 
 
 def withdraw(settings: Settings, keys: Iterable[str]) -> None:
-    """Remove images from the repository and the host, each leaving a tombstone.
+    """Remove images from the repository and the host, and add tombstones.
 
-    Hold the store's lock. Where the host refuses, nothing has changed.
+    The caller holds the lock of the store.
 
     Raises:
-        PublishError: the host refused.
+        PublishError: the host refused the push; nothing has changed.
     """
     repository = StoreRepository(Store(settings.store))
     with repository.undone_on_failure():
@@ -80,14 +80,18 @@ def withdraw(settings: Settings, keys: Iterable[str]) -> None:
 
 
 def restore(settings: Settings, name: str) -> str:
-    """Allow an image that was retracted again.
+    """Allow a retracted image to be published again.
+
+    Args:
+        settings: the settings of the site.
+        name: a file, a path in the manifest, an address, a key, or a SHA-256.
 
     Returns:
-        Its key.
+        Its key, or its SHA-256 if the key is unknown.
 
     Raises:
-        MissingImage: nothing of that name was retracted.
-        PublishError: the host refused.
+        MissingImage: no such image was retracted.
+        PublishError: the host refused the push; nothing has changed.
     """
     store = Store(settings.store)
     repository = Publisher(settings, store).repository
@@ -96,7 +100,7 @@ def restore(settings: Settings, name: str) -> str:
     key = find_key(settings, name, paths, published_keys(settings, join=False))
     digest = digest_of(key) if key else name.lower()
     if f"{TOMBSTONES}{digest}" not in repository.names():
-        raise MissingImage(f"{name}: no image of that name was retracted")
+        raise MissingImage(f"{name}: no such image was retracted")
     with store.locked(), repository.undone_on_failure():
         repository.restore(digest)
         repository.push()

@@ -1,4 +1,4 @@
-"""`init`: what a site needs once, so that `git push` publishes; a second time changes nothing."""
+"""Prepare a site, with the command `init`, so that `git push` publishes; safe to repeat."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MARK = "# Installed by `pelican-imagehost init`: images are published before th
 _HOOK = """\
 #!/bin/sh
 {mark}
-# What was here before runs first: {before}
+# The hook that was installed before runs first: {before}
 input=$(cat)
 if [ -x "$(dirname "$0")/{before}" ]; then
     printf '%s\\n' "$input" | "$(dirname "$0")/{before}" "$@" || exit
@@ -40,25 +40,25 @@ def initialise(site: Site, clone: str | None = None) -> list[str]:
 
     Args:
         site: a Pelican site.
-        clone: where the images already are; the store becomes a partial clone of it.
+        clone: a repository with images; the store becomes a partial clone of it.
 
     Returns:
-        What was done, a line each; empty where all was in place.
+        A line for each step; empty if there was nothing to do.
 
     Raises:
-        PublishError: git failed; the message says what to do.
+        PublishError: a git command failed.
         OSError: a file cannot be written.
     """
     repository = StoreRepository(Store(site.settings.store))
     done = []
     if clone is not None and not repository.exists:
         repository.clone(clone)
-        done.append(f"cloned {clone}, without the bytes of its images")
+        done.append(f"cloned {clone}, without its files")
     done += repository.create()
     git = Git(site.settings.root, hooks=True)
     top = git.run("rev-parse", "--show-toplevel", check=False).output.rstrip("\n")
     if not top:
-        return [*done, "the site is no git repository: run `git init`, then this again"]
+        return [*done, "the site is not a git repository; run `git init`, then this again"]
     done += _add_lines(site.settings.root / ".gitignore", _ignored(site.settings))
     union = f"/{site.settings.relative(site.settings.manifest)} merge=union"
     done += _add_lines(site.settings.root / ".gitattributes", [union])
@@ -69,19 +69,19 @@ def initialise(site: Site, clone: str | None = None) -> list[str]:
 
 
 def advise(settings: Settings) -> list[str]:
-    """The settings that publishing still needs, as lines for publishconf.py."""
+    """Return the settings that are still missing for publishing, as lines for publishconf.py."""
     missing = []
     if settings.url is None:
-        missing.append('IMAGEHOST_URL = "https://img.example.com"  # where readers load images')
+        missing.append('IMAGEHOST_URL = "https://img.example.com"  # address of the image host')
     if settings.remote is None:
-        missing.append('IMAGEHOST_REMOTE = "img@example.com:images.git"  # where git pushes them')
+        missing.append('IMAGEHOST_REMOTE = "img@example.com:images.git"  # its git repository')
     if not settings.strict:
-        missing.append("IMAGEHOST_STRICT = True  # a missing image fails the build")
+        missing.append("IMAGEHOST_STRICT = True  # fail the build if an image is missing")
     return missing
 
 
 def _publishing_settings(site: Site) -> Path:
-    """The settings file that publishes: publishconf.py, as `pelican-quickstart` names it."""
+    """Return publishconf.py, the name that `pelican-quickstart` uses, or the given file."""
     file = site.settings.root / "publishconf.py"
     return file if file.is_file() else site.file.absolute()
 
@@ -89,7 +89,7 @@ def _publishing_settings(site: Site) -> Path:
 def _ignored(settings: Settings) -> list[str]:
     folders = (settings.store, settings.index.parent, settings.output)
     names = [f"{settings.relative(folder)}/" for folder in folders]
-    names.append(f"{settings.relative(settings.records)}*")  # its journal lies beside it
+    names.append(f"{settings.relative(settings.records)}*")  # and its journal
     return [f"/{name}" for name in names if not os.path.isabs(name)]
 
 
@@ -106,7 +106,7 @@ def _add_lines(file: Path, lines: list[str]) -> list[str]:
 
 
 def _install_hook(git: Git) -> list[str]:
-    # `--git-path` knows of core.hooksPath and of worktrees; ours must not hide the user's.
+    # `--git-path` respects core.hooksPath and worktrees; an existing hook must still run.
     path = git.run("rev-parse", "--git-path", "hooks").output.rstrip("\n")
     hook = git.folder / path / "pre-push"
     text = _HOOK.format(mark=_MARK, before=_BEFORE, python=shlex.quote(sys.executable))
@@ -116,7 +116,7 @@ def _install_hook(git: Git) -> list[str]:
     hook.parent.mkdir(parents=True, exist_ok=True)
     if hook.exists() and _MARK not in hook.read_text("utf-8", errors="replace"):
         hook.rename(hook.with_name(_BEFORE))
-        done.append(f"kept the pre-push hook that was there as {_BEFORE}; it runs first")
+        done.append(f"renamed the existing pre-push hook to {_BEFORE}; it runs first")
     hook.write_text(text, "utf-8")
     hook.chmod(0o755)
     return [*done, f"installed {hook}"]

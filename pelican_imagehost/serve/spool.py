@@ -17,8 +17,7 @@ from pelican_imagehost.images.identify import check_size, identify
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pelican_imagehost.images.image import Image
-    from pelican_imagehost.settings import Limits
+    from pelican_imagehost.images.image import Image, Limits
     from pelican_imagehost.storage.store import Store
 
 __all__ = ["Spool", "SpooledFile"]

@@ -85,7 +85,7 @@ def _render(site: Site, source: Path, text: str) -> str:
     parts = [body]
     fields = list(find_fields(metadata, site.settings))
     for field in fields:
-        parts.append(f'<a href="{html.escape(field.value)}"></a>')  # by its suffix, as in a build
+        parts.append(f'<a href="{html.escape(field.value)}"></a>')  # recognised by its suffix
         metadata[field.name] = with_value(metadata[field.name], field.path, "")
     parts += [f"{name}: {value}" for name, value in sorted(metadata.items())]
     return "\n".join(parts)

@@ -7,21 +7,21 @@ decide whether that is a reference or just a word.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import os
 import posixpath
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pelican_imagehost.documents.origin import find_origin
+from pelican_imagehost.documents.origin import Origin, find_origin
 from pelican_imagehost.documents.resolve import Place, Resolver
 from pelican_imagehost.errors import ImageHostError, MissingImage
 from pelican_imagehost.report import Problem
 from pelican_imagehost.site.derived import Derived, is_derived
-from pelican_imagehost.site.names import name_of, urls_in
+from pelican_imagehost.site.names import mentioned_names, name_of
 from pelican_imagehost.site.page_references import KINDS, references_in, unescaped
 from pelican_imagehost.site.targets import Targets
 
@@ -76,28 +76,28 @@ class LastLook:
         """
         skipped = {str(self._settings.embedded), *map(str, others)}
         for entry in _texts(str(self._settings.output), skipped):
-            self._read_file(entry.path, entry.stat())
+            self._read_file(entry.path)
 
     def read_changed(self) -> None:
         """Read the texts that were written here and changed later."""
         for path in self._written.files():
-            with contextlib.suppress(OSError):
-                self._read_file(path, os.stat(path))
+            self._read_file(path)
 
-    def _read_file(self, path: str, status: os.stat_result) -> None:
-        if self._written.is_unchanged(path, status) or status.st_size > _LARGEST:
+    def _read_file(self, path: str) -> None:
+        if self._written.is_unchanged(path):
             return
         kind = _kind_of(path)
-        text = _read(path)
+        text = _read(path, _LARGEST)
         is_page = kind == "html" and self._written.has(path)
         repaired = self._written.see(path, text) if is_page else self._written.repair(text)
         if repaired != text:
             _replace(path, repaired)
-        urls = urls_in(unescaped(repaired) if "\\" in repaired else repaired)
+        plain = unescaped(repaired) if "\\" in repaired else repaired
         if kind == "other":
-            self._names.update(map(name_of, urls))
-        else:
-            self._written.note(os.path.relpath(path, self._settings.output), urls)
+            self._names.update(mentioned_names(plain))
+        elif not is_page:
+            name = os.path.relpath(path, self._settings.output).replace(os.sep, "/")
+            self._written.note(name, plain)
 
     def names(self) -> set[str]:
         """Return every name that a text of the output contains, as `name_of` gives it."""
@@ -197,7 +197,7 @@ class LastLook:
         """
         for name, url in pages.items():
             content = self._pages.get(name)
-            origin = content and find_origin(content.source_path, url)
+            origin = content and _origin(content.source_path, url)
             if content and origin:
                 document = self._settings.relative(content.source_path)
                 return Problem(document, origin.line, url, self._reason(content, url))
@@ -249,6 +249,11 @@ class LastLook:
         return {self._settings.relative(content.source_path): content for content in self._contents}
 
 
+def _origin(source: str, url: str) -> Origin | None:
+    """Find where a document contains a URL, or its name alone: the theme may write the folder."""
+    return find_origin(source, url) or find_origin(source, posixpath.basename(url))
+
+
 def _texts(folder: str, skipped: Container[str]) -> Iterator[os.DirEntry[str]]:
     """Yield the texts in a folder and the folders below it."""
     folders = [folder]
@@ -268,11 +273,13 @@ def _kind_of(name: str) -> str:
     return KINDS.get(os.path.splitext(name)[1].lower(), "html")
 
 
-def _read(path: str) -> str:
+def _read(path: str, largest: int = sys.maxsize) -> str:
+    """Read a file; one that is larger, or cannot be read, is empty."""
     try:
-        return Path(path).read_bytes().decode(errors="surrogateescape")
+        data = Path(path).read_bytes() if os.stat(path).st_size <= largest else b""
     except OSError:
         return ""
+    return data.decode(errors="surrogateescape")
 
 
 def _replace(path: str, text: str) -> None:

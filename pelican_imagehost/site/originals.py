@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pelican.contents import Content
 
+    from pelican_imagehost.documents.resolve import Location
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.store import Store
@@ -63,10 +64,12 @@ class Originals:
         self._settings = settings
         self._store = store
         self._find_names = names
-        self._images: dict[str, Image] = {}
+        self._files: dict[str, tuple[Location, Image]] = {}
         self._attached: list[tuple[Content, str]] = []
         self._is_followed = is_followed
         self._is_pelicans = pelican["STATIC_CREATE_LINKS"] or pelican["STATIC_CHECK_IF_MODIFIED"]
+        self._is_plain = pelican["STATIC_SAVE_AS"] == "{path}"
+        self._content = os.path.join(settings.content, "")
         self._incoming = settings.output / _INCOMING
 
     def replaced(self, content: Content, texts: Iterable[str]) -> None:
@@ -92,21 +95,21 @@ class Originals:
                     content._link_replacer("", match)  # noqa: SLF001  as above
         self._attached.clear()
 
-    def take(self, generator: Any, images: Mapping[str, Image]) -> None:  # noqa: ANN401  of static files
+    def take(self, generator: Any, hosted: Mapping[str, tuple[Location, Image]]) -> None:  # noqa: ANN401  of static files
         """Take over the copying of hosted files from Pelican.
 
         Args:
             generator: the generator of static files, which has collected them.
-            images: manifest path → image, of all hosted images.
+            hosted: manifest path → its file and image, of all hosted images.
         """
         inside = os.path.join(self._settings.store, "")
         files = generator.staticfiles  # the context holds the same list
         files[:] = [file for file in files if not str(file.source_path).startswith(inside)]
         for file in files:
-            image = images.get(self._path(str(file.source_path)))
-            if image is not None:
-                self._images[str(file.source_path)] = image
-        if self._images and not (self._settings.keep_static and self._is_pelicans):
+            found = hosted.get(self._path(str(file.source_path)))
+            if found is not None:
+                self._files[str(file.source_path)] = found
+        if self._files and not (self._settings.keep_static and self._is_pelicans):
             is_required = generator._file_update_required  # noqa: SLF001  it decides on each copy
             generator._file_update_required = partial(self._is_required, is_required)  # noqa: SLF001
 
@@ -132,8 +135,8 @@ class Originals:
             images: manifest path → image, of all hosted images; the file of one that another
                 machine has published may be missing here.
         """
-        moved = {name: self._images[source] for name, source in self.left_out.items()}
-        kept = {self._path(source) for source in self._images}
+        moved = {name: self._files[source][1] for name, source in self.left_out.items()}
+        kept = {self._path(source) for source in self._files}
         for path in images.keys() - kept:
             name = self._old_name(os.path.normpath(os.path.join(self._settings.root, path)))
             if name is not None and not os.path.exists(f"{self._settings.output}/{name}"):
@@ -166,13 +169,22 @@ class Originals:
     def _is_required(self, is_required: Callable[[Any], bool], static: Any) -> bool:  # noqa: ANN401
         """Answer whether Pelican must copy a file; a hosted one is put in place here."""
         source = str(static.source_path)
-        if source not in self._images:
+        if source not in self._files:
             return is_required(static)
-        if not self._settings.keep_static and not _is_named(static.save_as, self._names):
-            self.left_out[static.save_as.replace(os.sep, "/")] = source
+        name = self._save_as(static)
+        if not self._settings.keep_static and not _is_named(name, self._names):
+            self.left_out[name] = source
             return False
-        is_there = self._put(source, os.path.join(self._settings.output, static.save_as))
+        is_there = self._put(source, f"{self._settings.output}/{name}")
         return not is_there and is_required(static)
+
+    def _save_as(self, static: Any) -> str:  # noqa: ANN401  a static file of Pelican
+        """Return where Pelican puts a file; mostly its path, without formatting a template."""
+        source = str(static.source_path)
+        is_plain = self._is_plain and not hasattr(static, "override_save_as")
+        if is_plain and "path" not in static.metadata and source.startswith(self._content):
+            return source[len(self._content) :].replace(os.sep, "/")
+        return str(static.save_as).replace(os.sep, "/")
 
     def _put(self, source: str, target: str) -> bool:
         """Put an original in place, if it is not there.
@@ -182,16 +194,19 @@ class Originals:
         """
         if self._is_followed:
             return False
+        location, image = self._files[source]
+        status = location.status
+        if status is None:
+            return False
+        if _is_same(status, target):
+            return True
+        if status.st_size != image.size or not self._store.has(image):
+            return False
         try:
-            status = os.stat(source)
-            if not _is_same(status, target):
-                image = self._images[source]
-                if status.st_size != image.size or not self._store.has(image):
-                    return False
-                self._incoming.mkdir(parents=True, exist_ok=True)
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                clone(self._store.path(image.key), Path(target), folder=self._incoming)
-                os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            clone(self._store.path(image.key), Path(target), folder=self._incoming)
+            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
         except OSError:  # Pelican reports the reason, or copies after all
             return False
         return True

@@ -79,27 +79,26 @@ class Repair:
 
     def _repair(self, text: str, form: _Form, relative: str) -> str:
         parts: list[str] = []
-        done, start = 0, text.find(form.prefix)
+        done = limit = 0  # what is copied; and where the address before ends
+        start = text.find(form.prefix)
         while start >= 0:
             after = start + len(form.prefix)
-            if not relative and text[start - 1 : start] in _USUAL:
-                start = text.find(form.prefix, after)
-                continue
             if key := form.key.match(text, after):
-                first = self._junk_start(text, done, start, key[0], form)
+                is_usual = text[start - 1 : start] in _USUAL
+                first = start if is_usual else self._junk_start(text, limit, start, key[0], form)
                 if first < start:
                     parts.append(text[done:first])
                     done = start
                 if relative and not _WITHIN.match(text[first - 1 : first]):
                     parts += (text[done:start], relative)
                     done = after
-                after = key.end()
+                after = limit = key.end()
             start = text.find(form.prefix, after)
         return "".join((*parts, text[done:])) if parts else text
 
-    def _junk_start(self, text: str, done: int, start: int, key: str, form: _Form) -> int:
+    def _junk_start(self, text: str, limit: int, start: int, key: str, form: _Form) -> int:
         """Return where the text begins that must not stand before the address at `start`."""
-        limit = max(done, start - _LONGEST)
+        limit = max(limit, start - _LONGEST)
         delimiter = _DELIMITER.search(text[limit:start][::-1])
         if delimiter is None and limit > 0:
             return start

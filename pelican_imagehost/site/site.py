@@ -141,5 +141,5 @@ def _read(file: Path, overrides: dict[str, object]) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = read_settings(str(file), override=overrides)
     except Exception as error:
-        raise SettingsError(f"cannot read {file}: {type(error).__name__}: {error}") from error
+        raise SettingsError(f"{file} cannot be read: {type(error).__name__}: {error}") from error
     return settings

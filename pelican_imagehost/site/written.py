@@ -7,26 +7,35 @@ is to change a page as it is written belongs into `Written.see`, beside the repa
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import posixpath
 import re
-from functools import partial
+from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any
+
+from blinker import ANY
+from pelican import signals
 
 from pelican_imagehost.settings import STORE_FOLDERS
 from pelican_imagehost.site.names import name_of, urls_in
 from pelican_imagehost.site.repair import Repair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from types import TracebackType
 
     from pelican_imagehost.settings import Settings
 
 __all__ = ["Written", "see_texts"]
 
+_Stamp = tuple[int, int, int]  # size, time in ns, inode
+_LATER = (
+    signals.content_written,
+    signals.feed_written,
+    signals.get_generators,
+    signals.finalized,
+)
 # The texts of feeds are shown elsewhere, so their addresses stay complete.
 _FEED = re.compile(r"\s*<\?xml[^>]*>\s*(?:<\?[^>]*>\s*|<!--.*?-->\s*)*+<(?:rss|feed)\b", re.DOTALL)
 
@@ -52,7 +61,7 @@ class Written:
         self._prefix = settings.address_prefix
         self._site_url = settings.site_url
         self._is_relative = settings.relative_urls
-        self._stamps: dict[str, tuple[int, int, int]] = {}
+        self._stamps: dict[str, _Stamp | None] = {}
 
     def see(self, path: str, text: str) -> str:
         """Repair a text that is about to be written, and note the URLs in it.
@@ -67,30 +76,32 @@ class Written:
         if not path.startswith(self._output):
             return text
         name = path[len(self._output) :].replace(os.sep, "/")
-        own: tuple[str, ...] = (self._prefix,)
-        top = ""
-        if self._is_relative and not _FEED.match(text):
-            top = self.top(name)
-            own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/")
+        top = self.top(name) if self._is_relative and not _FEED.match(text) else ""
         text = self.repair(text, top)
-        self.note(name, urls_in(text, own, self.digests))
+        self.note(name, text, top)
         return text
 
     def top(self, name: str) -> str:
         """Return what a page writes before the path of a file; without a slash at its end."""
         return ("/".join([".."] * name.count("/")) or ".") if self._is_relative else self._site_url
 
-    def note(self, name: str, urls: Iterable[str]) -> None:
-        """Note URLs that a file of the output contains."""
+    def note(self, name: str, text: str, top: str = "") -> None:
+        """Note the URLs in a text.
+
+        Args:
+            name: the file, relative to the output.
+            text: its text.
+            top: as for `Repair`.
+        """
+        own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/") if top else (self._prefix,)
         folder = posixpath.dirname(name) or "."
-        for url in dict.fromkeys(urls):
+        for url in dict.fromkeys(urls_in(text, own, self.digests)):
             key = ("" if url.startswith(("/", "http")) else folder, url)
             self.urls.setdefault(key, []).append(name)
 
     def remember(self, path: str) -> None:
         """Remember a text as it was written."""
-        with contextlib.suppress(OSError):  # the writer of a plugin may have put it elsewhere
-            self._stamps[path] = _stamp(os.stat(path))
+        self._stamps[path] = _stamp(path) if self._may_change else None
 
     def names(self) -> set[str]:
         """Return every name in the texts, as `name_of` gives it."""
@@ -104,9 +115,18 @@ class Written:
         """Return whether a file was written here, even if it was changed since."""
         return path in self._stamps
 
-    def is_unchanged(self, path: str, status: os.stat_result) -> bool:
+    def is_unchanged(self, path: str) -> bool:
         """Return whether a file is as it was written here."""
-        return self._stamps.get(path) == _stamp(status)
+        return path in self._stamps and (not self._may_change or self._stamps[path] == _stamp(path))
+
+    @cached_property
+    def _may_change(self) -> bool:
+        """Return whether a plugin other than ours may change files after they are written."""
+        return any(
+            not receiver.__module__.startswith("pelican_imagehost.")
+            for signal in _LATER
+            for receiver in signal.receivers_for(ANY)
+        )
 
 
 def see_texts(writer: Any, current: Callable[[], Written | None]) -> None:  # noqa: ANN401  of Pelican
@@ -163,5 +183,9 @@ class _Text(io.StringIO):
         self.close()
 
 
-def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+def _stamp(path: str) -> _Stamp | None:
+    try:
+        status = os.stat(path)
+    except OSError:  # the writer of a plugin may have put it elsewhere
+        return None
     return status.st_size, status.st_mtime_ns, status.st_ino

@@ -1,1 +1,1 @@
-"""Where bytes and facts live: the store, the manifest and the index."""
+"""The files of an image host: the store, the manifest, the index and the records."""

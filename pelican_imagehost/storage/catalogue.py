@@ -1,7 +1,7 @@
-"""What each file is: remembered, or read, stored and written down in that order.
+"""Identify files and store new images: in the store, the manifest and the index, in that order.
 
-Bytes are durable before the manifest names them, and the index remembers only what
-both already hold; a crash between any two steps costs the next run some work, no more.
+Bytes are durable before the manifest lists them, and the index only contains images that
+are in both. After a crash between two steps, the next run just repeats some work.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ __all__ = ["Catalogue", "Entries"]
 
 _WORKERS = min(4, os.cpu_count() or 1)
 _MANY = 1000
-_WORTH_A_BAR = 100_000_000  # bytes to read: about a second's work
+_WORTH_A_BAR = 100_000_000  # bytes, which take about a second to read
 
 
 class Entries(NamedTuple):
-    """What was learnt of some locations; keys are manifest paths.
+    """The outcome for some locations, by manifest path.
 
     Attributes:
-        images: what is known, hosted or (in a dry run) to be hosted.
-        errors: why not; a path in both is known and its bytes are missing.
-        new: keys that the store did not have before.
-        problems: problems that concern no single file.
+        images: the images; in a dry run they may not be stored yet.
+        errors: the reason for each path without an image; a path in both is listed in the
+            manifest, but its file is missing.
+        new: keys of images that were added to the store.
+        problems: problems that are not about a single file.
     """
 
     images: dict[str, Image]
@@ -49,7 +50,7 @@ class Entries(NamedTuple):
 
 
 class _Recalled(NamedTuple):
-    """What the manifest and the index answer, by path, and the files that must be read."""
+    """The images that manifest and index know, by path, and the files that must be read."""
 
     images: dict[str, Image]
     errors: dict[str, ImageHostError]
@@ -57,15 +58,15 @@ class _Recalled(NamedTuple):
 
 
 class _Result(NamedTuple):
-    """What reading one file gave; `stamp` is None where the file may still be changing."""
+    """The result of reading one file; `stamp` is None if the file may still be changing."""
 
     image: Image
     stamp: Stamp | None
-    is_new: bool  # whether the store lacked its bytes
+    is_new: bool  # whether the image was not in the store
 
 
 class _Read(NamedTuple):
-    """What reading files gave, by path; `failure`: why the store took no more of them."""
+    """The results of reading files, by path; `failure`: why the store could not be written."""
 
     results: dict[str, _Result]
     errors: dict[str, ImageHostError]
@@ -78,9 +79,10 @@ class _Read(NamedTuple):
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Keep Python from looking for cycles among thousands of new facts, which have none.
+    """Disable the garbage collector of Python, while thousands of objects are created.
 
-    It would look again and again, each time at more of them: two thirds of the index's time.
+    They contain no cycles, but the collector would visit them again and again, which takes
+    two thirds of the time to load the index.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -92,13 +94,15 @@ def _without_collector() -> Iterator[None]:
 
 
 class Catalogue:
-    """The store, the manifest and the index of one site, kept in step.
+    """The store, the manifest and the index of one site, updated together.
 
     Args:
-        settings: the site's.
-        dry_run: look at everything and write nothing.
-        progress: called with a label and a number of bytes where there is enough to wait
-            for; gives a context whose value is called with each number of bytes done.
+        settings: the settings of the site.
+        dry_run: read everything, but write nothing.
+        progress: shows the progress of reading many bytes.
+
+    Raises:
+        ManifestError: the manifest cannot be read.
     """
 
     def __init__(
@@ -114,13 +118,13 @@ class Catalogue:
         self._progress = progress
 
     def enter(self, locations: dict[str, Location]) -> Entries:
-        """Learn what files are, and store what is new.
+        """Identify files, and store new images.
 
         Args:
-            locations: manifest path → the file, or none where the manifest answers.
+            locations: manifest path → the location; without a file, the manifest is used.
 
         Returns:
-            What was learnt; nothing is raised for a file that cannot be hosted.
+            The outcome; files that cannot be hosted are in its `errors`.
         """
         with _without_collector():
             recalled = self._recall_all(locations)
@@ -134,9 +138,10 @@ class Catalogue:
         return Entries(recalled.images | read.images, recalled.errors | read.errors, new, problems)
 
     def _presence(self, images: int) -> Callable[[Image], bool]:
-        """Look at each file of the store, or for many at each folder once: five times faster.
+        """Return a check for images in the store; for many it lists each folder just once.
 
-        A file is in the store whole or not at all; what damaged it since, `verify` finds.
+        Listing is five times faster and ignores the length of files: the store contains
+        complete files only, and `verify` finds later damage.
         """
         if images < _MANY:
             return self.store.has
@@ -161,16 +166,16 @@ class Catalogue:
         return recalled
 
     def _recall(self, location: Location, status: os.stat_result) -> Image | None:
-        """Answer from the index; None where the file must be read."""
+        """Return an image from the index; None if the file must be read."""
         stamp, fields = self._files.get(location.file, (None, ()))
-        # As `Stamp.of`, which costs as much again; there may be a hundred thousand.
+        # Not `Stamp.of`, which would double the time; there may be 100,000 files.
         if stamp != (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino):
             return None
         image = Image._make(fields)
         return image if self._is_allowed(image) else None
 
     def _read_line(self, path: str) -> tuple[Image | None, ImageHostError | None]:
-        """Answer from the manifest, for an image whose file is not beside its document."""
+        """Return an image from the manifest, if the site does not have its file."""
         conflict = self.manifest.conflicts.get(path)
         if conflict is not None:
             return None, conflict
@@ -196,9 +201,9 @@ class Catalogue:
             with self.store.locked():
                 read = self._store(recalled.unread)
                 problems = self._write_lines(recalled.images | read.images)
-            if read.failure is not None:  # a full disk is one problem, not one per reference
+            if read.failure is not None:  # report a full disk once, not for each reference
                 problems.insert(0, Problem("", None, "", read.failure))
-        except StoreError as error:  # images that it holds can be named all the same
+        except StoreError as error:  # stored images still have their addresses
             everything = self._read_all(recalled.unread, None)
             read = self._without_lost(everything)
             is_lacking = len(read.results) < len(everything.results)
@@ -207,7 +212,7 @@ class Catalogue:
         return read, problems
 
     def _store(self, unread: list[Location]) -> _Read:
-        """Read files into the store; hold its lock."""
+        """Read files into the store; the caller holds its lock."""
         read = _Read({}, {})
         if not unread:
             return read
@@ -219,7 +224,7 @@ class Catalogue:
         return read if read.failure is None else self._without_lost(read)
 
     def _without_lost(self, read: _Read) -> _Read:
-        """Leave out images that the store turned out not to hold."""
+        """Leave out images that are not in the store."""
         held = {path: one for path, one in read.results.items() if self.store.has(one.image)}
         return read._replace(results=held)
 
@@ -229,15 +234,15 @@ class Catalogue:
 
     def _write_lines(self, images: dict[str, Image]) -> list[Problem]:
         try:
-            self.manifest.update(images)  # read again: gc may have dropped a line since
+            self.manifest.update(images)  # which reads the file again: gc may have changed it
         except OSError as error:
-            problem = ManifestError(f"cannot be written: {error.strerror}")
+            problem = ManifestError(f"cannot be written: {error.strerror}; check its permissions")
             return [Problem(self.settings.manifest.name, None, "", problem)]
         return []
 
     def _read_all(self, unread: list[Location], batch: Batch | None) -> _Read:
-        """Read files in a few threads; hashing and file access let each other run."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  not for a warm build
+        """Read files in a few threads, because hashing and file access release the GIL."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  only for new images
 
         def read(location: Location) -> _Result | ImageHostError:
             try:
@@ -260,7 +265,7 @@ class Catalogue:
         return found
 
     def _read_one(self, file: str, batch: Batch | None) -> _Result:
-        # Imported here: a warm build reads no image.
+        # Imported here, because a build without new images does not need it.
         from pelican_imagehost.images.identify import read  # noqa: PLC0415
 
         data, image, status = read(file, self.settings.limits)
@@ -269,7 +274,7 @@ class Catalogue:
         return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)
 
     def _remember(self, locations: dict[str, Location], read: _Read) -> None:
-        """Keep files from being read again."""
+        """Record files in the index, so that they are not read again."""
         fresh = {
             locations[path].file: (result.stamp, result.image)
             for path, result in read.results.items()

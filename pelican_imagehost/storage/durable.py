@@ -1,11 +1,9 @@
-"""Writing so that a reader, a crash or a full disk never meets half a file."""
+"""Write files atomically and durably: after a crash or on a full disk none is incomplete."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,22 +13,22 @@ if TYPE_CHECKING:
 
 __all__ = ["clone", "replace_file", "sync_directories", "sync_directory", "sync_files"]
 
-_FEW = 8  # up to here one fsync a file is cheaper than waiting for the whole file system
+_FEW = 8  # up to this number, fsync for each file is faster than syncfs
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copy on write
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and make it durable.
+    """Write a file atomically, and make it durable.
 
-    One writer at a time: the temporary file always has the same name, so that what a
-    killed writer left is overwritten by the next instead of staying for ever.
+    Only one process may write it at a time: the temporary file always has the same name, so
+    that the file of a killed process is overwritten next time.
 
     Args:
-        path: the file, whose folder is there; replaced where it exists.
+        path: the file, in an existing folder; replaced if it exists.
         data: its content.
 
     Raises:
-        OSError: it could not be written; the old file is as it was.
+        OSError: the file cannot be written; the old file is unchanged.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -45,11 +43,11 @@ def replace_file(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
-def sync_files(paths: Iterable[Path]) -> None:
+def sync_files(paths: Iterable[str | Path]) -> None:
     """Make the content of files on one file system durable.
 
     Raises:
-        OSError: the system could not.
+        OSError: the files cannot be written to the disk.
     """
     paths = list(paths)
     if len(paths) > _FEW and _sync_file_system(paths[0]):
@@ -58,17 +56,17 @@ def sync_files(paths: Iterable[Path]) -> None:
         _fsync(path, os.O_RDONLY)
 
 
-def sync_directory(path: Path) -> None:
-    """Make the names in a folder durable (a rename is one), where the system can."""
-    if sys.platform != "win32":  # Windows opens no folder, and journals its names
+def sync_directory(path: str | Path) -> None:
+    """Make the names in a folder durable, such as after a rename; not needed on Windows."""
+    if sys.platform != "win32":  # which journals names, and cannot open folders
         _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def sync_directories(paths: Sequence[Path]) -> None:
+def sync_directories(paths: Sequence[str | Path]) -> None:
     """Make the names in folders of one file system durable.
 
     Raises:
-        OSError: the system could not.
+        OSError: the folders cannot be written to the disk.
     """
     if len(paths) > _FEW and _sync_file_system(paths[0]):
         return
@@ -77,18 +75,22 @@ def sync_directories(paths: Sequence[Path]) -> None:
 
 
 def clone(source: Path, target: Path, *, folder: Path | None = None) -> None:
-    """Put a copy of a file in place: blocks shared where the file system can, never a hard link.
+    """Copy a file atomically, with shared blocks if the file system supports them.
 
-    A tool that optimises the output in place would write through a hard link into the store.
+    Never with a hard link: a tool that optimises images in the output would then also
+    change the store.
 
     Args:
         source: the file.
-        target: where the copy goes; replaced where it exists.
-        folder: where it is written first, on the same file system; the target's when None.
+        target: the copy; replaced if it exists.
+        folder: the folder for the temporary file, on the same file system; the folder of
+            the target if None.
 
     Raises:
-        OSError: it could not be copied; nothing is left behind.
+        OSError: the file cannot be copied; no temporary file remains.
     """
+    import shutil  # noqa: PLC0415  it takes a while, and a host's hooks copy no files
+
     temporary = (folder or target.parent) / f".{target.name}.{os.getpid()}.tmp"
     try:
         with source.open("rb") as reader, temporary.open("wb") as writer:
@@ -111,7 +113,7 @@ def _share_blocks(reader: BinaryIO, writer: BinaryIO) -> bool:
     return False
 
 
-def _fsync(path: Path, flags: int) -> None:
+def _fsync(path: str | Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
@@ -119,10 +121,12 @@ def _fsync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
-def _sync_file_system(path: Path) -> bool:
-    """Flush the whole file system of a file (Linux, syncfs(2)); False where it cannot be."""
+def _sync_file_system(path: str | Path) -> bool:
+    """Flush the whole file system of a file with syncfs(2); return False if not supported."""
     if sys.platform != "linux":
         return False
+    import ctypes  # noqa: PLC0415  it takes a while, and few files need it
+
     descriptor = os.open(path, os.O_RDONLY)
     try:
         library = ctypes.CDLL(None, use_errno=True)

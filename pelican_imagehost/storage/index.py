@@ -1,8 +1,9 @@
-"""The index: what each file was when last read, who uses which image, and what went wrong.
+"""The index: a cache of file stamps and images, uses of images, and problems of the last build.
 
-SQLite, local and disposable: deleting it costs time and nothing else. A file whose
-length, times and inode are as they were is not read again (git's rule, and its care
-for files that changed within the clock's grain: racy-git, git's technical notes).
+An SQLite database that is local and can be deleted; the next build is then slower. A file
+is not read again if its length, times and inode are unchanged. As in git, a file that was
+modified too recently for the clock of the file system is not cached (see "racy-git" in the
+technical notes of git).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = ["Index", "ProblemRow", "Stamp"]
 
 logger = logging.getLogger(__name__)
 
-_SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT's)
+_SETTLED_NS = 2_000_000_000  # the resolution of times on FAT, the coarsest in use
 _FILES = """
 CREATE TABLE files (
     path TEXT PRIMARY KEY,
@@ -64,7 +65,7 @@ ProblemRow = tuple[str, int | None, str, str]  # the fields of `report.Problem`,
 
 
 class Stamp(NamedTuple):
-    """What stat(2) says of a file; equal stamps mean unchanged bytes. Times in nanoseconds."""
+    """The state of a file from stat(2); equal stamps mean unchanged bytes. Times are in ns."""
 
     size: int
     mtime_ns: int
@@ -73,7 +74,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
-        """Take the stamp from a stat result."""
+        """Return the stamp of a stat result."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
     @classmethod
@@ -85,7 +86,7 @@ class Stamp(NamedTuple):
             return None
 
     def is_settled(self, now_ns: int) -> bool:
-        """Tell whether a later change would surely show in the stamp."""
+        """Return whether every later change will change the stamp."""
         return max(self.mtime_ns, self.ctime_ns) + _SETTLED_NS < now_ns
 
 
@@ -93,8 +94,8 @@ class Index:
     """A connection to the index file.
 
     Args:
-        file: where it lies; made anew when absent, corrupt, or of another version.
-        read_only: nothing is written, not even the file.
+        file: the file; recreated if it is missing, corrupt or from another version.
+        read_only: write nothing, and do not create the file.
     """
 
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
@@ -107,10 +108,10 @@ class Index:
         self._connection.close()
 
     def files(self) -> dict[str, tuple[tuple[int, ...], tuple[Any, ...]]]:
-        """Load all that is known: absolute path → (stamp, image).
+        """Load all files: absolute path → (stamp, image).
 
-        Both are plain tuples with the fields of `Stamp` and `Image`: there may be very
-        many, few are looked at, and the collector does not visit plain tuples of text.
+        Both are plain tuples with the fields of `Stamp` and `Image`, because there may be
+        very many, and the garbage collector of Python skips plain tuples of atomic values.
         """
         rows = self._read(
             "SELECT path, size, mtime_ns, ctime_ns, inode, sha256, type, width, height FROM files"
@@ -121,14 +122,14 @@ class Index:
         }
 
     def uses(self) -> dict[str, set[str]]:
-        """Load which manifest paths each document named when it was last built."""
+        """Load the manifest paths that each document used in the last build."""
         found: dict[str, set[str]] = {}
         for document, path in self._read("SELECT document, path FROM uses"):
             found.setdefault(document, set()).add(path)
         return found
 
     def record_files(self, files: Mapping[str, tuple[tuple[int, ...], tuple[Any, ...]]]) -> None:
-        """Remember files: absolute path → (stamp, image)."""
+        """Record files: absolute path → (stamp, image)."""
         if not files:
             return
         rows = [
@@ -139,11 +140,11 @@ class Index:
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)", rows)
 
     def would_change(self, uses: Mapping[str, set[str]]) -> bool:
-        """Tell whether `record_uses` would have anything to write."""
+        """Return whether `record_uses` would change anything."""
         return self.uses() != {name: paths for name, paths in uses.items() if paths}
 
     def record_uses(self, uses: Mapping[str, set[str]]) -> None:
-        """Remember what each document of the site names, in place of all that was known."""
+        """Replace all recorded uses: document → manifest paths, for the whole site."""
         known = self.uses()
         changed = [name for name, paths in uses.items() if known.get(name, set()) != paths]
         outdated = [(name,) for name in (*changed, *(known.keys() - uses.keys()))]
@@ -155,11 +156,11 @@ class Index:
             connection.executemany("INSERT INTO uses VALUES (?, ?)", rows)
 
     def problems(self) -> list[ProblemRow]:
-        """Load what went wrong in the last build, in its order."""
+        """Load the problems of the last build, in order."""
         return self._read("SELECT document, line, url, message FROM problems ORDER BY rowid")
 
     def record_problems(self, problems: list[ProblemRow]) -> None:
-        """Remember what went wrong, in place of all that was known."""
+        """Replace all recorded problems."""
         if problems == self.problems():
             return
         with self._recording() as connection:
@@ -169,7 +170,7 @@ class Index:
     def _read(self, query: str) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(query).fetchall()
-        except sqlite3.DatabaseError as error:  # damage that opening the file did not show
+        except sqlite3.DatabaseError as error:  # damage that was not found on opening
             self._connection.close()
             self._connection = (
                 connect_in_memory(_SCHEMA) if self._read_only else _open_anew(self._file, error)
@@ -178,7 +179,7 @@ class Index:
 
     @contextmanager
     def _recording(self) -> Iterator[sqlite3.Connection]:
-        """Write in one transaction; what cannot be written is not remembered, no more."""
+        """Write in one transaction; a failure only logs a warning."""
         try:
             with writing(self._connection):
                 yield self._connection
@@ -197,7 +198,7 @@ def _open(file: Path) -> sqlite3.Connection:
 
 
 def _open_anew(file: Path, error: Exception) -> sqlite3.Connection:
-    logger.info("%s is made anew: %s", file, error)
+    logger.info("recreating %s: %s", file, error)
     try:
         for suffix in ("", "-wal", "-shm"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)

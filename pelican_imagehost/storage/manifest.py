@@ -1,10 +1,12 @@
-"""The manifest: which path is which image. JSON Lines, sorted, committed with the site.
+"""The manifest: a file in the site's repository that maps paths to images.
+
+JSON Lines, sorted:
 
     {"path": "cat.jpg", "sha256": "ab12…", "type": "jpg", "size": 1, "width": 2, "height": 3}
 
-It is to images what a lock file is to packages: with it, and without a single image
-file, a site builds to the same bytes. Lines merge well (`merge=union`), so the same
-path may stand on two of them until someone who has the file settles it.
+Like a lock file of packages it makes builds reproducible, even without the image files.
+Branches are merged line by line (`merge=union`), so two lines may have the same path, until
+a build with the file resolves the conflict.
 """
 
 from __future__ import annotations
@@ -37,11 +39,11 @@ class Manifest:
     """The lines of one manifest file.
 
     Attributes:
-        file: where it lies.
-        images: path → image, for every path that one line (or equal lines) gives.
-        conflicts: path → the error that names both lines.
+        file: the file.
+        images: path → image, for every path without a conflict.
+        conflicts: path → the error with both line numbers.
         errors: (line number from 1, error) for each line that cannot be read; such lines
-            are kept as they are when the file is written.
+            are kept unchanged when the file is written.
     """
 
     def __init__(self, file: Path) -> None:
@@ -56,7 +58,7 @@ class Manifest:
         self._stamp: tuple[int, ...] | None = None  # of the file, as it was read
 
     def __contains__(self, path: object) -> bool:
-        """Tell whether any line names a path."""
+        """Return whether any line has this path."""
         return path in self.images or path in self.conflicts
 
     def __iter__(self) -> Iterator[str]:
@@ -69,10 +71,10 @@ class Manifest:
 
     @classmethod
     def load(cls, file: Path) -> Manifest:
-        """Read a manifest; one that is not there is empty.
+        """Read a manifest; it is empty if the file does not exist.
 
         Raises:
-            ManifestError: the file cannot be read at all.
+            ManifestError: the file cannot be read.
         """
         manifest = cls(file)
         try:
@@ -94,20 +96,20 @@ class Manifest:
         return manifest
 
     def update(self, images: Mapping[str, Image], *, drop: Iterable[str] = ()) -> bool:
-        """Write what is new, and nothing where nothing is.
+        """Add and remove lines; the file is only written if it changes.
 
-        Reads the file again first, so that what another process wrote since is kept;
-        hold the store's lock around it.
+        Reads the file again if another process has changed it. The caller holds the lock of
+        the store.
 
         Args:
-            images: path → image; each settles a conflict over its path.
-            drop: paths whose lines go.
+            images: path → image; each resolves a conflict about its path.
+            drop: paths whose lines are removed.
 
         Returns:
-            True where the file was written.
+            Whether the file was written.
 
         Raises:
-            OSError: it could not be written; the old file is as it was.
+            OSError: the file cannot be written; it is unchanged.
         """
         try:
             fresh = _stamp(self.file.stat()) == self._stamp
@@ -118,7 +120,7 @@ class Manifest:
         drop = [path for path in drop if path in self.images or path in images]
         if not drop and all(self.images.get(path) == image for path, image in images.items()):
             return False
-        self._stamp = None  # the next time it is read again
+        self._stamp = None  # read the file again next time
         for path, image in images.items():
             self.images[path] = image
             self.conflicts.pop(path, None)
@@ -132,7 +134,7 @@ class Manifest:
         return True
 
     def unsettled_text(self) -> str:
-        """The lines that conflict or cannot be read, as they stand."""
+        """Return the lines that conflict or cannot be read."""
         conflicting = [line for lines in self._conflicting.values() for line in lines]
         return "\n".join((*conflicting, *self._kept))
 
@@ -161,8 +163,9 @@ class Manifest:
             lines.append(_line(path, known, self._extras.pop(path, {})))
         lines.append(_line(path, image, extras))
         self.conflicts[path] = ManifestConflict(
-            f"{self.file.name} gives {path} two images (lines {self._numbers[path]} and {number}) "
-            "and the file is not here to tell; keep the right line, or put the file back and build"
+            f"{self.file.name} lists two images for {path} (lines {self._numbers[path]} and "
+            f"{number}), and the file is missing; delete the wrong line, or restore the file and "
+            "build"
         )
 
     def _text(self) -> str:
@@ -176,12 +179,12 @@ class Manifest:
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:
-    """What no write of a file leaves as it was: ours rename, and git and editors touch it."""
+    """Return the state of a file, which changes whenever a program writes the file."""
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def _parse(lines: list[str]) -> list[object]:
-    """Parse all lines at once, which is six times faster, or each by itself if one is bad."""
+    """Parse all lines at once, which is six times faster, or one by one if any is invalid."""
     try:
         records = json.loads("[" + ",".join(line or "null" for line in lines) + "]")
     except (ValueError, RecursionError):
@@ -201,25 +204,25 @@ def _parse_line(line: str) -> object:
 
 
 def _are_whole(lines: list[str]) -> bool:
-    """Tell whether no line holds two records, which could make up for one on two lines."""
+    """Return whether no line contains two records; parsed together, that could go unnoticed."""
     return not any(re.search(r"\}\s*,\s*\{", line) for line in lines)
 
 
 def _read(record: object) -> tuple[str, Image, dict[str, Any]]:
     if isinstance(record, ValueError):
         raise ManifestError(
-            f"is no JSON object ({record}); an unresolved merge, perhaps, or a cut-off line"
+            f"is not a JSON object ({record}); look for an unresolved merge or a truncated line"
         )
     if not isinstance(record, dict):
-        raise ManifestError("is no JSON object with path, sha256, type, size, width and height")
+        raise ManifestError(f"is not a JSON object with the fields {', '.join(_FIELDS)}")
     if record.get("format", FORMAT) != FORMAT:
         raise ManifestError(
-            f"has format {record['format']!r}, which a newer pelican-imagehost wrote; upgrade"
+            f"has format {record['format']!r}, from a newer version; upgrade pelican-imagehost"
         )
     try:
         path, *values = _get_fields(record)
     except KeyError as error:
-        raise ManifestError(f"lacks {error.args[0]!r}") from None
+        raise ManifestError(f"has no field {error.args[0]!r}") from None
     image = Image(*values)
     _check(path, image)
     extras = {} if len(record) == len(_FIELDS) else _extras(record)
@@ -231,7 +234,7 @@ def _extras(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_plain(record: object) -> tuple[str, Image | None]:
-    """Read the usual line, quickly; None for any other, which `_read` looks at closely."""
+    """Read a usual line, quickly; None for any other, which `_read` examines."""
     if type(record) is not dict or len(record) != len(_FIELDS):
         return "", None
     try:
@@ -254,17 +257,17 @@ def _read_plain(record: object) -> tuple[str, Image | None]:
 
 def _check(path: object, image: Image) -> None:
     if not isinstance(path, str) or not path:
-        raise ManifestError(f"has a path that is no text: {path!r}")
+        raise ManifestError(f"has an invalid path: {path!r}")
     if not isinstance(image.sha256, str) or KEY.fullmatch(image.key) is None:
-        raise ManifestError(f"has a sha256 or type that is none: {image.sha256!r}, {image.type!r}")
+        raise ManifestError(f"has an invalid sha256 or type: {image.sha256!r}, {image.type!r}")
     for name in ("size", "width", "height"):
         value = getattr(image, name)
         if type(value) is not int or value <= 0:
-            raise ManifestError(f"has a {name} that is no number above 0: {value!r}")
+            raise ManifestError(f"has a {name} that is not a whole number above 0: {value!r}")
 
 
 def _line(path: str, image: Image, extras: Mapping[str, Any]) -> str:
-    if path.isascii() and not extras:  # as below, ten times faster; there may be very many
+    if path.isascii() and not extras:  # same result as below, ten times faster
         return (
             f'{{"path": {_encode(path)}, "sha256": "{image.sha256}", "type": "{image.type}", '
             f'"size": {image.size}, "width": {image.width}, "height": {image.height}}}'
@@ -273,6 +276,6 @@ def _line(path: str, image: Image, extras: Mapping[str, Any]) -> str:
     line = _encode(record)
     try:
         line.encode(errors="surrogateescape")
-    except UnicodeEncodeError:  # half a character, which JSON can spell and UTF-8 cannot
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can escape
         return json.dumps(record)
     return line

@@ -1,7 +1,8 @@
-"""The record of uploads: what came, under which name, when, and by whose token.
+"""The record of uploads: each uploaded image with its name, its times and its token.
 
-SQLite, and unlike the index not disposable: an upload is answered when its record is on
-the disk (`synchronous=FULL`). One row a digest; the same bytes again are counted.
+An SQLite database that, unlike the index, must not be deleted: an upload is answered after
+its record is on the disk (`synchronous=FULL`). There is one row per digest; repeated uploads
+of the same bytes are counted.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ CREATE TABLE IF NOT EXISTS uploads (
 """
 _WAITING = "CREATE INDEX IF NOT EXISTS waiting ON uploads (sha256) WHERE pushed = 0"
 _SCHEMA = Schema(1, (_UPLOADS, _WAITING), "FULL")
-# An upload of what only `verify --repair` had found makes it somebody's.
+# The first upload of an image that `verify --repair` had recorded sets its name and token.
 _ARRIVE = """
 INSERT INTO uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?8, ?7, 1, 0)
 ON CONFLICT (sha256) DO UPDATE SET
@@ -55,9 +56,9 @@ class Arrival(NamedTuple):
     """One upload.
 
     Attributes:
-        image: what it is.
-        name: the file's name where it came from.
-        token: the name of the token that it came with.
+        image: the image.
+        name: the name of the uploaded file.
+        token: the name of the token of the client.
     """
 
     image: Image
@@ -66,17 +67,16 @@ class Arrival(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What is known of an uploaded image.
+    """An uploaded image.
 
     Attributes:
-        image: what it is.
-        name: the file's name when it first came.
-        created: when it first came, in seconds since 1970, UTC.
-        updated: when it last came, likewise.
-        token: the name of the token that it first came with; "" where nobody uploaded it
-            and a repair found its file.
-        times: how often it came.
-        pushed: whether nothing is left to do for its publication.
+        image: the image.
+        name: the name of the file in the first upload.
+        created: the time of the first upload, in seconds since 1970, UTC.
+        updated: the time of the last upload, in seconds since 1970, UTC.
+        token: the name of the token of the first upload; "" if it was recorded by a repair.
+        times: the number of uploads.
+        pushed: whether it is published, or need not be.
     """
 
     image: Image
@@ -92,11 +92,11 @@ class Records:
     """A connection to the records, for one thread at a time.
 
     Args:
-        file: where they lie; made where it is not there.
-        read_only: nothing is written, not even the file; without one there are no records.
+        file: the file; created if missing.
+        read_only: write nothing; if the file is missing, the records are empty.
 
     Raises:
-        RecordsError: the file cannot be opened, or a newer version wrote it.
+        RecordsError: the file cannot be opened, or was written by another version.
     """
 
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
@@ -109,22 +109,22 @@ class Records:
         self._connection.close()
 
     def all(self) -> list[Record]:
-        """Every record, the oldest first."""
+        """Return all records, the oldest first."""
         return self._select("ORDER BY created, sha256")
 
     def get(self, sha256: str) -> Record | None:
-        """The record of a digest."""
+        """Return the record of a digest; None if there is none."""
         return next(iter(self._select("WHERE sha256 = ?", sha256)), None)
 
     def waiting(self) -> list[Record]:
-        """The records of images that are still to be published."""
+        """Return the records of images that must still be published."""
         return self._select("WHERE pushed = 0 ORDER BY sha256")
 
     def add(self, arrivals: Iterable[Arrival]) -> None:
-        """Write uploads down, all or none; they are durable when this returns.
+        """Record uploads in one transaction; they are durable when this returns.
 
         Raises:
-            RecordsError: they cannot be written.
+            RecordsError: they cannot be written; none is recorded.
         """
         now = int(time.time())
         rows = [(*image[:5], name, token, now) for image, name, token in arrivals]
@@ -132,7 +132,7 @@ class Records:
             connection.executemany(_ARRIVE, rows)
 
     def add_found(self, images: Iterable[Image]) -> None:
-        """Write down images whose files lay there without a record; nobody knows their address."""
+        """Record images that were found in the store without a record, as already published."""
         now = int(time.time())
         rows = [(*image[:5], "", now, now, "", 1, 1) for image in images]
         with self._writing() as connection:
@@ -140,13 +140,13 @@ class Records:
             connection.executemany(f"INSERT OR IGNORE INTO uploads VALUES ({values})", rows)  # noqa: S608  placeholders
 
     def mark_pushed(self, digests: Iterable[str]) -> None:
-        """Remember that nothing is left to do for their publication."""
+        """Record that images are published, or need not be."""
         with self._writing() as connection:
             rows = [(digest,) for digest in digests]
             connection.executemany("UPDATE uploads SET pushed = 1 WHERE sha256 = ?", rows)
 
     def remove(self, digests: Iterable[str]) -> None:
-        """Forget images."""
+        """Remove the records of images."""
         with self._writing() as connection:
             rows = [(digest,) for digest in digests]
             connection.executemany("DELETE FROM uploads WHERE sha256 = ?", rows)
@@ -183,5 +183,5 @@ def _record(row: tuple[Any, ...]) -> Record:
 def _open(file: Path, *, read_only: bool) -> sqlite3.Connection:
     if read_only and not (file.exists() and file.stat().st_size):
         return connect_in_memory(_SCHEMA)
-    # The one who opens it sees to it that one thread at a time uses it.
+    # The caller makes sure that only one thread at a time uses it.
     return connect(file, _SCHEMA, read_only=read_only, any_thread=True)

@@ -22,7 +22,7 @@ class Schema(NamedTuple):
     Attributes:
         version: kept in the file (`user_version`), from 1.
         statements: create everything.
-        synchronous: when a commit is on the disk: FULL, at once; NORMAL, perhaps later
+        synchronous: FULL if a commit must be on the disk when it returns, else NORMAL
             (https://sqlite.org/pragma.html#pragma_synchronous).
     """
 
@@ -34,16 +34,16 @@ class Schema(NamedTuple):
 def connect(
     file: Path, schema: Schema, *, read_only: bool = False, any_thread: bool = False
 ) -> sqlite3.Connection:
-    """Open a database with a write-ahead log, in which a reader does not wait for a writer.
+    """Open a database with a write-ahead log, so that readers do not wait for writers.
 
     Args:
-        file: created where it does not exist.
+        file: the file; created if missing.
         schema: its tables.
-        read_only: refuse every change.
+        read_only: reject every change.
         any_thread: let several threads use the connection, one at a time.
 
     Raises:
-        sqlite3.Error: it cannot be opened, or has another version.
+        sqlite3.Error: the file cannot be opened, or has another version.
     """
     connection = sqlite3.connect(
         file, timeout=_PATIENCE, isolation_level=None, check_same_thread=not any_thread
@@ -61,7 +61,7 @@ def connect(
 
 
 def connect_in_memory(schema: Schema) -> sqlite3.Connection:
-    """Open an empty database that ends with its connection."""
+    """Open an empty database in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     _prepare(connection, schema)
     return connection
@@ -71,7 +71,8 @@ def connect_in_memory(schema: Schema) -> sqlite3.Connection:
 def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """Write in one transaction.
 
-    IMMEDIATE, because with a plain BEGIN a second writer is told "locked" at once.
+    It begins IMMEDIATE, because after a plain BEGIN a second writer fails with "locked"
+    instead of waiting.
     """
     connection.execute("BEGIN IMMEDIATE")
     with connection:
@@ -79,7 +80,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def read_version(connection: sqlite3.Connection) -> int:
-    """Return the version that a database was created with; 0 where it is empty."""
+    """Return the version of the tables of a database; 0 if it is empty."""
     with closing(connection.execute("PRAGMA user_version")) as cursor:
         return int(cursor.fetchone()[0])
 
@@ -96,11 +97,13 @@ def _prepare(connection: sqlite3.Connection, schema: Schema) -> None:
             connection.execute(f"PRAGMA user_version = {schema.version}")
         elif version != schema.version:
             writer = "a newer" if version > schema.version else "an older"
-            raise sqlite3.DatabaseError(f"{writer} pelican-imagehost wrote it (version {version})")
+            raise sqlite3.DatabaseError(
+                f"it was written by {writer} pelican-imagehost (version {version})"
+            )
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Change the journal's mode; where two processes do so at once, SQLite lets neither wait."""
+    """Set the journal mode; retry, because SQLite does not wait if two processes set it."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:

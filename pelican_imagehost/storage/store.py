@@ -1,7 +1,7 @@
-"""The content-addressed tree: `ab/ab12….jpg`, each file named by the SHA-256 of its bytes.
+"""The content-addressed tree of images: `ab/ab12….jpg`, named after the SHA-256 of the bytes.
 
-Nothing in it is ever changed. A file comes in by a rename after its bytes are durable,
-so whoever reads the tree, a web server or another build, never meets half a picture.
+Files in it never change. A file is added by a rename, after its bytes are durable, so that
+web servers and other builds never read an incomplete image.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["Batch", "Store"]
 _INCOMING = ".incoming"
 _CORRUPT = ".corrupt"
 _UPLOADS = ".uploads"
-_READABLE = 0o444  # by a web server too; and a hint to people that these files never change
+_READABLE = 0o444  # also for web servers; read-only, because these files never change
 
 
 class Store:
-    """A folder of images under their content addresses.
+    """A folder of images, named after their content.
 
     Args:
-        root: the folder; made when the first image comes.
+        root: the folder; created with the first image.
     """
 
     def __init__(self, root: Path) -> None:
@@ -43,22 +43,22 @@ class Store:
 
     @property
     def uploads(self) -> Path:
-        """A folder on the same file system for what is still arriving."""
+        """Return the folder for incomplete uploads, on the same file system."""
         return self.root / _UPLOADS
 
     def path(self, key: str) -> Path:
-        """The file of a key, there or not."""
+        """Return the file of a key; it may not exist."""
         return self.root / key
 
     def has(self, image: Image) -> bool:
-        """Tell whether the image's file is there, with the right length."""
+        """Return whether the file of an image exists, with the right length."""
         try:
             return os.stat(self._prefix + image.key).st_size == image.size
         except OSError:
             return False
 
     def keys(self) -> Iterator[str]:
-        """Every key in the tree, in order; other files in it are none of ours."""
+        """Yield every key in the tree, sorted; other files are ignored."""
         if not self.root.is_dir():
             return
         for folder in sorted(os.listdir(self.root)):
@@ -68,7 +68,7 @@ class Store:
                         yield f"{folder}/{name}"
 
     def names(self) -> set[str]:
-        """The names of all files, without their folders: `ab12….jpg`."""
+        """Return the names of all files, without their folders: `ab12….jpg`."""
         folders = [f"{number:02x}" for number in range(256)]
         names: set[str] = set()
         for folder in folders:
@@ -77,10 +77,10 @@ class Store:
         return names
 
     def is_intact(self, key: str) -> bool:
-        """Tell whether a file's bytes still have the digest that is its name.
+        """Return whether the bytes of a file have the digest in its name.
 
         Raises:
-            StoreError: it cannot be read.
+            StoreError: the file cannot be read.
         """
         try:
             with self.path(key).open("rb") as file:
@@ -91,12 +91,12 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the store: one writer at a time, so that `gc` and builds cannot cross.
+        """Lock the store, so that only one process changes it at a time.
 
         Raises:
-            StoreError: the folder cannot be made or written.
+            StoreError: the folder cannot be created or written.
         """
-        from filelock import FileLock  # noqa: PLC0415  a build without news needs no lock
+        from filelock import FileLock  # noqa: PLC0415  only for new images
 
         with self._writing():
             self.root.mkdir(parents=True, exist_ok=True)
@@ -109,12 +109,12 @@ class Store:
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[Batch]:
-        """Collect new images and put them in place together when the block ends well.
+        """Collect new images, and add them together when the block ends without an error.
 
-        Hold `locked` around it: what an interrupted batch left is cleared first.
+        The caller holds the lock, because files of an interrupted batch are removed first.
 
         Raises:
-            StoreError: the tree cannot be written; none of the batch is in place then.
+            StoreError: the tree cannot be written.
         """
         incoming = self.root / _INCOMING
         with self._writing():
@@ -130,10 +130,13 @@ class Store:
             batch.discard()
 
     def remove(self, key: str) -> int:
-        """Remove a file; its bytes' number is returned.
+        """Remove a file.
+
+        Returns:
+            Its size in bytes.
 
         Raises:
-            StoreError: it cannot be removed.
+            StoreError: the file cannot be removed.
         """
         with self._writing():
             size = self.path(key).stat().st_size
@@ -141,10 +144,13 @@ class Store:
         return size
 
     def set_aside(self, key: str) -> Path:
-        """Move a corrupt file out of the tree, for a person to look at.
+        """Move a corrupt file out of the tree, and keep it for inspection.
 
         Returns:
-            Where it lies now.
+            The new path.
+
+        Raises:
+            StoreError: the file cannot be moved.
         """
         with self._writing():
             folder = self.root / _CORRUPT
@@ -164,24 +170,24 @@ class Store:
 
 
 class Batch:
-    """Images that wait, written and not yet in place; may be filled by several threads."""
+    """Images that are written, but not yet in the tree; several threads may add to it."""
 
     def __init__(self, store: Store, incoming: Path) -> None:
         self._store = store
         self._incoming = incoming
         self._waiting: dict[str, Path] = {}
-        # Folders of files that were there: who put them there may have been killed since, and
-        # their names not be durable yet.
+        # Folders of existing files, whose names may not be durable yet: the process that added
+        # them may have been killed.
         self._named: set[str] = set()
 
     def add(self, image: Image, data: bytes) -> bool:
-        """Write an image's bytes beside the tree, unless the tree or the batch has them.
+        """Write the bytes of an image, unless the tree or the batch contains it.
 
         Returns:
-            True where the bytes are new.
+            Whether the image is new.
 
         Raises:
-            StoreError: they cannot be written.
+            StoreError: the bytes cannot be written.
         """
         if self._store.has(image):
             return False
@@ -201,13 +207,13 @@ class Batch:
         return True
 
     def adopt(self, image: Image, file: Path) -> bool:
-        """Take a written file of the store's file system, unless the tree or the batch has it.
+        """Add a file on the same file system, unless the tree or the batch contains the image.
 
         Returns:
-            True where the bytes are new; the file is the batch's then.
+            Whether the image is new; if so, the batch moves or removes the file.
 
         Raises:
-            StoreError: it cannot be taken.
+            StoreError: the permissions of the file cannot be set.
         """
         if self._store.has(image):
             self._named.add(image.key[:2])
@@ -222,7 +228,7 @@ class Batch:
         return True
 
     def commit(self) -> None:
-        """Make all bytes durable, then give all their names, then make the names durable."""
+        """Make the bytes durable, move the files into the tree, make their names durable."""
         if not self._waiting and not self._named:
             return
         sync_files(self._waiting.values())
@@ -237,6 +243,6 @@ class Batch:
         sync_directories([*named, self._store.root])
 
     def discard(self) -> None:
-        """Remove what was written and not put in place."""
+        """Remove files that were written, but not moved into the tree."""
         for temporary in self._waiting.values():
             temporary.unlink(missing_ok=True)

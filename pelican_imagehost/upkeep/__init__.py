@@ -1,1 +1,1 @@
-"""Looking after a site: what is wrong, what is unused, and removing or restoring it."""
+"""Maintain the images of a site: check, verify and repair them, and delete unused ones."""

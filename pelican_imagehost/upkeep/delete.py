@@ -1,4 +1,4 @@
-"""Delete images that somebody chose; images in use are kept, and the user is named."""
+"""Delete chosen images; images in use are kept, and the documents that use them reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Chosen", "Plan", "carry_out", "plan", "retract"]
 
 
 class Chosen(NamedTuple):
-    """An image to delete: its key, its bytes and its name for a reader."""
+    """An image to delete: its key, its size in bytes, and its name for messages."""
 
     key: str
     size: int
@@ -34,13 +34,13 @@ class Chosen(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What would be deleted, and what would not.
+    """The images to delete and to keep.
 
     Attributes:
-        images: what is to be deleted.
-        kept: what is not, and why.
-        garbage: the same images, as `collect` takes them.
-        uses_before: document → manifest paths, as the index had them.
+        images: the images to delete.
+        kept: the other images, with the reasons.
+        garbage: the images to delete, for `collect`.
+        uses_before: document → manifest paths, from the index at the time of planning.
     """
 
     images: list[Chosen]
@@ -50,13 +50,13 @@ class Plan(NamedTuple):
 
 
 def plan(site: Site, names: Sequence[str], *, grace_days: int, progress: Progress = silent) -> Plan:
-    """Find which of the chosen images may be deleted; nothing is written.
+    """Find the chosen images that may be deleted; nothing is written.
 
     Args:
         site: the site.
         names: each a SHA-256, an address, a file, or a path in the manifest.
         grace_days: keep images the committed manifest listed within this many days.
-        progress: shows how far reading has come.
+        progress: shows the progress of reading.
 
     Raises:
         ImageHostError: the site cannot be read.
@@ -69,7 +69,7 @@ def plan(site: Site, names: Sequence[str], *, grace_days: int, progress: Progres
     for name in dict.fromkeys(names):
         image = known.get(find_key(settings, name, facts.paths, known) or "")
         if image is None:
-            kept.append(Deletion(name, name, deleted=False, message="no such image is known"))
+            kept.append(Deletion(name, name, deleted=False, message="no such image"))
             continue
         paths = [path for path, one in facts.paths.items() if one.key == image.key]
         reason = keepers.reason(image.key, paths)
@@ -82,13 +82,13 @@ def plan(site: Site, names: Sequence[str], *, grace_days: int, progress: Progres
 
 
 def carry_out(settings: Settings, chosen: Plan) -> list[Deletion]:
-    """Delete what a plan lists, from the host too; what came into use since is kept.
+    """Delete the images of a plan, here and on the host, unless they were used since.
 
     Returns:
-        The outcome for each image of the plan, those that were to be kept first.
+        The outcome for each image of the plan, first for those to keep.
 
     Raises:
-        ImageHostError: it failed; the message says why.
+        ImageHostError: an image cannot be deleted, here or on the host.
     """
     if not chosen.images:
         return chosen.kept
@@ -100,7 +100,7 @@ def carry_out(settings: Settings, chosen: Plan) -> list[Deletion]:
     gone = collect(settings, chosen.garbage, chosen.uses_before, before=retract).files
     deletions = list(chosen.kept)
     for image in chosen.images:
-        message = "deleted" if image.key in gone else "was uploaded or used again, so it is kept"
+        message = "deleted" if image.key in gone else "kept, because it was uploaded or used again"
         if image.key in gone and image.key in published:
             message = "deleted, and retracted from the host"
         digest = digest_of(image.key)
@@ -109,32 +109,32 @@ def carry_out(settings: Settings, chosen: Plan) -> list[Deletion]:
 
 
 def retract(settings: Settings, name: str) -> str:
-    """Take an image offline now, whatever uses it, and forget it here.
+    """Delete an image here and on the host, even if it is used.
 
     Args:
-        settings: the site's.
+        settings: the settings of the site.
         name: a SHA-256, an address, a file, or a path in the manifest.
 
     Returns:
-        Its key.
+        The key of the image.
 
     Raises:
-        MissingImage: nothing of that name is known.
-        PublishError: there is no host, or it refused; nothing has changed then.
+        MissingImage: the image does not exist.
+        PublishError: the host is not set, or refused the push; nothing was deleted.
     """
     facts = Facts.read(settings, {})
-    Publisher(settings, Store(settings.store))  # there must be a host to take it from
+    Publisher(settings, Store(settings.store))  # raises an error if there is no host
     known = {*_known(settings, facts), *published_keys(settings)}
     key = find_key(settings, name, facts.paths, known)
     if key is None:
-        raise MissingImage(f"{name}: no such image is in the manifest or the repository")
+        raise MissingImage(f"{name}: no such image in the manifest or the repository")
     garbage = _garbage(settings, facts, [key])
     collect(settings, garbage, None, before=partial(withdraw, settings))
     return key
 
 
 def _known(settings: Settings, facts: Facts) -> dict[str, Chosen]:
-    """Return every image that is listed, recorded or stored, by its key."""
+    """Return every listed, recorded or stored image, by key."""
     store = Store(settings.store)
     stored = {key: Chosen(key, store.path(key).stat().st_size, key) for key in store.keys()}  # noqa: SIM118  a method: the store is not a dict
     listed = list_images(settings, facts)

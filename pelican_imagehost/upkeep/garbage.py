@@ -1,4 +1,4 @@
-"""Collect garbage: images, lines and records that nothing needs any more."""
+"""Collect garbage: delete unused images, with their manifest lines and records."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ __all__ = ["Garbage", "Plan", "carry_out", "collect", "plan"]
 
 
 class Garbage(NamedTuple):
-    """What is to be deleted, or was.
+    """Images to delete, or deleted.
 
     Attributes:
         lines: manifest path → image.
-        files: key → bytes; 0 where the store has no such file.
+        files: key → size in bytes; 0 if the file is not in the store.
         records: digest → record, for uploads that are deleted with their files.
     """
 
@@ -41,17 +41,17 @@ class Garbage(NamedTuple):
     records: dict[str, Record]
 
     def __bool__(self) -> bool:
-        """Tell whether there is any."""
+        """Return whether there is anything to delete."""
         return any(self)
 
 
 class Plan(NamedTuple):
-    """What `gc` would delete.
+    """The images that `gc` would delete.
 
     Attributes:
-        garbage: what nothing needs.
-        uses_before: document → manifest paths, as the index had them.
-        waiting: how many files only the grace period keeps.
+        garbage: the unused images.
+        uses_before: document → manifest paths, from the index at the time of planning.
+        waiting: the number of unused files that committed manifests still keep.
     """
 
     garbage: Garbage
@@ -60,12 +60,12 @@ class Plan(NamedTuple):
 
 
 def plan(site: Site, *, grace_days: int, progress: Progress = silent) -> Plan:
-    """Find what nothing of a site needs; nothing is written.
+    """Find unused images; nothing is written.
 
     Args:
         site: the site.
         grace_days: keep images the committed manifest listed within this many days.
-        progress: shows how far reading has come.
+        progress: shows the progress of reading.
 
     Raises:
         ImageHostError: the site cannot be read.
@@ -85,10 +85,10 @@ def plan(site: Site, *, grace_days: int, progress: Progress = silent) -> Plan:
 
 
 def carry_out(settings: Settings, chosen: Plan) -> Garbage:
-    """Delete what a plan lists, except what came into use since.
+    """Delete the images of a plan, unless they were used since.
 
     Returns:
-        What was deleted.
+        The deleted images.
 
     Raises:
         ImageHostError: the store or the records cannot be written.
@@ -103,22 +103,23 @@ def collect(
     *,
     before: Callable[[list[str]], None] = lambda _keys: None,
 ) -> Garbage:
-    """Delete lines, records and files in one step that no build and no upload can cross.
+    """Delete lines, records and files while the store is locked for builds and uploads.
 
     Args:
-        settings: the site's.
-        garbage: what to delete.
-        uses_before: document → manifest paths, as the index had them when it was found;
-            what a build or an upload names since is kept. None: delete all of it.
+        settings: the settings of the site.
+        garbage: the images to delete.
+        uses_before: document → manifest paths, from the index at the time of planning;
+            images that a build used or a client uploaded since are kept. If None, all are
+            deleted.
         before: called with the keys just before their files are deleted.
 
     Returns:
-        What was deleted.
+        The deleted images.
 
     Raises:
         ImageHostError: the store or the records cannot be written, or `before` raised it.
     """
-    has_records = settings.records.exists()  # a service may have begun since
+    has_records = settings.records.exists()  # the upload service may have created it since
     with (
         ImageHost(settings) as image_host,
         closing(Records(settings.records, read_only=not has_records)) as records,
@@ -128,7 +129,7 @@ def collect(
         if uses_before is not None:
             garbage = _still_unused(catalogue, garbage, uses_before, records.all())
         before(list(garbage.files))
-        catalogue.manifest.update({}, drop=garbage.lines)  # a line goes before its file
+        catalogue.manifest.update({}, drop=garbage.lines)  # before the files
         if has_records:
             records.remove(garbage.records)
         for key, size in garbage.files.items():
@@ -143,7 +144,7 @@ def _still_unused(
     uses_before: Mapping[str, set[str]],
     records: Iterable[Record],
 ) -> Garbage:
-    """Leave out what a build named or an upload brought since garbage was found."""
+    """Leave out images that a build used or a client uploaded since the garbage was found."""
     manifest = Manifest.load(catalogue.manifest.file)
     named = {
         path
@@ -164,7 +165,7 @@ def _still_unused(
 
 
 def _uploaded_since(garbage: Garbage, records: Iterable[Record]) -> set[str]:
-    """Return the digests of uploads that garbage does not hold in their present state."""
+    """Return the digests of uploads that are new or repeated since the garbage was found."""
     known = {digest: record.times for digest, record in garbage.records.items()}
     return {
         record.image.sha256

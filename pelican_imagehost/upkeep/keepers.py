@@ -1,4 +1,4 @@
-"""The one answer to "what keeps this image?", for `gc`, `gc IMAGE` and the gallery alike."""
+"""Decide which images are kept, and why: for `gc`, `gc IMAGE` and the gallery alike."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _SETTINGS = "the settings"
 
 
 class Keepers(NamedTuple):
-    """Everything of a site that may keep an image.
+    """Everything in a site that may keep an image.
 
     Attributes:
-        facts: what is known of the images; `uses` as a build would find them now.
-        uses_before: document → manifest paths, as the index had them before `facts`.
-        users: key → the documents and files that use it.
+        facts: the images; `uses` is what a build would find now.
+        uses_before: document → manifest paths, from the index before `facts` were read.
+        users: key → the documents and files that use the image.
         unread: names of image files, folded, in documents that Pelican cannot read or skips.
-        unsettled: lines of the manifest that are unreadable or contradict each other.
-        committed: digests that the last commit's manifest lists.
-        recent: digests that manifests of the grace period listed.
-        grace_days: its length.
-        manifest: the manifest's name.
+        unsettled: lines of the manifest that conflict or cannot be read.
+        committed: digests in the manifest of the last commit.
+        recent: digests in manifests that were committed within the grace period.
+        grace_days: the length of the grace period.
+        manifest: the name of the manifest.
     """
 
     facts: Facts
@@ -51,18 +51,18 @@ class Keepers(NamedTuple):
 
     @classmethod
     def read(cls, site: Site, grace_days: int, progress: Progress = silent) -> Keepers:
-        """Look at the whole site; nothing is written.
+        """Read the whole site; nothing is written.
 
         Args:
             site: the site.
-            grace_days: how long an image that left the committed manifest is kept.
-            progress: shows how far reading has come.
+            grace_days: keep images the committed manifest listed within this many days.
+            progress: shows the progress of reading.
 
         Raises:
             ImageHostError: the site cannot be read.
         """
         settings = site.settings
-        before = Facts.read(settings, {})  # `collect` sees what a build names from here on
+        before = Facts.read(settings, {})  # first: `collect` keeps images that are used later
         report, unread = look(site, progress=progress)
         mentions: dict[str, Iterable[str]] = dict(Mentions(settings).find())
         values = {key: value for key, value in site.pelican_settings.items() if key.isupper()}
@@ -83,7 +83,7 @@ class Keepers(NamedTuple):
         )
 
     def unused_lines(self) -> set[str]:
-        """Return the manifest paths that nothing needs; their images may still be kept."""
+        """Return the manifest paths that are not used; their images may still be kept."""
         named = {path for paths in self.facts.uses.values() for path in paths}
         mentioned = {key for keys in self.facts.mentions.values() for key in keys}
         return {
@@ -93,35 +93,35 @@ class Keepers(NamedTuple):
         }
 
     def reason(self, key: str, paths: Iterable[str] = ()) -> str:
-        """Return why an image is kept; "" where nothing keeps it.
+        """Return the reason why an image is kept; "" if it may be deleted.
 
         Args:
-            key: the image's.
-            paths: the manifest's names for it.
+            key: the key of the image.
+            paths: its paths in the manifest.
         """
         digest = digest_of(key)
         if self.users.get(key):
             return f"is used in {', '.join(sorted(self.users[key]))}"
         if any(name_of(path) in self.unread for path in paths):
-            return "a document that Pelican skips or cannot read names such a file"
+            return "may be used in a document that Pelican skips or cannot read"
         if digest in self.unsettled:
-            return f"a line of {self.manifest} that cannot be read names it; fix that line"
+            return f"is in an invalid line of {self.manifest}; fix that line"
         return self._committed_reason(digest)
 
     def is_waiting(self, key: str) -> bool:
-        """Tell whether nothing but the grace period keeps an image that has no line."""
+        """Return whether only committed manifests keep an image that has no line."""
         return not self.users.get(key) and bool(self._committed_reason(digest_of(key)))
 
     def _committed_reason(self, digest: str) -> str:
         if digest in self.committed:
             return (
-                f"the last commit's {self.manifest} lists it; run `pelican-imagehost gc`, "
+                f"is listed in the committed {self.manifest}; run `pelican-imagehost gc`, "
                 f"commit {self.manifest}, then repeat this"
             )
         if digest in self.recent:
             return (
-                f"a commit of the last {self.grace_days} days listed it, and copies of the site's "
-                "pages may show it; to delete it all the same, add --grace-days 0"
+                f"was listed in {self.manifest} in the last {self.grace_days} days, so cached "
+                "pages may still show it; to delete it anyway, add --grace-days 0"
             )
         return ""
 

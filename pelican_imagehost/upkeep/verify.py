@@ -1,4 +1,4 @@
-"""Verify the store: re-hash every image, compare with the manifest and the records, repair."""
+"""Verify and repair the store: re-hash images, compare them with the manifest and the records."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict", "verify"]
 
-_WORKERS = 2  # hashing is bound by the disk before it is bound by processors
+_WORKERS = 2  # more would not help, because the disk limits hashing
 
 
 class Verdict(NamedTuple):
-    """What was found.
+    """The result of `verify`.
 
     Attributes:
-        lines: a line for each file that is, or was, not as it should be.
+        lines: a line for each bad file, repaired or not.
         summary: the closing line.
-        is_well: whether nothing is wrong any more.
+        is_well: whether no bad files remain.
     """
 
     lines: list[str]
@@ -44,15 +44,15 @@ class Verdict(NamedTuple):
 
 
 def verify(settings: Settings, *, repair: bool, progress: Progress = silent) -> Verdict:
-    """Hash the store again, and hold it against the manifest and the records.
+    """Hash the store again, and compare it with the manifest and the records.
 
     Args:
-        settings: the site's.
-        repair: heal what can be healed; write nothing else.
-        progress: shows how far it has come.
+        settings: the settings of the site.
+        repair: repair files; if False, nothing is written.
+        progress: shows the progress of hashing.
 
     Raises:
-        ImageHostError: the store or the records cannot be read, or written.
+        ImageHostError: the store or the records cannot be read or written.
     """
     has_records = settings.records.exists()
     healed: set[str] = set()
@@ -75,10 +75,10 @@ def verify(settings: Settings, *, repair: bool, progress: Progress = silent) -> 
 
 
 def _describe(found: _Condition) -> dict[str, tuple[str, str]]:
-    """Say what is wrong with each key, and how that is said when it is healed."""
-    bad = dict.fromkeys(found.corrupt, ("corrupt", "stored again"))
-    bad |= {i.key: (f"missing ({path})", "stored again") for path, i in found.missing.items()}
-    bad |= {r.image.key: (f"missing (upload {r.name})", "stored again") for r in found.lost}
+    """Return a description of each bad key, and of its repair."""
+    bad = dict.fromkeys(found.corrupt, ("corrupt", "restored"))
+    bad |= {i.key: (f"missing ({path})", "restored") for path, i in found.missing.items()}
+    bad |= {r.image.key: (f"missing (upload {r.name})", "restored") for r in found.lost}
     return bad | dict.fromkeys(found.unrecorded, ("unrecorded", "recorded"))
 
 
@@ -90,14 +90,14 @@ def _summarise(found: _Condition, healed: int, repair: bool, has_records: bool) 
 
 
 class _Condition(NamedTuple):
-    """What `_examine` found.
+    """The condition of a store.
 
     Attributes:
-        intact: number of files whose bytes have the digest of their name.
-        corrupt: keys whose bytes have not.
-        missing: manifest path → image, for images that the store does not hold.
-        lost: the records of other images that it does not hold.
-        unrecorded: keys that nothing knows, where uploads are recorded.
+        intact: the number of files whose bytes have the digest in their name.
+        corrupt: the keys of the other files.
+        missing: manifest path → image, for images that are not in the store.
+        lost: the records of uploads that are not in the store or the manifest.
+        unrecorded: keys without a line or a record, if the site has records.
     """
 
     intact: int
@@ -110,12 +110,12 @@ class _Condition(NamedTuple):
 def _examine(
     catalogue: Catalogue, progress: Progress, records: Iterable[Record] | None = None
 ) -> _Condition:
-    """Hash every file of the store again and compare the store with what should be in it.
+    """Hash every file of the store again, and compare it with the manifest and the records.
 
     Args:
-        catalogue: the site's.
-        progress: shows how far it has come.
-        records: the uploads; None where uploads are not recorded.
+        catalogue: the catalogue of the site.
+        progress: shows the progress of hashing.
+        records: the records of uploads; None if the site has none.
     """
     store = catalogue.store
     keys = list(store.keys())
@@ -148,16 +148,16 @@ def _repair(
     records: Records | None = None,
     fetch: Callable[[str], bytes | None] = lambda _: None,
 ) -> set[str]:
-    """Set corrupt files aside, store again what can be, and record what nothing knows.
+    """Set corrupt files aside, restore images, and record unrecorded files.
 
     Args:
-        catalogue: the site's.
-        condition: what `_examine` found.
-        records: the uploads, where there are any.
-        fetch: gives the bytes of a key from elsewhere, if it can; looked at last.
+        catalogue: the catalogue of the site.
+        condition: the result of `_examine`.
+        records: the records of uploads; None if the site has none.
+        fetch: returns the bytes of a key from git, or None; called if the site has no file.
 
     Returns:
-        The keys that are well again.
+        The repaired keys.
 
     Raises:
         ImageHostError: the store or the records cannot be written.
@@ -181,7 +181,7 @@ def _repair(
 def _heal(
     catalogue: Catalogue, wanted: dict[str, Image], fetch: Callable[[str], bytes | None]
 ) -> set[str]:
-    """Store images again: from the site's own files, else from elsewhere; hold the lock."""
+    """Restore images from the files of the site or with `fetch`; the caller holds the lock."""
     healed = set()
     with catalogue.store.batch() as batch:
         for path, image in catalogue.manifest.images.items():
@@ -197,7 +197,7 @@ def _heal(
 
 
 def _identify(catalogue: Catalogue, key: str) -> Image | None:
-    """Tell what a file of the store is; None where it is nothing that may be there."""
+    """Identify a file of the store; return None if it is not the image of its key."""
     try:
         image = read(str(catalogue.store.path(key)), catalogue.settings.limits).image
     except ImageHostError:
@@ -209,5 +209,5 @@ def _source(catalogue: Catalogue, path: str, image: Image) -> bytes | None:
     try:
         found = read(str(catalogue.settings.root / path), catalogue.settings.limits)
     except ImageHostError:
-        return None  # the caller reports what could not be healed
+        return None  # the image is reported as missing
     return found.data if found.image == image else None

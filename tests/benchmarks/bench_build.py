@@ -1,8 +1,8 @@
-"""What a warm `pelican content` costs with the plugin, without it, and with image-process.
+"""Compare warm runs of `pelican content` with the plugin, without it, and with image-process.
 
     python -m tests.benchmarks.bench_build [--rounds 7] [--image-process] [--content-cache]
 
-CPU seconds of the whole process, in turns; the ratio is the median of the rounds'.
+Prints CPU seconds of the whole process, in alternating rounds; ratios are medians of rounds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOAD_CONTENT_CACHE = True
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=1000)
     parser.add_argument("--images", type=int, default=2500)

@@ -1,10 +1,10 @@
-"""What the first ingest of many images costs, against hashing and copying the same files.
+"""Compare the first ingest of many images with hashing and copying the same files.
 
     python tests/benchmarks/bench_ingest.py [--images 2000] [--size 300000] [--rounds 7]
 
-The baseline is `openssl dgst -sha256` and `cp`, which sniff, measure and sync nothing;
+The baseline is `openssl dgst -sha256` and `cp`, which do not identify or sync anything;
 the ingest is durable when it ends, so the baseline is shown with a `sync` as well. The
-page cache is warm for all. CPU counts what the kernel copies for the process too.
+page cache is warm for all. CPU time includes the copying by the kernel.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _A_DOCUMENT = 100  # images
 
 
 def main() -> None:
-    """Measure and print, or be the process that is measured."""
+    """Measure and print the results, or run as the measured process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--size", type=int, default=300_000)
@@ -55,7 +55,7 @@ def _measure(root: Path, options: argparse.Namespace) -> None:
         file.write_bytes(make_picture(number, options.size))
         files.append(str(file))
     configure(root, "pelicanconf", plugins=[], layout="beside")
-    time.sleep(2.1)  # the index remembers no file that is younger
+    time.sleep(2.1)  # younger files are not recorded in the index
     commands: dict[str, Callable[[], Cost]] = {
         "openssl + cp": partial(_copy, files, root, sync=False),
         "the same + sync": partial(_copy, files, root, sync=True),
@@ -84,7 +84,7 @@ def _copy(files: list[str], root: Path, *, sync: bool) -> Cost:
 
 
 def _ingest_apart(root: Path, *, inside: bool) -> Cost:
-    """Ingest in a process of its own; what ImageHost took there, or the whole process."""
+    """Ingest in a separate process; return the time of ImageHost, or of the whole process."""
     _clear(root)
     whole = run([sys.executable, __file__, "--ingest", str(root)], root)
     return Cost(**json.loads((root / "cost.json").read_text())) if inside else whole
@@ -94,7 +94,7 @@ def _clear(root: Path) -> None:
     for folder in ("target", "images", "cache-pelicanconf"):
         shutil.rmtree(root / folder, ignore_errors=True)
     (root / "imagehost.jsonl").unlink(missing_ok=True)
-    subprocess.run(["sync", "--file-system", root], check=True)  # nobody pays for another's bytes
+    subprocess.run(["sync", "--file-system", root], check=True)  # not in the next round
 
 
 def _ingest(root: Path) -> None:

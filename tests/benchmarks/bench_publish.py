@@ -1,10 +1,10 @@
-"""What publishing costs, side by side with git's own ways.
+"""Compare publishing with plain git.
 
     python -m tests.benchmarks.bench_publish [--images 10000] [--stores 1000 10000 100000]
 
 First: the first commit and push of a folder of images, CPU of client and server together,
 against `git add -A && git commit && git push` with git's defaults (but without the
-maintenance that git starts beside it, which would count for us). Then: ten new images into a
+background maintenance of git, which would distort the result). Then: ten new images into a
 store that has many, from `pelican-imagehost publish` to the tenth HTTP 200, against a bare
 `git push` of the same commit over the same ssh to a repository without a hook. It needs what
 the tests of publishing need: git, ssh, sshd and nginx.
@@ -51,7 +51,7 @@ _THEIRS = """
 git init -q . && git add -A && git -c maintenance.auto=false commit -q -m x &&
 git push -q "$1" HEAD:refs/heads/main
 """
-# What any command of ours must import, and read, before it can begin.
+# The imports and settings that every command needs before it can start.
 _START = """
 import click, git, rich.console, pelican.log, pelican
 from pelican.settings import read_settings
@@ -62,7 +62,7 @@ _NEW_SIZE = 100_000
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=10_000, help="of the first push")
     parser.add_argument("--size", type=int, default=100_000, help="bytes of each of these")
@@ -143,7 +143,7 @@ def _ten_more(folder: Path, size: int, pushes: int) -> None:
             return cost
 
         commands: dict[str, Callable[[], Cost]] = {
-            "publish, to the tenth 200": publish,  # the one that makes the commit
+            "publish, to the tenth 200": publish,  # this one creates the commit
             "git push, no hook": partial(run, bare, store.root),
             "publish with nothing new": partial(run, ours, site.root),
             "Python and Pelican alone": partial(run, [sys.executable, "-c", _START], site.root),
@@ -168,7 +168,7 @@ def _table(costs: dict[str, list[Cost]], base: str, figure: str) -> None:
 
 
 def _fill(store: Store, numbers: Iterable[int], size: int) -> list[str]:
-    """Write pictures where a store keeps them; returns their keys."""
+    """Write pictures to the paths of a store; return their keys."""
     keys = []
     for number in numbers:
         data = make_picture(number, size)
@@ -189,7 +189,7 @@ def _publish_all(store: Store, remote: str, keys: list[str]) -> None:
 
 
 def _lines(keys: list[str]) -> list[str]:
-    """A manifest that names these, as years of posts leave it."""
+    """Write a manifest that lists these, as after years of posts."""
     paths = [f"content/old/{hashlib.md5(key.encode()).hexdigest()}.png" for key in keys]  # noqa: S324  only a name
     facts = {"type": "png", "size": 2_000, "width": 64, "height": 48}
     return [
@@ -199,7 +199,7 @@ def _lines(keys: list[str]) -> list[str]:
 
 
 def _let_in(machine: Machine, repository: str) -> None:
-    """Let the author's key into one more repository."""
+    """Let the key of the author access another repository."""
     keys = machine.folder / "ssh/authorized_keys"
     keys.write_text(keys.read_text().replace("site.git", f"site.git {repository}"))
 

@@ -1,9 +1,9 @@
-"""What it costs to know again 1,000, 10,000 and 100,000 images of which none has changed.
+"""Measure how long it takes to recognise 1,000, 10,000 and 100,000 unchanged images.
 
     python tests/benchmarks/bench_scale.py [--images 1000 10000 100000] [--rounds 5]
 
-Seconds, medians over fresh processes, with real files and a real store. `look-up` is all
-that the catalogue does: manifest, index, a stat of each source, a stat of each stored
+Prints seconds, medians of fresh processes, with real files and a real store. `look-up` is all
+work of the catalogue: manifest, index, a stat of each source, a stat of each stored
 file and the comparison; `host` is the whole pipeline over documents of 100 images each.
 """
 
@@ -40,7 +40,7 @@ _PARTS = ("manifest", "index", "stat", "compare")
 
 
 def main() -> None:
-    """Measure and print, or be one process that is measured."""
+    """Measure and print the results, or run as one measured process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=5)
@@ -63,7 +63,7 @@ def _measure(root: Path, images: int, before: dict[str, float], rounds: int) -> 
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(make_picture(number, 200))
     configure(root, "pelicanconf", plugins=[], layout="beside")
-    time.sleep(2.1)  # the index remembers no file that is younger
+    time.sleep(2.1)  # younger files are not recorded in the index
     first = _once("host", root)["host"]
     found = [_once("parts", root) | _once("host", root) for _ in range(rounds)]
     medians = {name: statistics.median(part[name] for part in found) for name in found[0]}
@@ -76,7 +76,7 @@ def _measure(root: Path, images: int, before: dict[str, float], rounds: int) -> 
 
 
 def _once(what: str, root: Path) -> dict[str, float]:
-    """Measure in a process of its own."""
+    """Measure in a separate process."""
     command = [sys.executable, __file__, "--once", what, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

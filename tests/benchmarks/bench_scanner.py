@@ -1,4 +1,4 @@
-"""How fast references are found: `python tests/benchmarks/bench_scanner.py`."""
+"""Measure the scanner of references: `python tests/benchmarks/bench_scanner.py`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HOSTILE = {
 
 
 class Images(HTMLParser):
-    """What most plugins would write: the sources of images, found by the standard library."""
+    """Finds the sources of images with the standard library, as most plugins would."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def post(source: random.Random) -> str:
 
 
 def with_html_parser(html: str) -> list[str | None]:
-    """Find sources the standard library's way."""
+    """Find sources with the standard library."""
     parser = Images()
     parser.feed(html)
     return parser.found
@@ -88,7 +88,7 @@ def best(find: Callable[[str], object], texts: Sequence[str]) -> float:
 
 
 def main() -> None:
-    """Print posts a second, then how the time grows on hostile text."""
+    """Print posts per second, then how the time grows with the length of hostile text."""
     source = random.Random(1)  # noqa: S311  the same posts every time
     posts = [post(source) for _ in range(1000)]
     images = sum(len(find_references(html)) for html in posts)

@@ -1,13 +1,13 @@
-"""What a durable upload costs, against an endpoint that only writes the body to a file.
+"""Compare durable uploads with an endpoint that only writes the body to a file.
 
     python -m tests.benchmarks.bench_upload [--uploads 500] [--size 300000] [--rounds 5]
 
 Both run under the same uvicorn with the same settings and get the same forms from the same
-client, a process of its own, in alternating rounds. The plain endpoint reads no form, hashes
-nothing, records nothing and syncs nothing; what it leaves unwritten is synced between rounds,
-when no clock runs. Nothing is removed before the end, because ext4 goes a long way round
-inodes that were freed within seconds. The folder must lie on a disk: on a tmpfs syncing costs
-nothing.
+client, a separate process, in alternating rounds. The plain endpoint parses no form, hashes
+nothing, records nothing and syncs nothing; its data is synced between rounds, which is not
+timed. Files are only removed at the end, because ext4 is slow to find new inodes just after
+others were freed. The folder must be on a disk, because syncing costs nothing on a
+tmpfs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _TOKEN = "a-token-for-the-benchmark-alone"  # noqa: S105  as it says
 _TICK = os.sysconf("SC_CLK_TCK")
-_NUMBER = 16  # bytes at a picture's end that make it another
+_NUMBER = 16  # bytes at the end that make each picture different
 
 
 class Server(NamedTuple):
@@ -49,25 +49,25 @@ class Server(NamedTuple):
     port: int
 
     def cpu(self) -> float:
-        """Seconds that it has taken."""
+        """Return the CPU seconds of the server."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICK
 
     def memory(self) -> float:
-        """MB that it holds."""
+        """Return the memory of the server, in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1000
 
 
 class Round(NamedTuple):
-    """What a number of uploads took."""
+    """The result of some uploads."""
 
-    rate: float  # uploads a second
-    cpu: float  # seconds of the server an upload
+    rate: float  # uploads per second
+    cpu: float  # CPU seconds of the server per upload
 
 
 def main() -> None:
-    """Measure and print, or be the server or the client that is measured."""
+    """Measure and print the results, or run as the measured server or client."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uploads", type=int, default=500, help="of a round")
     parser.add_argument("--size", type=int, default=300_000, help="bytes of an image")
@@ -132,7 +132,7 @@ def _watch_memory(
 
 
 def _round(server: Server, first: int, root: Path, options: argparse.Namespace) -> Round:
-    subprocess.run(["sync", "--file-system", root], check=True)  # nobody pays for another's bytes
+    subprocess.run(["sync", "--file-system", root], check=True)  # not in the next round
     command = [sys.executable, __file__, "--client", str(server.port), str(first)]
     for name in ("uploads", "size", "concurrency"):
         command += [f"--{name}", str(getattr(options, name))]
@@ -172,7 +172,7 @@ def _answers(port: int) -> bool:
 
 
 def _send(port: int, first: int, options: argparse.Namespace) -> float:
-    """Upload from several threads, each over a connection that it keeps; uploads a second."""
+    """Upload from several threads with persistent connections; return uploads per second."""
     head, picture, tail = _form(options.size, port)
     numbers = iter(range(first, first + options.uploads))
     lock = threading.Lock()
@@ -198,9 +198,9 @@ def _send(port: int, first: int, options: argparse.Namespace) -> float:
 
 
 def _form(size: int, port: int) -> tuple[bytes, bytes, bytes]:
-    """The beginning of a request, of its image, and its end."""
+    """Return the start of a request, of its image, and its end."""
     picture = make_picture(0, size)[:-_NUMBER]
-    boundary = "-" * 24 + "b" * 22  # as curl's
+    boundary = "-" * 24 + "b" * 22  # as sent by curl
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="img"; filename="a.png"\r\n\r\n'
     tail = f"\r\n--{boundary}--\r\n"
     lines = [

@@ -1,4 +1,4 @@
-"""What drafting costs: `pelican-imagehost watch` against `pelican -r`, on the same site.
+"""Compare drafting with `pelican-imagehost watch` and with `pelican -r`, on the same site.
 
     python -m tests.benchmarks.bench_watch [--posts 1000] [--saves 40] [--rebuilds 100]
 
@@ -33,7 +33,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=1000)
     parser.add_argument("--images", type=int, default=500)
@@ -87,7 +87,7 @@ def _measure_pelican(root: Path, saves: int) -> float:
 
 
 def _rest(output: Path) -> None:
-    """Wait until a build is over; `pelican -r` would lose a save within it."""
+    """Wait until a build has ended; `pelican -r` would lose a save during it."""
     folder = output.parent
     quiet = time.monotonic()
     before = None
@@ -99,7 +99,7 @@ def _rest(output: Path) -> None:
 
 
 def _save(root: Path, output: str, number: int) -> float:
-    """Save a post, and wait until its page says so."""
+    """Save a post, and wait until its page shows the change."""
     mark = f"saved-{number}-"
     page = root / output / "post-0.html"
     post = root / "content/000/post-0.md"
@@ -170,7 +170,7 @@ def _running(command: list[str], root: Path) -> Iterator[tuple[subprocess.Popen[
 
 
 def _await(stderr: IO[str], pattern: str | None) -> str:
-    """Read on until a line matches; with no pattern, until nothing more is said."""
+    """Read until a line matches; without a pattern, until there is no more output."""
     quiet = start = time.monotonic()
     while time.monotonic() - start < _PATIENCE:
         line = stderr.readline()
@@ -187,7 +187,7 @@ def _await(stderr: IO[str], pattern: str | None) -> str:
 
 
 def _family(process: int) -> list[int]:
-    """List a process and all below it; `children` in /proc leaves out the adopted."""
+    """List a process and its descendants; `children` in /proc omits adopted processes."""
     parents = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -200,7 +200,7 @@ def _family(process: int) -> list[int]:
 
 
 def _memory(process: int) -> float:
-    """Mebibytes of a process and all below it; what is shared is counted once."""
+    """Return the MiB of a process and its descendants; shared memory is counted once."""
     total = 0
     for one in _family(process):
         with contextlib.suppress(OSError):
@@ -210,7 +210,7 @@ def _memory(process: int) -> float:
 
 
 def _cpu(process: int) -> float:
-    """CPU seconds of a process and all below it."""
+    """Return the CPU seconds of a process and its descendants."""
     total = 0
     for one in _family(process):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""Sites of a given size, the same for every benchmark."""
+"""Create sites of a given size, the same for every benchmark."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PLUGINS = {plugins}
 
 
 def make_picture(number: int, size: int) -> bytes:
-    """Make a PNG of exactly `size` bytes (at least 100) that no other number makes."""
+    """Make a PNG of exactly `size` bytes (at least 100), different for each number."""
     header = struct.pack(">IIBBBBB", 64, 48, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes([number % 256, number // 256 % 256, 7] * 64) * 48)
     chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels)
@@ -50,7 +50,7 @@ def make_site(
     Args:
         root: an empty folder.
         posts: number of posts, each about 5 KB of Markdown.
-        images: number of images, named by the posts in turn, each once.
+        images: number of images, each used by one post.
         layout: `beside` the posts, or `static`, below `content/images` (a STATIC_PATHS).
         size: bytes of each image.
     """
@@ -70,7 +70,7 @@ def make_site(
 
 
 def configure(root: Path, name: str, *, plugins: list[str], layout: str, more: str = "") -> str:
-    """Write a settings file; its name is returned."""
+    """Write a settings file; return its name."""
     static = ["images"] if layout == "static" else []
     text = _SETTINGS.format(static=static, plugins=plugins).replace('"output"', f'"output-{name}"')
     text = text.replace('"cache"', f'"cache-{name}"')

@@ -1,4 +1,4 @@
-"""Timing whole processes, side by side in one run, because machines are noisy."""
+"""Time processes in alternating rounds, because the load of a machine varies."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["Cost", "compare", "ratio", "run"]
 
 
 class Cost(NamedTuple):
-    """Seconds that a process and its children took."""
+    """The seconds that a process and its children took."""
 
     wall: float
     cpu: float
 
 
 def run(command: Sequence[str], folder: Path) -> Cost:
-    """Run a command to its end, which must be a good one."""
+    """Run a command, which must succeed, and measure it."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
@@ -41,7 +41,7 @@ def run(command: Sequence[str], folder: Path) -> Cost:
 def compare(
     commands: Mapping[str, Callable[[], Cost]], *, rounds: int, warm: bool = True
 ) -> dict[str, list[Cost]]:
-    """Run each command in turn, round by round; a first round does not count if `warm`."""
+    """Run each command in turn, round by round; with `warm`, ignore a first round."""
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for number in range(rounds + warm):
         for name, command in commands.items():
@@ -52,13 +52,13 @@ def compare(
 
 
 def ratio(costs: dict[str, list[Cost]], name: str, base: str, figure: str = "cpu") -> float:
-    """The median over rounds of one command's figure to another's."""
+    """Return the median over rounds of the ratio of two commands."""
     pairs = zip(_figures(costs[name], figure), _figures(costs[base], figure), strict=True)
     return statistics.median(a / b for a, b in pairs)
 
 
 def median(costs: list[Cost], figure: str = "cpu") -> float:
-    """The median of a figure."""
+    """Return the median of a figure."""
     return statistics.median(_figures(costs, figure))
 
 
@@ -67,6 +67,6 @@ def _figures(costs: list[Cost], figure: str) -> list[float]:
 
 
 def _environment() -> dict[str, str]:
-    # Compiled modules are part of any installation; without them Python's own start-up
-    # would be what is measured.
+    # Compiled modules are part of any installation; without them, compiling would be
+    # measured.
     return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

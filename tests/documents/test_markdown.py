@@ -1,4 +1,4 @@
-"""Images in Markdown sources: a table of cases, and the proof that an export must pass."""
+"""Images in Markdown sources: a table of cases, and the verification of exports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pelican_imagehost.documents.markdown import Span, find_spans, rewrite_markd
 from pelican_imagehost.documents.references import find_references, replace_references
 from pelican_imagehost.errors import ExportRefused
 
-# What stands between ⟦ and ⟧ is the URL of an image, and nothing else is.
+# The text between ⟦ and ⟧ is the URL of an image; everything else is not.
 CASES = {
     "inline": "x ![a](⟦a.png⟧) y",
     "without alternative text": "![](⟦a.png⟧)",
@@ -103,7 +103,7 @@ CASES = {
 
 
 def render(source: str) -> str:
-    """Render as Pelican does by default; a new reader each time."""
+    """Render as Pelican does by default, with a new reader each time."""
     text = source.removeprefix("\ufeff")
     return Markdown(extensions=["extra", "codehilite", "meta"]).convert(text)
 

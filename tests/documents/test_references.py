@@ -1,4 +1,4 @@
-"""References in HTML: a table of nasty cases, laws, and an independent tokenizer as the judge."""
+"""References in HTML: a table of difficult cases, rules, and an independent tokenizer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pelican_imagehost.documents.wanted import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# What stands between ⟦ and ⟧ is a reference, and nothing else is.
+# The text between ⟦ and ⟧ is a reference; everything else is not.
 CASES = {
     "plain": '<p><img src="⟦a.png⟧" alt="x"></p>',
     "self-closing": '<p><img alt="x" src="⟦a.png⟧" /></p>\n',
@@ -272,12 +272,12 @@ def test_suffixes(suffix: str) -> None:
     assert not has_image_suffix(f"a{suffix}/")
 
 
-# The judge. turbohtml reads `noscript` as a browser that runs scripts does; a reader of a
-# site without scripts sees those images, so here it goes by another name.
+# The oracle. turbohtml reads `noscript` as a browser with scripts; readers of a
+# site without scripts see those images, so the element is renamed here.
 
 
 def _srcset(value: str) -> Iterator[str]:
-    """The standard's "Parsing a srcset attribute", step by step."""
+    """Parse a srcset attribute step by step, as the HTML standard specifies."""
     position = 0
     while True:
         while position < len(value) and value[position] in "\t\n\f\r ,":
@@ -534,7 +534,7 @@ def _document(source: random.Random) -> str:
 
 
 def _judge(html: str, number: int) -> None:
-    """Compare with the oracle; replace what was found; compare again."""
+    """Compare with the oracle, replace the references found, and compare again."""
     references = find_references(html)
     assert [(r.element, r.attribute, r.url) for r in references] == _oracle(html), html
     urls = [f"{n}{number % 7 * ','}&<'\"=>.png" for n, _ in enumerate(references)]
@@ -643,7 +643,7 @@ def test_replacing_twice_is_replacing_once(html: str, data: st.DataObject) -> No
     assert [r.url for r in again] == [chosen[r] for r in references]
 
 
-# CommonMark's section on images, as its reference implementation renders it.
+# The examples for images from CommonMark, rendered by its reference implementation.
 COMMONMARK = {
     '![foo](/url "title")': ["/url"],
     '![foo *bar*]\n\n[foo *bar*]: train.jpg "train & tracks"': ["train.jpg"],

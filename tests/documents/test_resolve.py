@@ -31,7 +31,7 @@ def resolve(
 
 
 def find(site: Site, url: str, *, folder: str = "posts", page: str = "") -> str:
-    """Resolve what must be there; relative to the site."""
+    """Resolve a reference that must exist; return the path relative to the site."""
     location = resolve(site, url, folder=folder, page=page)
     assert location is not None
     assert location.status is not None
@@ -39,7 +39,7 @@ def find(site: Site, url: str, *, folder: str = "posts", page: str = "") -> str:
     return os.path.relpath(location.file, site.root)
 
 
-# Which file a name means
+# Which file a name refers to
 
 
 def test_a_location_says_all_there_is_to_know(site: Site) -> None:
@@ -206,7 +206,7 @@ def test_an_overlong_name_in_the_theme_is_missing(site: Site) -> None:
         resolve(site, f"/theme/{'a' * 300}.png")
 
 
-# How a name may be spelt
+# How a name may be spelled
 
 
 NFC, NFD = (unicodedata.normalize(form, "café ü.jpg") for form in ("NFC", "NFD"))
@@ -280,7 +280,7 @@ def test_a_folder_does_not_hide_a_file_whose_name_goes_on_with_a_number_sign(sit
     assert find(site, "C# notes.png") == "content/posts/C# notes.png"
 
 
-# What may not be published
+# Files that must not be published
 
 
 @pytest.mark.parametrize("url", ["../../secret.png", "/../secret.png", "{static}/../secret.png"])
@@ -437,7 +437,7 @@ def test_any_text_is_resolved_or_refused(site: Site) -> None:
     check()
 
 
-# What the manifest and the store answer
+# Images from the manifest and the store
 
 
 def test_the_manifest_answers_where_the_file_is_missing(site: Site) -> None:
@@ -464,7 +464,7 @@ def test_a_file_answers_before_the_manifest(site: Site) -> None:
 
 
 def test_a_line_for_the_nearest_folder_answers_before_a_file_farther_off(site: Site) -> None:
-    # A colleague's clone must show the same picture as the site that has all files.
+    # The clone of another author must show the same picture as the site with all files.
     site.picture("content/images/cat.jpg")
     location = resolve(site, "cat.jpg", known={"content/posts/cat.jpg"})
     assert location == Location("content/posts/cat.jpg", "", None, "")
@@ -508,7 +508,7 @@ def test_what_only_resembles_an_address_of_the_store_is_none(site: Site, url: st
         resolve(site, url)
 
 
-# The near miss
+# Suggestions
 
 
 @pytest.mark.parametrize(

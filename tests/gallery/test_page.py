@@ -1,4 +1,4 @@
-"""The pages as text; tests/serve/test_gallery.py has them in a browser."""
+"""The HTML of the pages; tests/serve/test_gallery.py tests them in a browser."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_names_are_text_wherever_they_stand(site: Site) -> None:
     for page in pages:
         assert "<script>" not in page
         assert "alert(1)" in page
-    assert pages[1].count("<script") == 1  # the page's own
+    assert pages[1].count("<script") == 1  # of the page
 
 
 def test_a_page_that_cannot_write_offers_nothing_of_that_kind(site: Site) -> None:
@@ -97,7 +97,7 @@ def test_assets_are_found_by_their_content_alone() -> None:
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance (WCAG 2.2)."""
+    """Return the relative luminance (WCAG 2.2)."""
     parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts

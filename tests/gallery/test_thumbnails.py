@@ -38,7 +38,7 @@ def gallery(tmp_path: Path) -> Gallery:
 
 
 def noise(width: int, height: int, kind: str, mode: str = "RGB", **options: object) -> bytes:
-    """A picture that does not compress."""
+    """Make a picture that does not compress."""
     bands = len(PIL.Image.new(mode, (1, 1)).getbands())
     pixels = random.Random(width).randbytes(width * height * bands)  # noqa: S311  only noise
     buffer = BytesIO()

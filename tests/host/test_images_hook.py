@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import ast
 import gzip
 import itertools
 import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from tests.host.hostkit import (
     host,
     key_of,
     pictures,
+    run,
     tombstone,
 )
 
@@ -47,18 +48,21 @@ REFUSED: dict[str, tuple[dict[str, Content], str]] = {
     "executable": ({NEW_KEY: ("100755", NEW)}, "is executable"),
     "oversized blob": ({key_of(b"x" * 5000): b"x" * 5000}, "has 5,000 bytes; at most 4,096"),
     "wrong type": ({key_of(NEW, "exe"): NEW}, "has a type that is not served here"),
-    "type switched off": ({key_of(NEW, "gif"): NEW}, "there are png, svg"),
-    "no type": ({NEW_KEY.removesuffix(".png"): NEW}, "is no image's place"),
-    "other path": ({"index.html": NEW}, "index.html is no image's place"),
-    "no folder": ({NEW_KEY[3:]: NEW}, "is no image's place"),
-    "wrong folder": ({f"00/{NEW_KEY[3:]}": NEW}, "is no image's place"),
-    "nested path": ({f"more/{NEW_KEY}": NEW}, "is no image's place"),
-    "upper case": ({f"{NEW_KEY[:3]}{DIGEST.upper()}.png": NEW}, "is no image's place"),
-    "line feed": ({f'"{NEW_KEY}\\n"': NEW}, "is no image's place"),
-    "compressed copy": ({f"{key_of(NEW, 'svg')}.gz": NEW}, "is no image's place"),
+    "type switched off": ({key_of(NEW, "gif"): NEW}, "not served here: png, svg"),
+    "no type": ({NEW_KEY.removesuffix(".png"): NEW}, "is not an image path"),
+    "other path": ({"index.html": NEW}, "index.html is not an image path"),
+    "no folder": ({NEW_KEY[3:]: NEW}, "is not an image path"),
+    "wrong folder": ({f"00/{NEW_KEY[3:]}": NEW}, "is not an image path"),
+    "nested path": ({f"more/{NEW_KEY}": NEW}, "is not an image path"),
+    "upper case": ({f"{NEW_KEY[:3]}{DIGEST.upper()}.png": NEW}, "is not an image path"),
+    "line feed": ({f'"{NEW_KEY}\\n"': NEW}, "is not an image path"),
+    "compressed copy": ({f"{key_of(NEW, 'svg')}.gz": NEW}, "is not an image path"),
     "full tombstone": ({tombstone(NEW_KEY): b"x"}, "is a tombstone and must be empty"),
-    "odd tombstone": ({"retracted/x": EMPTY}, "retracted/x is no image's place"),
-    "image that stays": ({tombstone(KEY): EMPTY}, f"{KEY} has a tombstone and is still there"),
+    "odd tombstone": ({"retracted/x": EMPTY}, "retracted/x is not an image path"),
+    "image that stays": (
+        {tombstone(KEY): EMPTY},
+        f"{KEY} has a tombstone and is still in the commit",
+    ),
     "image with its tombstone": ({tombstone(NEW_KEY): EMPTY, NEW_KEY: NEW}, "was retracted"),
 }
 
@@ -104,13 +108,13 @@ def test_refused_in_an_earlier_commit(host: Host, author: Author, base: str, cas
 def test_refused_in_the_first_push(host: Host, author: Author) -> None:
     first = author.commit({"secret.txt": b"x"})
     last = author.commit({"secret.txt": None, KEY: OLD}, first)
-    assert_refused(host, author, last, "secret.txt is no image's place", "")
+    assert_refused(host, author, last, "secret.txt is not an image path", "")
 
 
 def test_refused_in_a_merge(host: Host, author: Author, base: str) -> None:
     one, two = author.commit({NEW_KEY: NEW}, base), author.commit(pictures(1), base)
     merge = author.commit({**pictures(1), "notes.txt": b"x"}, one, two)
-    assert_refused(host, author, merge, "notes.txt is no image's place", base)
+    assert_refused(host, author, merge, "notes.txt is not an image path", base)
 
 
 def test_other_references_are_refused(host: Host, author: Author, base: str) -> None:
@@ -119,7 +123,7 @@ def test_other_references_are_refused(host: Host, author: Author, base: str) -> 
         push = author.push(commit, ref)
         assert push.code != 0
         assert len(push.said) == 1
-        assert push.said[0].startswith(f"imagehost: refused: {ref} is not kept here; push ")
+        assert push.said[0].startswith(f"imagehost: refused: only main can be pushed, not {ref}")
     assert (host.served(), host.branch(), host.leftovers()) == ({KEY}, base, [])
 
 
@@ -136,12 +140,12 @@ def test_main_is_not_rewound_or_deleted(host: Host, author: Author, base: str) -
     push = author.push(other, "refs/heads/main", "--force")
     assert push.code != 0
     assert push.said == [
-        "imagehost: refused: main would lose commits; fetch, join yours with them, and push again"
+        "imagehost: refused: main would lose commits; fetch, merge, and push again"
     ]
     host.config("receive.denyDeletes", "false")  # git says it before the hook can
     push = author.push("", "refs/heads/main")
     assert push.code != 0
-    assert "the branch main stays" in push.said[0]
+    assert "main cannot be deleted" in push.said[0]
     assert (host.served(), host.branch(), host.leftovers()) == ({KEY}, base, [])
 
 
@@ -201,7 +205,7 @@ def test_retract_and_back(host: Host, author: Author, base: str) -> None:
     again = author.push(author.commit({KEY: OLD}, gone))
     assert again.code != 0
     assert again.said == [
-        f"imagehost: refused: {KEY} was retracted; remove its tombstone to allow it again"
+        f"imagehost: refused: {KEY} was retracted; remove its tombstone to allow it"
     ]
     assert author.push(author.commit({tombstone(KEY): None, KEY: OLD}, gone)).code == 0
     assert host.served() == {NEW_KEY, KEY}
@@ -235,7 +239,7 @@ def test_full_disk_is_one_line(host: Host, author: Author, base: str, small_disk
     push = author.push(commit)
     assert push.code != 0
     assert push.said == [
-        "imagehost: refused: the host's disk is full, so make room there and push again"
+        "imagehost: refused: the host's disk is full; free some space there and push again"
     ], push.output
     assert host.branch() == base
     assert [file for file in small_disk.rglob("*") if file.is_file()] == [
@@ -265,7 +269,7 @@ def kill_hook(host: Host, delay: float) -> bool:
     """Kill the hook some time after it has started."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        pid = find_process(host.layout.images, "hooks/pre-receive")
+        pid = find_process(host.layout.images, "pre-receive")
         if pid is not None:
             time.sleep(delay)
             try:
@@ -339,9 +343,26 @@ def test_two_pushes_at_once(
         assert host.leftovers() == []
 
 
-def test_hook_runs_without_the_package(host: Host) -> None:
-    hook = (host.layout.images / "hooks/pre-receive").read_text()
-    ast.parse(hook, feature_version=(3, 9))
-    assert hook.splitlines()[0].endswith(" -IS")
-    assert "import pelican_imagehost" not in hook
-    assert "from pelican_imagehost" not in hook
+def test_a_hook_starts_without_what_takes_long() -> None:
+    code = (
+        "import sys, pelican_imagehost.host.hooks, pelican_imagehost.host.images_hook;"
+        "print(*sys.modules)"
+    )
+    loaded = set(run(sys.executable, "-I", "-c", code).split())
+    assert "pelican_imagehost.host.served" in loaded
+    slow = {"click", "git", "pelican", "jinja2", "dataclasses", "ctypes", "shutil", "pathlib"}
+    assert loaded & slow == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["images"], ["images", "update"], ["pages", "pre-receive"], ["site"] * 3]
+)
+def test_hook_command_that_does_not_exist(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pelican_imagehost", "hook", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: python -m pelican_imagehost hook ")

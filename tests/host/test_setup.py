@@ -14,13 +14,15 @@ from pelican_imagehost.cli.host import host as command
 from pelican_imagehost.errors import PublishError
 from pelican_imagehost.host.config import HostName
 from pelican_imagehost.host.setup import Setup
-from tests.host.hostkit import clean_environment, run
-from tests.host.test_nginx import write_main_configuration
+from tests.host.hostkit import Author, Host, author, clean_environment, host, key_of, run
+from tests.host.test_nginx import KEY, PNG, write_main_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Require
+
+__all__ = ["author", "host"]
 
 NAMES = [["--site", "blog.example.com"], ["--site", "b.example", "--images", "img.example"]]
 
@@ -39,11 +41,11 @@ def test_second_run_changes_nothing(tmp_path: Path, names: list[str]) -> None:
     folder = tmp_path / "srv/blog"
     first = CliRunner().invoke(command, ["init", str(folder), *names])
     assert first.exit_code == 0, first.output
-    assert "made images.git/" in first.stderr
+    assert "created images.git/" in first.stderr
     assert f'command="{folder}/gate images.git site.git"' in first.stdout
     before = snapshot(folder)
     second = CliRunner().invoke(command, ["init", str(folder), *names])
-    assert second.stderr == "pelican-imagehost: everything is there already\n"
+    assert second.stderr == "pelican-imagehost: already set up\n"
     assert second.stdout == first.stdout
     assert snapshot(folder) == before
 
@@ -71,12 +73,37 @@ def test_what_an_administrator_changed_stays(tmp_path: Path) -> None:
     done = setup.run()
     assert nginx.read_text().endswith("# certbot was here\n")
     assert (tmp_path / "srv/nginx.conf.new").read_text() == setup.nginx()
-    assert "left nginx.conf as it is; compare it with the new one" in done
+    assert "kept nginx.conf as it is; compare it with nginx.conf.new" in done
     assert "wrote images.git/hooks/pre-receive" in done
     assert "set imagehost.prefix in site.git/config" in done
     assert run("git", "-C", config, "config", "imagehost.maxbytes").strip() == "99"
     assert os.access(hook, os.X_OK)
     assert setup.run() == done  # the same list: nothing was added
+
+
+def test_hooks_of_an_older_version_are_replaced(host: Host, author: Author) -> None:
+    hooks = host.layout.images / "hooks"
+    wanted = {path: path.read_text() for path in hooks.glob("p*-receive")}
+    old = dict.fromkeys(wanted, f"#!{sys.executable} -IS\nimport moved_since\n")
+    old[hooks / "update"] = '#!/bin/sh\ntouch "$GIT_DIR/theirs"\n'  # an administrator's own
+    for path, text in old.items():
+        path.write_text(text)
+        path.chmod(0o755)
+    assert len(wanted) == 2
+    host.config("imagehost.maxbytes", 99)
+    assert author.push(author.commit({KEY: PNG})).code != 0
+    again = Setup(host.layout.root, site="http://127.0.0.1:8000").run()
+    assert sorted(again) == [
+        "wrote images.git/hooks/post-receive",
+        "wrote images.git/hooks/pre-receive",
+    ]
+    assert {path: path.read_text() for path in wanted} == wanted
+    small = b"small"
+    first = author.commit({key_of(small): small})
+    push = author.push(first)
+    assert push.code == 0, push.output
+    assert (host.layout.images / "theirs").exists()
+    assert "at most 99" in author.push(author.commit({KEY: PNG}, first)).said[0]
 
 
 def test_nginx_may_read_and_not_write(tmp_path: Path) -> None:
@@ -91,7 +118,7 @@ def test_nginx_may_read_and_not_write(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "blog;x", "https://", "-x", "ftp://a", "a/b"])
 def test_names_that_are_none(tmp_path: Path, name: str) -> None:
-    with pytest.raises(PublishError, match="is no name of a host"):
+    with pytest.raises(PublishError, match="is not a valid host name"):
         Setup(tmp_path, site=name)
 
 
@@ -110,7 +137,9 @@ def test_commands_say_what_is_wrong_in_a_line(tmp_path: Path) -> None:
     for name in ("republish", "rollback", "maintain", "gc"):
         result = CliRunner().invoke(command, [name, str(tmp_path)])
         assert result.exit_code == 1
-        assert result.stderr.startswith(f"pelican-imagehost: error: {tmp_path} is no image host")
+        assert result.stderr.startswith(
+            f"pelican-imagehost: error: {tmp_path} is not an image host; run: "
+        )
 
 
 def test_timer_runs_a_command_that_is_there(tmp_path: Path) -> None:

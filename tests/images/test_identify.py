@@ -22,9 +22,8 @@ from pelican_imagehost.errors import (
     UnsupportedImage,
 )
 from pelican_imagehost.images.identify import ImageFile, check_size, identify, read
-from pelican_imagehost.images.image import Image
+from pelican_imagehost.images.image import IMAGE_TYPES, Image, Limits
 from pelican_imagehost.report import readable_size
-from pelican_imagehost.settings import IMAGE_TYPES, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

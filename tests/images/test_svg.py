@@ -6,8 +6,8 @@ import pytest
 
 from pelican_imagehost.errors import CorruptImage, ImageHostError, UnsupportedImage
 from pelican_imagehost.images.identify import identify
+from pelican_imagehost.images.image import IMAGE_TYPES, Limits
 from pelican_imagehost.images.svg import inspect, looks_like_svg
-from pelican_imagehost.settings import IMAGE_TYPES, Limits
 
 LIMITS = Limits(10 * 1024**2, 100_000_000, frozenset(IMAGE_TYPES))
 SVG = 'xmlns="http://www.w3.org/2000/svg"'

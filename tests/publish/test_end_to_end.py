@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from tests.conftest import Require
 
 _PROGRAMS = ("git", "ssh", "ssh-keygen", "nginx", "sshd")
-_WAIT = 60  # seconds within which every answer comes, however busy the machine is
+_WAIT = 60  # seconds; far more than any answer takes, even on a busy machine
 
 
 def find_programs() -> dict[str, str | None]:
-    """Where the programs are that a machine needs; None where one is missing."""
+    """Find the programs that a host needs; return None if one is missing."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
     return {name: shutil.which(name, path=path) for name in _PROGRAMS}
 
 
 class Machine:
-    """A server that `host init` set up, with an sshd and an nginx of its own on loopback.
+    """A server that `host init` has set up, with its own sshd and nginx on loopback.
 
     Args:
-        folder: where a folder is made for all of it.
-        root: what `host init` sets up, where that is to be elsewhere.
+        folder: the folder in which the server is created.
+        root: the folder for `host init`, if it must be elsewhere.
     """
 
     def __init__(self, folder: Path, root: Path | None = None) -> None:
@@ -61,7 +61,7 @@ class Machine:
         self.printed = ""
 
     def environment(self) -> dict[str, str]:
-        """An author's environment: an identity, a key, and no configuration of this machine."""
+        """Return the environment of an author: an identity, a key, no other configuration."""
         ssh = self.folder / "ssh"
         return {
             "HOME": str(self.home),
@@ -72,10 +72,10 @@ class Machine:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Machine]:
-        """Set the host up as docs/publishing.md shows, and serve."""
+        """Set up the host as in docs/publishing.md, and serve."""
         command = (sys.executable, "-m", "pelican_imagehost", "host", "init", self.root)
         self.printed = run(*command, "--site", self.url)
-        # Here the host's owner is whoever runs the tests.
+        # Here the user who runs the tests owns the host.
         self.printed = self.printed.replace("imagehost@", f"{self.user}@")
         with contextlib.ExitStack() as held:
             held.enter_context(_server(self._ssh(), self.ssh_port))
@@ -83,7 +83,7 @@ class Machine:
             yield self
 
     def printed_line(self, pattern: str) -> str:
-        """A line of what `host init` printed."""
+        """Return a line that `host init` printed."""
         match = re.search(pattern, self.printed)
         assert match is not None, self.printed
         return match[0].strip()
@@ -92,7 +92,7 @@ class Machine:
         return self.root / "www/images" / key
 
     def _ssh(self) -> list[str]:
-        """Write keys, the author's configuration and sshd's; returns the command."""
+        """Write keys and the configuration of author and sshd; return the command for ssh."""
         folder = self.folder / "ssh"
         folder.mkdir()
         for name in ("host", "author"):
@@ -114,7 +114,7 @@ class Machine:
             "MaxStartups 100\n"
         )
         if os.geteuid() == 0:
-            # The folder without which root's sshd does not start; Debian's service makes it.
+            # sshd of root does not start without this folder, which Debian's service creates.
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         sshd = str(find_programs()["sshd"])
         return [sshd, "-D", "-f", f"{folder}/sshd_config", "-E", f"{folder}/log"]
@@ -137,13 +137,13 @@ def _server(command: list[str], port: int) -> Iterator[None]:
 
 
 class Blogger(Site):
-    """Somebody who writes, on a machine of their own, and pushes to a host."""
+    """An author with a separate machine, who pushes to a host."""
 
     machine: Machine
 
     @classmethod
     def begin(cls, root: Path, machine: Machine) -> Blogger:
-        """Start a new site, and take what `host init` printed for it."""
+        """Create a new site with the settings that `host init` printed."""
         root.mkdir(parents=True)
         blogger = cls(root)
         blogger.machine = machine
@@ -152,7 +152,7 @@ class Blogger(Site):
         with (root / "publishconf.py").open("a") as file:
             for name in ("URL", "REMOTE"):
                 file.write(machine.printed_line(rf" IMAGEHOST_{name} = .*") + "\n")
-        # Text alone goes through git: neither the host's build nor a colleague has the originals.
+        # git has text only: the originals are neither on the host nor on other machines.
         blogger.write(".gitignore", "*.png\n*.jpg\n*.svg\n__pycache__/\n")
         blogger.git("init", "--quiet")
         blogger.imagehost("init")
@@ -163,7 +163,7 @@ class Blogger(Site):
 
     @classmethod
     def join(cls, root: Path, machine: Machine) -> Blogger:
-        """Go on with a site that is at the host, on another machine."""
+        """Clone a site from the host on another machine."""
         blogger = cls.__new__(cls)
         blogger.root, blogger.machine = root, machine
         root.parent.mkdir(parents=True, exist_ok=True)
@@ -180,19 +180,19 @@ class Blogger(Site):
         return _checked(["git", *arguments], cwd, self.machine.environment())
 
     def imagehost(self, *arguments: str) -> str:
-        """Run a command of ours; returns what it said."""
+        """Run `pelican-imagehost`; return its output."""
         command = [sys.executable, "-m", "pelican_imagehost", *arguments, "-s", "publishconf.py"]
         return _checked(command, self.root, self.machine.environment())
 
     def commit(self) -> str:
-        """Build, which writes the manifest, and commit all; returns the commit."""
+        """Build, which writes the manifest, and commit everything; return the commit."""
         self.build(settings="publishconf.py")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "Write")
         return self.git("rev-parse", "HEAD").strip()
 
     def start_push(self, *options: str) -> subprocess.Popen[str]:
-        """Begin what a user types; in a process group of its own, so that all can be killed."""
+        """Start a command in a separate process group, so that all of it can be killed."""
         return subprocess.Popen(
             ["git", "push", *options, "live", "main"],
             cwd=self.root,
@@ -204,14 +204,14 @@ class Blogger(Site):
         )
 
     def push(self, *options: str) -> str:
-        """Push the site's source, which must succeed; returns what the terminal shows."""
+        """Push the site, which must succeed; return what the terminal shows."""
         process = self.start_push(*options)
         output, _ = process.communicate()
         assert process.returncode == 0, output
         return output
 
     def key(self, name: str) -> str:
-        """The key of a picture beside the posts."""
+        """Return the key of a picture beside the posts."""
         path = self.root / "content" / name
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return f"{digest[:2]}/{digest}{path.suffix}"
@@ -226,12 +226,12 @@ def _checked(command: list[str], cwd: Path, env: Mapping[str, str]) -> str:
 
 
 class Seen(NamedTuple):
-    """What one look at the whole site found.
+    """The result of reading the whole site.
 
     Attributes:
         pages: address → its bytes.
         pictures: key → its bytes.
-        broken: what is missing, cut off or wrong, a line each.
+        broken: missing, truncated or wrong files, as lines.
     """
 
     pages: dict[str, bytes]
@@ -240,7 +240,7 @@ class Seen(NamedTuple):
 
 
 class Reader:
-    """Somebody who reads a site over HTTP: every page, and at once every picture it names."""
+    """A reader of a site over HTTP, who fetches every page and its pictures at once."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -250,7 +250,7 @@ class Reader:
         self._connection.close()
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """Fetch; an answer that ends too early has the status 0."""
+        """Fetch an address; a truncated answer has the status 0."""
         try:
             self._connection.request("GET", path)
             answer = self._connection.getresponse()
@@ -260,7 +260,7 @@ class Reader:
             return 0, repr(error).encode()
 
     def picture(self, key: str) -> tuple[str, bytes]:
-        """Fetch a picture; says what is wrong with it, "" where it is whole."""
+        """Fetch a picture; return the problem with it, "" if it is complete."""
         status, body = self.get(f"/images/{key}")
         if status != 200:
             return f"{key}: {status} {body[:80]!r}", body
@@ -345,7 +345,7 @@ def test_one_push_from_an_empty_server_to_readers(blog: Blogger, reader: Reader)
     said = blog.push()
     assert "publishing 3 images" in said
     assert f"3 images online at {reader.url}images/" in said
-    assert "remote: imagehost: 3 images named, all of them served" in said
+    assert "remote: imagehost: images in use: 3, all served" in said
     seen = reader.look()
     assert seen.broken == []
     assert {"/harbour.html", "/cat.html", "/plan.html"} <= seen.pages.keys()
@@ -360,8 +360,8 @@ def test_one_push_from_an_empty_server_to_readers(blog: Blogger, reader: Reader)
 def test_key_is_for_these_repositories_alone(blog: Blogger, machine: Machine) -> None:
     target = f"{machine.user}@127.0.0.1"
     for asked, said in {
-        f"{target}:{machine.root}/www.git": "there is no such repository for this key",
-        f"{target}:../../etc": "there is no such repository for this key",
+        f"{target}:{machine.root}/www.git": "no such repository for this key",
+        f"{target}:../../etc": "no such repository for this key",
     }.items():
         done = subprocess.run(
             ["git", "ls-remote", asked], cwd=blog.root, capture_output=True, text=True, check=False
@@ -369,7 +369,7 @@ def test_key_is_for_these_repositories_alone(blog: Blogger, machine: Machine) ->
         assert (done.returncode != 0, said in done.stderr) == (True, True), done.stderr
     shell = [*os.environ["GIT_SSH_COMMAND"].split(), target, "id"]
     done = subprocess.run(shell, capture_output=True, text=True, check=False)
-    assert "this key is for git push and git fetch alone" in done.stderr
+    assert "this key allows only git push and git fetch" in done.stderr
     assert done.stdout == ""
 
 
@@ -392,7 +392,7 @@ def test_a_second_author_on_a_machine_without_old_bytes(
     everything = bytes_of(blog, *PICTURES) | bytes_of(other, "new.png")
     assert seen.pictures == everything
 
-    # The first author, who knew nothing of it, joins text and manifest by git alone.
+    # The first author has not fetched that yet; git alone merges text and manifest.
     blog.picture("content/mine.png", colour="yellow")
     blog.post("mine", "![g](mine.png)")
     blog.commit()
@@ -406,7 +406,7 @@ def test_a_second_author_on_a_machine_without_old_bytes(
     assert (seen.broken, "/new.html" in seen.pages) == ([], True)
     assert seen.pictures == everything | bytes_of(blog, "mine.png")
 
-    # And the second gets a manifest that names pictures which that machine has never had.
+    # The second author gets a manifest with pictures that this machine has never had.
     other.git("pull", "--quiet", "--no-rebase", "--no-edit", "live", "main")
     other.post("words", "no picture")
     other.commit()
@@ -420,20 +420,20 @@ def test_edit_rename_and_the_way_back(blog: Blogger, machine: Machine, reader: R
     before = reader.look()
     old = blog.key("my cat.png")
 
-    blog.picture("content/my cat.png", colour="purple")  # an editor saves it over itself
+    blog.picture("content/my cat.png", colour="purple")  # as an editor replaces it
     blog.commit()
     assert "publishing 1 image," in blog.push()
     edited = reader.look()
     assert (edited.broken, old in edited.pictures) == ([], False)
     assert edited.pictures == bytes_of(blog, *PICTURES)
-    assert reader.picture(old) == ("", before.pictures[old])  # for pages in caches
+    assert reader.picture(old) == ("", before.pictures[old])  # for cached pages
 
     (blog.root / "content/harbour.jpg").rename(blog.root / "content/port.jpg")
     for name in ("harbour", "cat"):
         file = blog.root / f"content/{name}.md"
         file.write_text(file.read_text().replace("harbour.jpg", "port.jpg"))
     blog.commit()
-    assert "publishing" not in blog.push()  # the same bytes: nothing to send
+    assert "publishing" not in blog.push()  # the same bytes, so nothing is sent
     renamed = reader.look()
     assert (renamed.broken, renamed.pictures) == ([], edited.pictures)
 
@@ -452,9 +452,9 @@ def test_retracted_picture_leaves_and_no_page_keeps_it(
     blog.post("cat", "no picture any more")
     blog.commit()
     blog.push()
-    assert f"{cat} is offline at the host" in blog.imagehost("retract", cat)
+    assert f"removed {cat} from the host" in blog.imagehost("retract", cat)
     assert not machine.served(cat).exists()
-    time.sleep(1.1)  # nginx looks at an open file again after a second
+    time.sleep(1.1)  # nginx checks an open file again after a second
     assert reader.get(f"/images/{cat}")[0] == 404
     assert reader.look().broken == []
 

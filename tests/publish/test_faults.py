@@ -1,4 +1,4 @@
-"""The promise under fault: readers fetch everything all the while, and nothing is ever broken.
+"""Publishing under faults: readers fetch everything all the time, and nothing is ever broken.
 
 Each test ends with a line of counts; `pytest -m full -n 0 -rP` prints the table.
 """
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["machine", "programs"]
 
-POSTS = 5  # rewritten in turn, so that the site stays small and each push changes it
-SIZE = 60_000  # bytes of a picture
+POSTS = 5  # these are rewritten in turn, so that the site stays small and every push changes it
+SIZE = 60_000  # bytes per picture
 LARGE = 12_000_000
 FULL = [pytest.mark.full, pytest.mark.timeout(1800)]
 
@@ -41,9 +41,9 @@ def few_or_fifty(few: int) -> pytest.MarkDecorator:
 
 
 class Poller:
-    """A reader who never rests, and counts.
+    """A reader who fetches all the time, and counts.
 
-    The pictures of a push that runs may be there or not, but never in part.
+    During a push its pictures may be missing, but never incomplete.
     """
 
     def __init__(self, url: str) -> None:
@@ -84,21 +84,21 @@ class Poller:
 
 
 class Story:
-    """Rounds of a fault: an author who writes and pushes, a reader, and what became of it."""
+    """Rounds of a fault: an author who writes and pushes, a reader, and the counts."""
 
     def __init__(self, machine: Machine, blog: Blogger, poller: Poller, seed: int) -> None:
         self.machine, self.blog, self.poller = machine, blog, poller
         self.chooser = random.Random(seed)  # noqa: S311  the same story every time
         self.counts: dict[str, int] = {}
-        self.usual = 0.0  # seconds that a push takes
+        self.usual = 0.0  # the seconds that a push takes
         self._pictures = 0
 
     def count(self, what: str, number: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + number
 
     def until(self, what: str, number: int) -> Iterator[int]:
-        """Count rounds until something has happened that often."""
-        for done in range(20 * number):  # a kill must hit, which is luck
+        """Run rounds until something has happened a number of times."""
+        for done in range(20 * number):  # not every kill hits
             if self.counts.get(what, 0) == number:
                 return
             yield done
@@ -126,7 +126,7 @@ class Story:
         return process.returncode == 0, output
 
     def push_until_done(self, blog: Blogger) -> None:
-        """Push as its author would, who does what a message says."""
+        """Push as an author would, who follows the messages."""
         for _ in range(3):
             done, output = self.finish(blog.start_push())
             if done:
@@ -138,7 +138,7 @@ class Story:
         pytest.fail(output)
 
     def all_is_well(self) -> None:
-        """Push to the end; readers see all of it, and the host has no leftovers."""
+        """Push completely; readers see everything, and nothing remains on the host."""
         self.write(self.blog, "end")
         self.push_until_done(self.blog)
         with contextlib.closing(Reader(self.machine.url)) as reader:
@@ -156,7 +156,7 @@ class Story:
 
 @contextlib.contextmanager
 def story(name: str, machine: Machine, folder: Path, seed: int) -> Iterator[Story]:
-    """Begin with a site that is online; end with the counts, of which broken is none."""
+    """Start with a site that is online; end with the counts, none of them broken."""
     blog = Blogger.begin(folder / "first" / "blog", machine)
     with Poller(machine.url) as poller:
         story = Story(machine, blog, poller, seed)
@@ -186,7 +186,7 @@ def test_client_killed_at_random_moments(machine: Machine, tmp_path: Path, round
             process = tale.blog.start_push()
             time.sleep(tale.chooser.uniform(0, tale.usual))
             killed = process.poll() is None
-            # Every process of the author's at once, as when a machine loses its power.
+            # All processes of the author at once, as after a power failure.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
@@ -205,7 +205,7 @@ def test_hook_killed_at_random_moments(machine: Machine, tmp_path: Path, rounds:
             delay = tale.chooser.uniform(0, repositories[repository])
             process = tale.blog.start_push()
             while process.poll() is None:
-                pid = find_process(repository, "hooks/p")
+                pid = find_process(repository, "-receive\0")
                 if pid is not None:
                     time.sleep(delay)
                     with contextlib.suppress(ProcessLookupError):
@@ -233,7 +233,7 @@ def test_two_authors_at_once(machine: Machine, tmp_path: Path, rounds: int) -> N
                     tale.push_until_done(blog)
             for blog in blogs:
                 join(blog)
-        for file in blogs[1].root.glob("content/author-1-*.png"):  # git takes text alone
+        for file in blogs[1].root.glob("content/author-1-*.png"):  # git has text only
             shutil.copy(file, tale.blog.root / "content")
         tale.count("rounds", rounds)
 
@@ -249,7 +249,7 @@ def small_machine(
     programs: None,  # noqa: ARG001  a condition
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Machine]:
-    """A host that lies as a whole on a disk which can be filled."""
+    """A host on a disk that can be filled."""
     run("mount", "-o", "remount,size=64m", small_disk)
     machine = Machine(tmp_path / "machine", small_disk / "host")
     for name, value in machine.environment().items():
@@ -267,7 +267,7 @@ def test_disk_full_at_the_host(small_machine: Machine, tmp_path: Path, rounds: i
             tale.write(tale.blog, f"post-{number % POSTS}")
             waiting += 3 * SIZE
             disk = os.statvfs(small_machine.root)
-            # The quarantine takes as much as the pictures have, and the served tree again.
+            # The quarantine and the served tree each take the size of the pictures.
             left = int(tale.chooser.uniform(0, 2.4 * waiting))
             ballast.write_bytes(bytes(max(disk.f_bavail * disk.f_frsize - left, 0)))
             done, output = tale.finish(tale.blog.start_push())

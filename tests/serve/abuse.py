@@ -1,4 +1,4 @@
-"""What the tests of abuse share: a service for many tests, and a look at what it keeps."""
+"""Shared parts of the tests of abuse: a service, and checks of its files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ URL = "https://img.example.com"
 
 
 def serve(root: Path, *options: str, **settings: object) -> Iterator[Server]:
-    """A service on a site of its own, until its tests have ended."""
+    """Yield a service on a separate site."""
     root.mkdir()
     site = Site(root)
     site.configure(IMAGEHOST_URL=URL, **settings)
@@ -32,7 +32,7 @@ def serve(root: Path, *options: str, **settings: object) -> Iterator[Server]:
 
 
 def kept(server: Server) -> tuple[set[str], set[str]]:
-    """The files of the store, those on their way included, and the digests of the records."""
+    """Return the files of the store, also incomplete ones, and the digests in the records."""
     store = server.site.root / "images"
     files = {str(file.relative_to(store)) for file in store.rglob("*") if file.is_file()}
     records = Records(server.site.root / "imagehost-uploads.sqlite3", read_only=True)
@@ -42,7 +42,7 @@ def kept(server: Server) -> tuple[set[str], set[str]]:
 
 
 def check_refused(answer: Answer, status: int, code: str) -> str:
-    """Check the JSON of a refusal; returns its message."""
+    """Check the JSON of a refusal; return its message."""
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/json")
     assert "Access-Control-Allow-Origin" not in answer.headers
     error = json.loads(answer.body)["error"]
@@ -51,7 +51,7 @@ def check_refused(answer: Answer, status: int, code: str) -> str:
 
 
 def check_unharmed(server: Server, before: tuple[set[str], set[str]]) -> None:
-    """Check that nothing was written, and that the service still takes what is good."""
+    """Check that nothing was written, and that the service still accepts a valid upload."""
     assert kept(server) == before
     answer = server.upload(GIF, "good.gif")
     assert (answer.status, answer.json["url"].startswith(URL)) == (200, True)
@@ -64,7 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def unharmed(server: Server) -> Iterator[Server]:
-    """The service; in the end it must hold what it held and take what is good."""
+    """Provide the service; a test must not change its files, and it must still accept uploads."""
     server.upload(GIF, "good.gif")
     before = kept(server)
     yield server

@@ -25,7 +25,7 @@ Part = tuple[str, str | None, bytes]  # field, file name or none, content
 
 
 class Answer(NamedTuple):
-    """What the service said."""
+    """An answer of the service."""
 
     status: int
     headers: HTTPMessage
@@ -37,7 +37,7 @@ class Answer(NamedTuple):
 
 
 def encode(parts: list[Part], boundary: str = "---boundary---") -> tuple[bytes, str]:
-    """Write a form, as browsers do; returns its body and its type."""
+    """Encode a form, as browsers do; return its body and its content type."""
     lines: list[bytes] = []
     for field, filename, content in parts:
         disposition = f'form-data; name="{field}"'
@@ -50,12 +50,12 @@ def encode(parts: list[Part], boundary: str = "---boundary---") -> tuple[bytes, 
 
 
 class Server:
-    """The service in a process of its own.
+    """The service in a separate process.
 
     Args:
-        site: whose store it fills.
-        options: of `serve`.
-        environment: more of it.
+        site: the site.
+        options: the options of `serve`.
+        environment: more environment variables.
     """
 
     def __init__(self, site: Site, *options: str, **environment: str) -> None:
@@ -98,13 +98,13 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> str:
-        """End it as Ctrl-C does; returns what it said."""
+        """Stop it as Ctrl-C does; return its output."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(60) == 0, self.log.read_text("utf-8")
         return self.log.read_text("utf-8")
 
     def kill(self) -> None:
-        """End it and its workers as a crash does."""
+        """Kill it and its workers."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -132,7 +132,7 @@ class Server:
         return self.post("/upload/image", [("img", name, content)])
 
     def leftovers(self) -> list[str]:
-        """Temporary files that an upload left."""
+        """List the temporary files of uploads."""
         return [file.name for file in (self.site.root / "images/.uploads").glob("*.part")]
 
 

@@ -1,4 +1,4 @@
-"""What the service must refuse, or take for what it is: contents, names, forms."""
+"""Contents, names and forms that the service must refuse or identify correctly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 
 @cache
 def bomb() -> bytes:
-    """60,000 × 60,000 pixels, which a decoder would make 450 MB of."""
+    """Make a PNG of 60,000 × 60,000 pixels, for which a decoder would need 450 MB."""
     packer = zlib.compressobj(9)
     rows = bytes(100 * (1 + 60_000 // 8))
     packed = b"".join([*(packer.compress(rows) for _ in range(600)), packer.flush()])

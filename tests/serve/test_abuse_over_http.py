@@ -1,4 +1,4 @@
-"""What the service must bear from connections: bodies that lie, crawl, or never end."""
+"""Hostile connections: bodies with a wrong length, slow ones, and endless ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PATIENCE = Patience(silence=1.0, start=2.0, slowest=10_000, lingering=1.0)
 
 @contextmanager
 def impatient(site: Site) -> Iterator[int]:
-    """A service in this process that waits for seconds alone; yields its port."""
+    """Run a service in this process with short time limits; yield its port."""
     service = Service(
         site.settings(), {"me": TOKEN}, site.root / "pelicanconf.py", patience=PATIENCE
     )
@@ -114,7 +114,7 @@ def test_a_length_that_says_too_little_cuts_the_form_off(unharmed: Server) -> No
     with connect(unharmed.port) as connection:
         connection.sendall(head(f"Content-Length: {len(START) + 9}") + START + GIF[:9])
         check_refused(read_answer(connection), 400, "cut_off")
-    with connect(unharmed.port) as connection:  # the rest is not a request
+    with connect(unharmed.port) as connection:  # the rest must not be read as a request
         connection.sendall(head(f"Content-Length: {len(START) + 9}") + WHOLE)
         assert read_answer(connection).status == 400
 

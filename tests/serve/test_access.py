@@ -143,7 +143,7 @@ def test_a_thousand_wrong_tokens_shut_their_address_out_and_nobody_else(server: 
     check_refused(answers[-1], 429, "too_many_guesses")
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
     assert kept(server) == before
-    assert server.upload(GIF).status == 429  # even the right one: no guess is confirmed
+    assert server.upload(GIF).status == 429  # also for the right one, so that no guess is confirmed
     assert server.post("/upload/image", PARTS, None, Cookie=cookie()).status == 200
     assert post_from(server, "127.0.0.2", TOKEN).status == 200
     assert post_from(server, "127.0.0.2", "wrong").status == 401
@@ -162,7 +162,7 @@ REFUSED_TOKENS = {
 
 
 def check_start_refused(site: Site, message: str, *options: str | Path) -> None:
-    """Check that `serve` ends at once with one line, which shows no secret."""
+    """Check that `serve` exits at once with one line that contains no secret."""
     done = site.cli("serve", "--port", "0", *options)
     said = done.stderr.decode()
     assert (done.returncode, said.count("\n"), done.stdout) == (1, 1, b""), said

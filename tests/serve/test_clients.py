@@ -41,16 +41,19 @@ def run(*command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def stored(server: Server, text: str) -> list[bytes]:
-    """The stored bytes of each address in a text."""
+    """Return the stored bytes for each address in a text."""
     return [(server.site.root / "images" / key).read_bytes() for key in ADDRESS.findall(text)]
 
 
 def picgo(folder: Path, server: Server, token: str, *files: Path) -> str:
-    """Upload by PicGo's web uploader; returns what it prints, colours left out."""
+    """Upload with the web uploader of PicGo; return its output without colours."""
     prefix = Path(os.environ["IMAGEHOST_TEST_PICGO"])
     home = folder / "picgo"
     home.mkdir(exist_ok=True)
-    for name in ("package.json", "node_modules"):  # it looks for plugins beside its settings
+    for name in (
+        "package.json",
+        "node_modules",
+    ):  # it loads plugins from the folder of its settings
         if not (home / name).exists():
             (home / name).symlink_to(prefix.absolute() / name)
     uploader = {
@@ -110,7 +113,7 @@ def curl(require: Require) -> None:
 def upload_by_curl(
     server: Server, file: Path, *options: str, token: str = TOKEN
 ) -> tuple[int, str]:
-    """Returns the status, and the answer."""
+    """Upload with curl; return the status and the answer."""
     form = ["-H", f"Authorization: Bearer {token}", "-F", f"img=@{file}"]
     shown = ["-sS", "--write-out", "\n%{http_code}"]
     done = run("curl", *shown, *form, *options, f"{server.url}/upload/image")
@@ -122,7 +125,7 @@ def upload_by_curl(
 @pytest.mark.parametrize("options", [(), ("-H", "Expect:"), ("-H", "Transfer-Encoding: chunked")])
 @pytest.mark.usefixtures("curl")
 def test_curl_uploads(server: Server, cat: Path, options: tuple[str, ...]) -> None:
-    large = cat.with_name("large.png")  # such that curl waits for "100 Continue"
+    large = cat.with_name("large.png")  # large enough for curl to wait for "100 Continue"
     large.write_bytes(cat.read_bytes() + bytes(9_000_000))
     for file in (cat, large):
         status, said = upload_by_curl(server, file, *options)

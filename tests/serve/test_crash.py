@@ -1,4 +1,4 @@
-"""Workers killed at any moment: what was answered is there, and nothing is half there."""
+"""Workers killed at any moment: answered uploads are stored, and no file is incomplete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLIENTS = 8
 
 
 class Plan(NamedTuple):
-    """How much is uploaded, and how often a worker is killed."""
+    """The number of uploads, and of killed workers."""
 
     uploads: int
     size: int
@@ -39,7 +39,7 @@ class Plan(NamedTuple):
 
 
 def workers(server: Server) -> list[int]:
-    """The processes that answer; uvicorn's supervisor has helpers as well."""
+    """List the worker processes; the supervisor of uvicorn has other children too."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -53,7 +53,7 @@ def workers(server: Server) -> list[int]:
 
 
 async def post(port: int, content: bytes) -> dict[str, str] | None:
-    """Upload; returns the answer of 200, or None where there was none."""
+    """Upload; return the answer if its status is 200, else None."""
     body, kind = encode([("img", "a.png", content)])
     head = (
         f"POST /upload/image HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
@@ -115,7 +115,7 @@ class Load:
             self.answered[answer["url"].rpartition("/")[2]] += 1
 
     async def _kill(self) -> None:
-        """Kill a worker at random whenever another part of the uploads has been answered."""
+        """Kill a random worker each time that another part of the uploads has been answered."""
         chooser = random.Random()  # noqa: S311  no two runs alike
         for number in range(self.plan.kills):
             share = (number + chooser.random()) * 0.9 / self.plan.kills
@@ -129,7 +129,7 @@ class Load:
 
 
 def check(load: Load) -> None:
-    """Check that all that was answered is there, and nothing that is wrong."""
+    """Check that all answered uploads are stored, and that no file is wrong."""
     site = load.server.site.root
     pictures = {hashlib.sha256(make_picture(n, load.plan.size)).hexdigest() for n in load.numbers}
     assert {name.removesuffix(".png") for name in load.answered} == pictures
@@ -144,12 +144,12 @@ def check(load: Load) -> None:
     assert set(times) == set(load.answered)
     for name, count in load.answered.items():
         assert times[name] >= count
-    # An upload may have been recorded by a worker that was killed before it answered.
+    # A worker may have been killed after recording an upload, before answering.
     assert sum(times.values()) <= load.plan.uploads + load.unanswered
 
 
 def check_swept(server: Server) -> None:
-    """Check that what the killed left goes when it is old."""
+    """Check that old files of killed workers are removed."""
     folder = server.site.root / "images/.uploads"
     young = folder / "young.part"
     young.write_bytes(b"still arriving")
@@ -170,7 +170,7 @@ def crash(site: Site, plan: Plan) -> Load:
         load.run()
         assert load.kills == plan.kills
         while len(workers(server)) < 2:
-            time.sleep(0.05)  # the supervisor starts the last one again
+            time.sleep(0.05)  # the supervisor starts the last worker again
         server.kill()
         check(load)
         check_swept(server)

@@ -1,4 +1,4 @@
-"""The service where there is no room, or nothing may be written."""
+"""The service on a full disk, and on a read-only one."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def fill(file: Path) -> None:
         try:
             while opened.write(bytes(4096)) == 4096:
                 pass
-        except OSError:  # there is no room left
+        except OSError:  # the disk is full
             return
 
 

@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser | None]:
 
 @pytest.fixture
 def page(browser: Browser | None, server: Server, require: Require) -> Iterator[Page]:
-    """A page that has logged in; nothing may be wrong in its console, no policy broken."""
+    """A page that is logged in; its console must stay free of errors and policy violations."""
     require(browser, "chromium and playwright are not installed")
     assert browser is not None
     context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -73,7 +73,7 @@ def log_in(page: Page, server: Server, token: str = TOKEN) -> None:
 
 
 def fill_in(site: Site) -> dict[str, Path]:
-    """Give the site two documents and four pictures, one of which nothing uses; build it."""
+    """Give the site two documents and four pictures, one of them unused; build it."""
     names = {"cat.jpg": "red", "harbour.png": "blue", "old.png": "green", "same.jpg": "red"}
     files = {n: site.picture(f"content/{n}", colour=c, size=(400, 300)) for n, c in names.items()}
     post(site, "a.md", "![a](cat.jpg) ![s](same.jpg)\n\n![g](gone.png)")
@@ -89,7 +89,7 @@ def cards(page: Page) -> list[str]:
 
 
 def paste_or_drop(page: Page, kind: str, files: dict[str, bytes]) -> None:
-    """Do what a person does with the mouse or the keyboard; only a page can make such events."""
+    """Dispatch events in the page, as a mouse or keyboard would cause them."""
     contents = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
     page.evaluate(
         """([kind, contents]) => {
@@ -137,7 +137,7 @@ def test_a_ticket_lets_in_for_a_while_and_a_wrong_one_does_not(server: Server) -
 
 
 def test_a_ticket_is_shown_on_a_terminal_alone(server: Server) -> None:
-    assert "ticket" not in server.stop()  # it went into a file
+    assert "ticket" not in server.stop()  # it is in a file
     terminal, other = pty.openpty()
     command = [sys.executable, "-m", "pelican_imagehost", "serve", "--port", "0"]
     process = subprocess.Popen(
@@ -297,7 +297,7 @@ def test_deleting_asks_first_and_keeps_what_came_into_use(
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert len(cards(page)) == 3
-    page.keyboard.press("Enter")  # the button that opened it has the focus again
+    page.keyboard.press("Enter")  # the focus returns to the button that opened it
     post(server.site, "a.md", f"![b]({HOST}/{key_of(files[1])})")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -397,7 +397,7 @@ def test_nobody_deletes_without_a_session_or_from_another_site(server: Server) -
     assert server.request("POST", "/login", b"token=" + TOKEN.encode(), **login).status == 403
     own = {**kind, "Cookie": cookie, "Origin": server.url}
     answer = server.request("POST", "/delete", body, **own)
-    assert answer.json["deletions"][0]["message"] == "no such image is known"
+    assert answer.json["deletions"][0]["message"] == "no such image"
 
 
 @pytest.mark.parametrize(

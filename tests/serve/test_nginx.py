@@ -1,4 +1,4 @@
-"""Real nginx, with the configuration that `serve --sample nginx` prints, before the service."""
+"""Real nginx in front of the service, with the output of `serve --sample nginx`."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
     from tests.conftest import PictureMaker, Require, Site
 
-BURST = 41  # one, and what the configuration lets wait
+BURST = 41  # one, and the burst of the configuration
 
 
 class Front:
-    """nginx and the service behind it.
+    """nginx, with the service behind it.
 
     Args:
         server: the service.
-        port: nginx's.
-        images: what stands before a key in an address, with nginx's port.
+        port: the port of nginx.
+        images: the address before a key, with the port of nginx.
     """
 
     def __init__(self, server: Server, port: int, images: str) -> None:
@@ -98,7 +98,7 @@ def cat(tmp_path: Path, picture: PictureMaker) -> bytes:
 def test_an_upload_goes_through_and_nginx_serves_it_for_ever(front: Front, cat: bytes) -> None:
     answer = front.upload(cat)
     assert (answer.status, answer.json) == (200, {"url": f"{front.images}/{key_of(cat)}"})
-    front.server.kill()  # nginx alone serves images
+    front.server.kill()  # nginx serves images itself
     name = front.images.split("/")[2]
     path = front.images.partition(name)[2] + f"/{key_of(cat)}"
     image = front.ask("GET", path, Host=name)
@@ -117,7 +117,9 @@ def test_what_nginx_cuts_off_it_explains_in_json(front: Front, cat: bytes) -> No
     assert answer.json["error"]["code"] == "too_large"
     assert "300,000 bytes" in answer.json["message"]
     assert answer.json["success"] is answer.json["status"] is False
-    assert front.upload(cat + b"\0" * 400_000).json["error"]["code"] == "too_large"  # the service's
+    assert (
+        front.upload(cat + b"\0" * 400_000).json["error"]["code"] == "too_large"
+    )  # from the service
     assert front.upload(cat).status == 200
 
 
@@ -188,7 +190,7 @@ def test_the_samples_run_what_runs_here(site: Site) -> None:
     unit = site.write("pelican-imagehost.service", site.cli("serve", "--sample", "systemd").stdout)
     assert f"ExecStart={command}\n" in unit.read_text()
     systemd = shutil.which("systemd-analyze")
-    if systemd:  # checked where it is; the rest counts everywhere
+    if systemd:  # checked by nginx; the rest applies to both
         unit.write_text(unit.read_text().replace("User=imagehost", "User=root"))
         done = subprocess.run([systemd, "verify", unit], capture_output=True, check=False)
         assert done.stderr == b""

@@ -1,4 +1,4 @@
-"""What is uploaded goes out: real git, a real host's hooks, and crashes between."""
+"""Uploads are published: with real git, the hooks of a real host, and crashes in between."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from pelican_imagehost.storage.records import Records
 from tests.host.hostkit import Author, Host, host, key_of, tombstone
@@ -71,8 +72,11 @@ def subjects(repository: Path) -> list[str]:
 def test_uploads_are_pushed_together_and_served(
     server: Server, host: Host, pictures: list[bytes]
 ) -> None:
-    for data in pictures:
-        assert server.upload(data).status == 200
+    *first, last = pictures
+    with FileLock(server.site.root / "images/.uploads/outbox.lock"):  # nothing goes out yet
+        for data in first:
+            assert server.upload(data).status == 200
+    assert server.upload(last).status == 200
     wait_for(lambda: not waiting(server.site), server)
     assert host.served() == {key_of(data) for data in pictures}
     assert len(subjects(host.layout.images)) <= 2
@@ -82,10 +86,13 @@ def test_uploads_are_pushed_together_and_served(
 def test_what_an_answer_promised_is_published_after_a_crash(
     server: Server, host: Host, pictures: list[bytes]
 ) -> None:
+    away = host.layout.root / "away.git"
+    shutil.move(host.layout.images, away)
     for data in pictures:
         server.upload(data)
     server.kill()
-    assert host.served() == set()
+    shutil.move(away, host.layout.images)
+    assert waiting(server.site) == len(pictures)
     server.start()
     wait_for(lambda: not waiting(server.site), server)
     assert host.served() == {key_of(data) for data in pictures}
@@ -98,11 +105,25 @@ def test_a_host_that_does_not_answer_is_asked_again(
     shutil.move(host.layout.images, away)
     assert server.upload(pictures[0]).status == 200
     wait_for(lambda: "cannot publish uploads, will retry" in server.log.read_text("utf-8"), server)
-    assert "is IMAGEHOST_REMOTE right?" in server.log.read_text("utf-8")
+    assert "check IMAGEHOST_REMOTE" in server.log.read_text("utf-8")
     assert server.upload(pictures[1]).status == 200
     shutil.move(away, host.layout.images)
     wait_for(lambda: not waiting(server.site), server)
     assert host.served() == {key_of(pictures[0]), key_of(pictures[1])}
+
+
+def test_uploads_wait_until_git_knows_who_commits(
+    server: Server, host: Host, identity: Path, pictures: list[bytes]
+) -> None:
+    known = (identity / ".gitconfig").read_text()
+    (identity / ".gitconfig").write_text("[user]\nuseConfigOnly = true\n")
+    assert server.upload(pictures[0]).status == 200
+    wait_for(lambda: "cannot publish uploads, will retry" in server.log.read_text("utf-8"), server)
+    assert "git does not know who you are" in server.log.read_text("utf-8")
+    (identity / ".gitconfig").write_text(known)
+    wait_for(lambda: not waiting(server.site), server)
+    assert host.served() == {key_of(pictures[0])}
+    assert "Traceback" not in server.stop()
 
 
 def test_another_author_may_have_been_first(
@@ -124,7 +145,7 @@ def test_a_retracted_image_does_not_come_back_by_an_upload(
     wait_for(lambda: not waiting(server.site), server)
     completed = server.site.cli("retract", key_of(pictures[0]))
     assert completed.returncode == 0, completed.stderr
-    server.upload(pictures[1])  # after the next batch the service knows it
+    server.upload(pictures[1])  # the service finds out with its next batch
     wait_for(lambda: not waiting(server.site), server)
     answer = server.upload(pictures[0])
     assert (answer.status, answer.json["error"]["code"]) == (409, "retracted")

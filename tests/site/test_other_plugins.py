@@ -133,7 +133,7 @@ def figures(site: Site) -> Case:
 def seo(site: Site) -> Case:
     pictures(site, "cat", "dog")
     body = "# Words\n\n![a](/images/cat.jpg) [b]({static}/images/dog.jpg)"
-    fields = {"Description": "Words", "Keywords": "cats", "Image": "images/cat.jpg"}
+    fields = {"Category": "notes", "Author": "Ann", "Image": "images/cat.jpg"}
     post(site, "a.md", body, og_image="/images/dog.jpg", tw_image="/images/dog.jpg", **fields)
     site.configure(
         SEO_REPORT=True,

@@ -34,7 +34,7 @@ def opened(file: Path, *, read_only: bool = False) -> Iterator[Index]:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Take every file below a folder with its inode, length and time."""
+    """Return the inode, length and time of every file below a folder."""
     return {
         str(path): (path.stat().st_ino, path.stat().st_size, path.stat().st_mtime_ns)
         for path in folder.rglob("*")
@@ -131,8 +131,8 @@ def test_a_corrupt_file_is_made_anew(
         index.record_files({"/cat.jpg": CAT})
     with opened(file) as index:
         assert index.files() == {"/cat.jpg": CAT}
-    assert f"{file} is made anew" in caplog.text
-    assert caplog.records[0].levelno == logging.INFO  # nobody needs to act
+    assert f"recreating {file}" in caplog.text
+    assert caplog.records[0].levelno == logging.INFO  # no warning, because the user need not act
 
 
 def test_an_empty_file_is_filled(file: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_file_of_another_version_is_made_anew(file: Path, version: int) -> Non
 
 
 def damage(file: Path) -> None:
-    """Leave the first pages of an index whole: opening it shows nothing amiss."""
+    """Damage an index after its first pages, so that opening it succeeds."""
     fill(file, files=2000)
     content = file.read_bytes()
     assert len(content) > 30 * 4096
@@ -327,7 +327,7 @@ def test_many_processes_may_make_and_write_it_at_once(file: Path) -> None:
         assert writer.stdout
         assert writer.stdout.readline() == "ready\n"
     said = [writer.communicate("go\n")[1] for writer in writers]
-    assert "".join(said) == ""  # no warning, no loss
+    assert "".join(said) == ""  # without a warning
     with opened(file) as index:
         assert len(index.files()) == 240
         assert set().union(*index.uses().values()) == {"cat.jpg"}

@@ -117,7 +117,7 @@ def test_a_lone_surrogate_in_a_line_stops_no_update(file: Path) -> None:
 
 
 def test_nothing_new_writes_nothing(file: Path) -> None:
-    manifest = write(file, DOG, CAT)  # not sorted: no reason to touch it
+    manifest = write(file, DOG, CAT)  # unsorted lines alone are no reason to write
     before = file.stat()
     assert not manifest.update({"cat.jpg": describe("cat")})
     assert not manifest.update({}, drop=["bird.jpg"])
@@ -168,7 +168,7 @@ def test_two_images_at_one_path_are_a_conflict_that_names_both_lines(file: Path)
     assert "cat.jpg" in manifest
     error = manifest.conflicts["cat.jpg"]
     assert isinstance(error, ManifestConflict)
-    assert "imagehost.jsonl gives cat.jpg two images" in str(error)
+    assert "imagehost.jsonl lists two images for cat.jpg" in str(error)
     assert re.findall(r"\b\d+\b", str(error)) == ["1", "3"]
 
 
@@ -197,39 +197,48 @@ def test_a_settled_conflict_keeps_the_unknown_keys_of_the_line_that_was_right(fi
 
 
 BROKEN = {
-    "cut off": (CAT[:40], "is no JSON object"),
-    "a merge marker": ("<<<<<<< HEAD", "is no JSON object.*an unresolved merge"),
-    "a merge's end": (">>>>>>> theirs", "is no JSON object.*an unresolved merge"),
-    "a list": ("[1, 2]", "is no JSON object with path"),
-    "a number": ("7", "is no JSON object with path"),
-    "null": ("null", "is no JSON object with path"),
-    "two records": (CAT[:-1] + "," + DOG[:-1], "is no JSON object"),
-    "no path": (CAT[:-1].replace('"path"', '"name"'), "lacks 'path'"),
-    "no height": (CAT[:-1].replace('"height"', '"tallness"'), "lacks 'height'"),
-    "an empty path": (CAT[:-1].replace("cat.jpg", ""), "has a path that is no text: ''"),
-    "a number for a path": (CAT[:-1].replace('"cat.jpg"', "7"), "has a path that is no text: 7"),
-    "a list for a path": (CAT[:-1].replace('"cat.jpg"', "[]"), "has a path that is no text"),
+    "cut off": (CAT[:40], "is not a JSON object"),
+    "a merge marker": ("<<<<<<< HEAD", "is not a JSON object.*unresolved merge"),
+    "a merge's end": (">>>>>>> theirs", "is not a JSON object.*unresolved merge"),
+    "a list": ("[1, 2]", "is not a JSON object with the fields path"),
+    "a number": ("7", "is not a JSON object with the fields path"),
+    "null": ("null", "is not a JSON object with the fields path"),
+    "two records": (CAT[:-1] + "," + DOG[:-1], "is not a JSON object"),
+    "no path": (CAT[:-1].replace('"path"', '"name"'), "has no field 'path'"),
+    "no height": (CAT[:-1].replace('"height"', '"tallness"'), "has no field 'height'"),
+    "an empty path": (CAT[:-1].replace("cat.jpg", ""), "has an invalid path: ''"),
+    "a number for a path": (CAT[:-1].replace('"cat.jpg"', "7"), "has an invalid path: 7"),
+    "a list for a path": (CAT[:-1].replace('"cat.jpg"', "[]"), "has an invalid path"),
     "a short digest": (
         CAT[:-1].replace(describe("cat").sha256, "abc"),
-        "has a sha256 or type that is none: 'abc'",
+        "has an invalid sha256 or type: 'abc'",
     ),
     "a number for a digest": (
         CAT[:-1].replace(f'"{describe("cat").sha256}"', "5"),
-        "has a sha256 or type that is none: 5",
+        "has an invalid sha256 or type: 5",
     ),
     "an unknown type": (CAT[:-1].replace('"jpg"', '"exe"'), "sha256 or type.*'exe'"),
-    "a path for a type": (CAT[:-1].replace('"jpg"', '"../x"'), "sha256 or type that is none"),
-    "a negative size": (CAT[:-1].replace("100", "-1"), "has a size that is no number above 0: -1"),
-    "a text for a width": (CAT[:-1].replace("40", '"40"'), "has a width that is no number above"),
-    "true for a height": (CAT[:-1].replace("30}", "true}"), "has a height that is no number"),
-    "a fraction": (CAT[:-1].replace("30}", "30.0}"), "has a height that is no number"),
+    "a path for a type": (CAT[:-1].replace('"jpg"', '"../x"'), "invalid sha256 or type"),
+    "a negative size": (
+        CAT[:-1].replace("100", "-1"),
+        "has a size that is not a whole number above 0: -1",
+    ),
+    "a text for a width": (
+        CAT[:-1].replace("40", '"40"'),
+        "has a width that is not a whole number above 0",
+    ),
+    "true for a height": (
+        CAT[:-1].replace("30}", "true}"),
+        "has a height that is not a whole number",
+    ),
+    "a fraction": (CAT[:-1].replace("30}", "30.0}"), "has a height that is not a whole number"),
     "a newer format": (
         CAT[:-1].replace("30}", '30, "format": 2}'),
-        "has format 2, which a newer pelican-imagehost wrote; upgrade",
+        "has format 2, from a newer version; upgrade pelican-imagehost",
     ),
     "a newer format of another shape": ('{"format": "b", "images": []}', "has format 'b'"),
-    "bytes that are no text": (os.fsdecode(b"\xff\xfe{}"), "is no JSON object"),
-    "too many brackets": ("[" * 100_000, "is no JSON object"),
+    "bytes that are not text": (os.fsdecode(b"\xff\xfe{}"), "is not a JSON object"),
+    "too many brackets": ("[" * 100_000, "is not a JSON object"),
 }
 
 

@@ -31,7 +31,7 @@ def put(store: Store, *contents: bytes) -> list[bool]:
 
 
 def tree(root: Path) -> list[str]:
-    """List every file of a store but its lock."""
+    """List every file of a store except its lock."""
     files = [file for file in root.rglob("*") if file.is_file() and file.name != ".lock"]
     return sorted(str(file.relative_to(root)) for file in files)
 
@@ -139,7 +139,7 @@ def test_other_files_in_the_tree_are_none_of_its_keys(store: Store) -> None:
         (store.root / name).touch()
     other = "00" if key[:2] != "00" else "01"
     (store.root / other).mkdir(exist_ok=True)
-    (store.root / other / key[3:]).touch()  # a digest in another's folder
+    (store.root / other / key[3:]).touch()  # a digest in the wrong folder
     assert list(store.keys()) == [key]
 
 
@@ -203,7 +203,7 @@ def test_a_store_that_cannot_be_made_is_an_error(tmp_path: Path, read_only_folde
 def test_a_failing_write_into_the_tree_is_an_error_of_the_store(store: Store) -> None:
     key = describe(b"cat").key
     (store.root / key[:2]).parent.mkdir()
-    (store.root / key[:2]).touch()  # where its folder should be
+    (store.root / key[:2]).touch()  # instead of its folder
     with pytest.raises(StoreError, match="cannot be written"):
         put(store, b"cat", b"dog")
     assert list((store.root / ".incoming").iterdir()) == []
@@ -270,7 +270,7 @@ def test_a_kill_in_the_middle_leaves_no_corrupt_file_and_no_lock(store: Store, a
     writer.communicate()
     assert writer.returncode == -signal.SIGKILL
     keys = list(store.keys())
-    assert set(reported) <= set(keys)  # what was said to be stored is stored
+    assert set(reported) <= set(keys)  # acknowledged images are stored
     assert all(map(store.is_intact, keys))
     assert put(store, b"next") == [True]
     assert os.listdir(store.root / ".incoming") == []

@@ -1,4 +1,4 @@
-"""Whatever `list` calls used, no command deletes: with git and without, wherever the use is."""
+"""No command deletes an image that `list` shows as used, with or without git."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Site
 
-USES = {  # file → the text with which it names an image
+USES = {  # file → the text with which it refers to an image
     "content/extra/custom.css": "body{{background:url({url})}}",
     "content/extra/app.js": "const logo = '{url}';",
     "content/extra/old.html": "<img src='{url}'>",
     "content/data/people.json": '{{"avatar": "{url}"}}',
-    "content/draft.org": "[[{url}]]",  # no reader knows it
+    "content/draft.org": "[[{url}]]",  # without a reader
     "data/people.yml": "avatar: {url}",
     "theme/templates/base.html": "<img src='{url}'>",
     "theme/static/style.css": "body{{background:url({url})}}",
@@ -39,7 +39,7 @@ def blog(request: pytest.FixtureRequest, site: Site) -> Site:
 
 
 def add_images(site: Site, number: int) -> list[str]:
-    """Add images from outside the site; returns their addresses."""
+    """Add images from outside the site; return their addresses."""
     files = [
         site.picture(f"../elsewhere/{index}.jpg", text_seed=index + 1) for index in range(number)
     ]
@@ -84,7 +84,7 @@ def test_a_committed_line_keeps_its_image_and_says_what_to_do(blog: Site) -> Non
     refused = site.cli("gc", url, "--yes", "--grace-days", "0")
     assert refused.returncode == 1
     assert (
-        "the last commit's imagehost.jsonl lists it; run `pelican-imagehost gc`, commit "
+        "is listed in the committed imagehost.jsonl; run `pelican-imagehost gc`, commit "
         "imagehost.jsonl, then repeat this"
     ) in refused.stderr.decode()
     dropped = site.cli("gc", "--yes").stderr.decode()
@@ -93,6 +93,6 @@ def test_a_committed_line_keeps_its_image_and_says_what_to_do(blog: Site) -> Non
     assert "deleted 0 images, 0 bytes; 1 line of imagehost.jsonl" in dropped
     subprocess.run([*git, "commit", "-qam", "Drop it"], check=True)
     waiting = site.cli("gc", url, "--yes")
-    assert "a commit of the last 30 days listed it" in waiting.stderr.decode()
+    assert "was listed in imagehost.jsonl in the last 30 days" in waiting.stderr.decode()
     assert site.cli("gc", url, "--yes", "--grace-days", "0").returncode == 0
     assert not (site.root / url.removeprefix("/")).exists()

@@ -1,4 +1,4 @@
-"""How editors save a file: the very steps, seen with strace and in their sources."""
+"""The steps with which editors save a file, found with strace and in their sources."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["WAYS", "save_with_vim"]
 
 
 def in_place(file: Path, text: str) -> None:
-    """VS Code, nano, Sublime Text by default: truncate and write."""
+    """Truncate and write, as VS Code, nano and Sublime Text do by default."""
     with file.open("w", encoding="utf-8") as opened:
         opened.write(text)
 
 
 def in_pieces(file: Path, text: str) -> None:
-    """A slow disk, or a long text."""
+    """Write in parts, as on a slow disk or for a long text."""
     with file.open("w", encoding="utf-8") as opened:
         opened.write(text[: len(text) // 2])
         opened.flush()
@@ -28,14 +28,14 @@ def in_pieces(file: Path, text: str) -> None:
 
 
 def typora(file: Path, text: str) -> None:
-    """Typora, Kate, gedit: a new file in the same folder, renamed over the old one."""
+    """Rename a new file in the same folder over the old one, as Typora, Kate and gedit do."""
     fresh = file.with_name(f".goutputstream-{os.getpid():06}")
     in_place(fresh, text)
     fresh.replace(file)
 
 
 def jetbrains(file: Path, text: str) -> None:
-    """JetBrains' safe write."""
+    """Write as JetBrains' "safe write" does."""
     fresh = file.with_name(file.name + "___jb_tmp___")
     old = file.with_name(file.name + "___jb_old___")
     in_place(fresh, text)
@@ -45,7 +45,7 @@ def jetbrains(file: Path, text: str) -> None:
 
 
 def vim(file: Path, text: str) -> None:
-    """Vim with backupcopy=no: for a moment there is no file."""
+    """Write as Vim with backupcopy=no does: for a moment there is no file."""
     probe = file.with_name("4913")
     in_place(probe, "")
     probe.unlink()
@@ -56,7 +56,7 @@ def vim(file: Path, text: str) -> None:
 
 
 def emacs(file: Path, text: str) -> None:
-    """Emacs: a copy as a backup, a lock that is a dangling link, and a write in place."""
+    """Write in place after a backup, with a lock that is a broken link, as Emacs does."""
     lock = file.with_name(f".#{file.name}")
     lock.symlink_to("somebody@somewhere.1")
     file.with_name(file.name + "~").write_bytes(file.read_bytes())
@@ -65,14 +65,14 @@ def emacs(file: Path, text: str) -> None:
 
 
 def from_elsewhere(file: Path, text: str) -> None:
-    """A temporary file outside the site, moved in."""
+    """Move a temporary file from outside the site."""
     fresh = file.absolute().parents[1] / f"fresh-{os.getpid()}"
     in_place(fresh, text)
     fresh.replace(file)
 
 
 def unlink_and_link(file: Path, text: str) -> None:
-    """Some synchronisers: a new file linked in where the old one was removed."""
+    """Remove the file and link a new one, as some synchronisers do."""
     fresh = file.with_name(f".{file.name}.tmp")
     in_place(fresh, text)
     file.unlink()
@@ -96,10 +96,10 @@ WAYS: dict[str, Callable[[Path, str], None]] = {
 
 
 def save_with_vim(file: Path, text: str) -> None:
-    """Let the real vim write the text, in its default way."""
+    """Write the text with the real vim, with its default settings."""
     lines = "\n".join(f"call setline({n}, {line!r})" for n, line in enumerate(text.splitlines(), 1))
     script = f"%delete _\n{lines}\nwq\n"
     command = ["vim", "-u", "NONE", "-i", "NONE", "-N", "-es", str(file)]
-    # Its exit code is 1 for an empty buffer on the way; what it wrote is what counts.
+    # Its exit code is 1 for an empty buffer; only the written file matters.
     subprocess.run(command, input=script, text=True, check=False, capture_output=True)
     assert file.read_text("utf-8") == text

@@ -1,4 +1,4 @@
-"""What a reader sees, in a real browser."""
+"""The preview in a real browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOADED = "() => [...document.images].every((one) => one.complete && one.naturalW
 
 
 class Stage(Desk):
-    """A session whose news reach a preview."""
+    """A session that sends its news to a preview."""
 
     def __init__(self, site: Site) -> None:
         self.preview = Preview(0)
@@ -102,7 +102,7 @@ def test_the_banner_comes_and_goes(browser: Browser, stage: Stage) -> None:
 def test_a_background_tab_catches_up_when_it_is_shown(browser: Browser, stage: Stage) -> None:
     page = browser.new_page()
     page.goto(f"{stage.preview.address}post-1.html")
-    # Headless Chromium shows every tab; a page can only be told otherwise.
+    # Headless Chromium shows every tab, so hiding one must be simulated.
     page.evaluate(
         "() => { window.seen = 'hidden'; Object.defineProperty(document, 'visibilityState',"
         " { get: () => window.seen }); document.dispatchEvent(new Event('visibilitychange')); }"

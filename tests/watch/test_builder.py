@@ -1,4 +1,4 @@
-"""Edits of every kind: the page at once, and the site as a clean build would make it."""
+"""Edits of all kinds: the page is updated at once, and the site as by a clean build."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def image_renamed(site: Site) -> None:
 
 
 def image_gone(site: Site) -> None:
-    (site.root / "content/picture-3.png").unlink()  # the manifest still knows it
+    (site.root / "content/picture-3.png").unlink()  # still in the manifest
 
 
 def template(site: Site) -> None:
@@ -177,7 +177,7 @@ def test_a_changed_image_changes_the_page_that_shows_it(site: Site) -> None:
 
 
 def test_images_of_saves_that_no_build_saw_leave_no_copies(site: Site) -> None:
-    prepare(site, posts=60)  # a whole build takes longer than the next save does
+    prepare(site, posts=60)  # longer than until the next save
     with Desk(site) as desk:
         for seed in range(100, 108):
             data = site.picture("content/picture-1.png", text_seed=seed).read_bytes()
@@ -216,7 +216,7 @@ def test_a_line_of_the_manifest_that_came_or_went_is_followed(site: Site) -> Non
     manifest = site.root / "imagehost.jsonl"
     with Desk(site) as desk:
         (site.root / "content/picture-3.png").unlink()
-        desk.check()  # the manifest answers
+        desk.check()  # the manifest is used
         whole = manifest.read_bytes()
         lines = whole.splitlines(keepends=True)
         manifest.write_bytes(b"".join(line for line in lines if b"picture-3" not in line))
@@ -250,7 +250,7 @@ def test_a_link_in_a_circle_beside_the_pictures_does_no_harm(site: Site) -> None
 
 
 def test_a_link_to_all_documents_is_a_problem_until_it_is_gone(site: Site) -> None:
-    # Pelican finds each document forty times over, and refuses to.
+    # Pelican finds each document forty times, and reports an error.
     prepare(site, posts=2)
     with Desk(site) as desk:
         link = site.root / "content/loop"
@@ -445,7 +445,7 @@ def test_plugins_that_list_what_a_build_writes_keep_working(site: Site) -> None:
         desk.check()
         body(site)
         desk.check()
-        write_post(site, "post-2", "![n](missing.png)")  # drafted again with each later change
+        write_post(site, "post-2", "![n](missing.png)")  # updated again with each later change
         desk.check()
 
 

@@ -1,4 +1,4 @@
-"""Which files changed, in every way that editors and people have of changing them."""
+"""Changed files are reported, however editors and people change them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Ear:
-    """Collects what a watcher tells."""
+    """Collects the events of a watcher."""
 
     def __init__(self, folder: Path, *, poll: bool = False) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class Ear:
             self._news.notify_all()
 
     def expect(self, *names: str) -> set[str]:
-        """Wait until all these are told; gives what else was."""
+        """Wait until all of these are reported; return the others."""
         expected = {str(self.folder / name) for name in names}
         with self._news:
             assert self._news.wait_for(lambda: expected <= self._heard, 60), (names, self._heard)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Stage(Desk):
-    """A session that tells a preview of its site."""
+    """A session that gives its site to a preview."""
 
     def __init__(self, site: Site, preview: Preview) -> None:
         self.preview = preview

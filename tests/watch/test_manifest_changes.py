@@ -1,4 +1,4 @@
-"""Which change of the manifest is news."""
+"""Relevant changes of the manifest are reported."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Other people's plugins keep working.
+"""Other plugins keep working.
 
-They act on every site of an environment where they are installed, so they have one of
-their own in .ci/run, and there they are required.
+They change every site in an environment with them, so they have a separate environment
+in .ci/run, where they are required.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def others(require: Require) -> None:
 
 
 def use(site: Site, *plugins: str, **settings: object) -> None:
-    """Prepare a site whose settings name plugins."""
+    """Prepare a site with plugins in its settings."""
     prepare(site, posts=3)
     site.configure(PLUGINS=[*plugins, "pelican_imagehost"], **settings)
 
@@ -49,9 +49,9 @@ def feature_images(site: Site) -> None:
 
 
 def write_posts(site: Site, desk: Desk) -> None:
-    """Change a post in several ways; each time the site is a clean build's."""
+    """Change a post in several ways; each time the site must be as after a clean build."""
     processed = '<img class="image-process-thumb" alt="b" src="/images/big.png">'
-    # Always one that is processed: the plugin leaves behind what it made of it.
+    # Always a processed one, because the plugin keeps its results.
     for body in (f"![p](picture-1.png) {processed}", processed, f"![p](none.png) {processed}"):
         desk.drafts.clear()
         write_post(site, "post-1", body, Category="notes")
@@ -83,7 +83,7 @@ def test_featured_image(site: Site) -> None:
 
 @pytest.mark.parametrize("fork", [True, False])
 def test_sitemap(site: Site, *, fork: bool) -> None:
-    # As text: the XML holds the time at which the plugin was imported.
+    # Compared as text, because the XML contains the time at which the plugin was imported.
     use(site, "sitemap", SITEMAP={"format": "txt"})
     with Desk(site, fork=fork) as desk:
         write_posts(site, desk)

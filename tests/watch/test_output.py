@@ -1,4 +1,4 @@
-"""Files are written whole, and never over newer ones."""
+"""Files are written atomically, and never over newer ones."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_a_page_drafted_during_a_whole_build_is_newer_than_what_that_makes(outpu
     page = f"{output.root}/page.html"
     with open(page, "w", encoding="utf-8") as file:
         file.write("the parent's, of a later save")
-    later = time.time_ns() + 10**9  # the clock of files has a coarse grain
+    later = time.time_ns() + 10**9  # times of files are coarse
     os.utime(page, ns=(later, later))
     write(output, "page.html", "of the save before")
     assert read(page) == "the parent's, of a later save"
-    assert output.finish(()) == [page]  # it is new to those who watch, and it is kept
+    assert output.finish(()) == [page]  # it is reported as new, and kept
     assert read(page) == "the parent's, of a later save"
     os.utime(page, ns=(1, 1))
     output.begin(whole=True)

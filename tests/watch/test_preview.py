@@ -131,7 +131,7 @@ def test_a_missing_page_follows_too(preview: Preview, tmp_path: Path) -> None:
 
 
 def events(response: http.client.HTTPResponse, count: int) -> list[dict[str, str]]:
-    """Read some events of a stream."""
+    """Read some events from a stream."""
     found: list[dict[str, str]] = []
     event: dict[str, str] = {}
     while len(found) < count:

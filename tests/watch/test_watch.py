@@ -1,4 +1,4 @@
-"""No edit is lost, whatever happens; and the command begins and ends as it should."""
+"""No edit is lost, and the command starts and stops correctly."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_folders_moved_in_and_out_are_followed(site: Site, tmp_path: Path) -> No
 
 
 class Command:
-    """The command in a process of its own, as a person runs it."""
+    """The command in a separate process, as a user runs it."""
 
     def __init__(self, site: Site, *arguments: str) -> None:
         self._process = subprocess.Popen(
@@ -157,7 +157,7 @@ def test_a_full_event_queue_loses_nothing(site: Site) -> None:
     queue = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     with Command(site) as command:
         command.await_line("site built")
-        os.kill(command.pid, signal.SIGSTOP)  # nobody reads events
+        os.kill(command.pid, signal.SIGSTOP)  # the events are not read
         for number in range(queue):
             (site.root / f"content/.junk-{number % 2}.tmp").write_text("x")
         write_post(site, "post-1", "After the flood.", Category="notes")
@@ -178,7 +178,7 @@ def test_it_ends_cleanly(site: Site, number: signal.Signals) -> None:
     with Command(site) as command:
         command.await_line("site built")
         write_post(site, "post-1", "While it ends.")
-        command.await_line("1 page")  # a whole build is under way
+        command.await_line("1 page")  # a whole build is running
         children = processes_below(command.pid)
         assert children
         assert command.end(number) == 0
@@ -239,7 +239,7 @@ def test_the_builder_that_takes_over_stays(site: Site) -> None:
             write_post(site, "post-1", f"Words {number}.")
             desk.wait(lambda: bool(desk.drafts), "page at once")
             desk.settle()
-        assert desk.said == []  # that a builder has ended, or what Pelican warns of
+        assert desk.said == []  # that a builder has exited, or a warning of Pelican
 
 
 def test_a_taken_port_is_one_clear_sentence(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""A site that is being drafted, and what a clean build of it would be."""
+"""A site in drafting, and the result of a clean build."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.watch.messages import Problems
     from tests.conftest import Site
 
-TIMEOUT = 60.0  # seconds in which anything happens, however busy the machine is
+TIMEOUT = 60.0  # seconds; enough for everything, even on a busy machine
 THEME = {
     "base.html": "<html><head><title>{{ SITENAME }}</title></head>"
     "<body>{% block content %}{% endblock %}</body></html>\n",
@@ -37,7 +37,7 @@ THEME = {
 
 
 def write_post(site: Site, name: str, body: str = "Words.", **metadata: str) -> Path:
-    """Write a Markdown post; a number in its name makes its date its own."""
+    """Write a Markdown post; a number in its name changes its date."""
     number = int("".join(filter(str.isdigit, name)) or 0)
     date = f"{2000 + number // 300}-{number // 25 % 12 + 1:02}-{number % 25 + 1:02}"
     head = {"Title": name.rpartition("/")[2], "Date": date, **metadata}
@@ -46,7 +46,7 @@ def write_post(site: Site, name: str, body: str = "Words.", **metadata: str) -> 
 
 
 def prepare(site: Site, posts: int = 6, **settings: object) -> None:
-    """Write a small site with a theme of its own."""
+    """Write a small site with its own theme."""
     for name, text in THEME.items():
         site.write(f"theme/templates/{name}", text)
     site.write("theme/static/style.css", "body { color: black }\n")
@@ -62,13 +62,13 @@ def prepare(site: Site, posts: int = 6, **settings: object) -> None:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder and its bytes."""
+    """Return every file below a folder with its bytes."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def clean_build(site: Site, settings: str = "pelicanconf.py") -> dict[str, bytes]:
-    """Build a site from nothing, as drafting must."""
+    """Do a clean build of a site with the settings of drafting."""
     output = site.root.parent / f"{site.root.name}-clean"
     shutil.rmtree(output, ignore_errors=True)
     extra = [f"{name}={json.dumps(value)}" for name, value in OVERRIDES.items()]
@@ -87,7 +87,7 @@ def clean_build(site: Site, settings: str = "pelicanconf.py") -> dict[str, bytes
 
 
 class Desk(Show):
-    """A session in a thread of this process, and its news, which can be awaited."""
+    """A session in a thread of this process, and its news, for which tests can wait."""
 
     def __init__(self, site: Site, *, poll: bool = False, fork: bool = True) -> None:
         self.site = site
@@ -141,7 +141,7 @@ class Desk(Show):
             assert self.news.wait_for(condition, TIMEOUT), f"no {what}: {self.wrong}, {self.said}"
 
     def settle(self) -> None:
-        """Wait until a whole build has seen all that was done before."""
+        """Wait until a whole build includes all earlier changes."""
         self.beat()
         watcher = self.drafting._watcher  # noqa: SLF001  what it waits for, no build can have seen
         assert watcher is not None
@@ -151,7 +151,7 @@ class Desk(Show):
         self.beat()
 
     def beat(self) -> None:
-        """Change a file, and wait until a whole build has seen that."""
+        """Change a file, and wait until a whole build includes the change."""
         self._beat += 1
         beat = self.site.root / "output/extra/beat.txt"
         self.site.write("content/extra/beat.txt", str(self._beat))
@@ -165,7 +165,7 @@ class Desk(Show):
         self.builds.clear()
 
     def check(self) -> None:
-        """Hold the law: the output is that of a clean build."""
+        """Check that the output is the same as after a clean build."""
         self.settle()
         drafted, clean = tree(self.site.root / "output"), clean_build(self.site)
         assert not drafted.keys() - clean.keys(), drafted.keys() - clean.keys()

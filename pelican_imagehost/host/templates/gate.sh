@@ -1,15 +1,15 @@
 #!/bin/sh
-# Lets a key in for git alone, and only to the repositories named behind this file's name,
-# whatever path the client says. In authorized_keys, on one line with the key:
-#   restrict,command="%{root}/gate images.git site.git" ssh-ed25519 AAAA...
-# Written by `pelican-imagehost host init`, which writes it again when it runs again.
+# Restricts an ssh key to git and to the repositories given as arguments, whatever path the
+# client asks for. In authorized_keys, on one line with the key:
+#   restrict,command="{{ root }}/gate images.git site.git" ssh-ed25519 AAAA...
+# Written by `pelican-imagehost host init`, which overwrites this file each time it is run.
 
 asked=${SSH_ORIGINAL_COMMAND-}
 case $asked in
     "git-receive-pack '"*"'" | "git receive-pack '"*"'") verb=receive-pack ;;
     "git-upload-pack '"*"'" | "git upload-pack '"*"'") verb=upload-pack ;;
     *)
-        echo "imagehost: this key is for git push and git fetch alone" >&2
+        echo "imagehost: this key allows only git push and git fetch" >&2
         exit 128
         ;;
 esac
@@ -17,9 +17,9 @@ for repository; do
     name=$(basename "$repository" .git)
     case $asked in
         *["/'"]"$name'" | *["/'"]"$name/'" | *["/'"]"$name.git'" | *["/'"]"$name.git/'")
-            exec git "$verb" "%{root}/$repository"
+            exec git "$verb" "{{ root }}/$repository"
             ;;
     esac
 done
-echo "imagehost: there is no such repository for this key; there are: $*" >&2
+echo "imagehost: no such repository for this key; available: $*" >&2
 exit 128

@@ -13,7 +13,7 @@ from pelican import signals
 from pelican.contents import Content
 from pelican.log import console
 
-from pelican_imagehost.settings import IMAGE_TYPES
+from pelican_imagehost.images.image import IMAGE_TYPES
 from pelican_imagehost.site.build import Build, Follower, builds, followers
 from pelican_imagehost.site.site import Site
 from pelican_imagehost.watch.builder.findings import Findings

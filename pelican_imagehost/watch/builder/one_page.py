@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pelican import signals
-from pelican.contents import Article, Content, Page, SkipStub
+from pelican.contents import Article, Content, Page
 from pelican.generators import ArticlesGenerator, PagesGenerator
 
 from pelican_imagehost.site.contents import LISTS, contents_of, forget_rendered
@@ -86,7 +86,7 @@ def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any
         return None
     generator, kind = home
     new = _read(generator, kind, os.path.relpath(path, generator.path))
-    if isinstance(new, SkipStub) or not new.is_valid():
+    if not new.is_valid():
         return None
     key = new.get_relative_source_path()
     old = generator.context["generated_content"].get(key)

@@ -1,0 +1,129 @@
+"""A push to the host: the update, what its commits change, and messages to the pusher."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from pelican_imagehost.errors import PublishError
+from pelican_imagehost.host.plumbing import git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = [
+    "MAIN",
+    "Change",
+    "Update",
+    "check_forward",
+    "diff",
+    "object_id",
+    "read_changes",
+    "read_update",
+    "say",
+    "shown",
+]
+
+MAIN = "refs/heads/main"
+
+
+class Update(NamedTuple):
+    """A branch that a push moves: two commits, `old` being zeros where the branch is new."""
+
+    old: str
+    new: str
+    ref: str
+
+
+class Change(NamedTuple):
+    """What a commit does to one path: "A", "D" or another letter of git-diff-tree(1)."""
+
+    status: str
+    mode: str
+    oid: str
+    path: str
+
+
+def say(message: str) -> None:
+    """Write a line to the pusher; a push whose client has gone continues."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write(f"imagehost: {message}\n")
+        sys.stderr.flush()
+
+
+def shown(text: str, limit: int = 120) -> str:
+    """Make pushed text safe for a terminal, at most `limit` characters long."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return clean if len(clean) <= limit else f"{clean[: limit - 3]}..."
+
+
+def read_update(stdin: Iterable[str]) -> Update:
+    """Read the update, which must move the branch main and nothing else.
+
+    Raises:
+        PublishError: another branch or a tag is pushed, or main would be deleted.
+    """
+    updates = [Update(*line.split()) for line in stdin]
+    for update in updates:
+        if update.ref != MAIN:
+            raise PublishError(f"only main can be pushed, not {shown(update.ref)}")
+        if not update.new.strip("0"):
+            raise PublishError("main cannot be deleted; to take an image offline, retract it")
+    return updates[0]
+
+
+def check_forward(update: Update) -> None:
+    """Check that main keeps its commits; git itself checks it only after the hook.
+
+    Raises:
+        PublishError: main would lose commits.
+    """
+    if update.old.strip("0") and git("rev-list", "-1", update.old, "--not", update.new):
+        raise PublishError("main would lose commits; fetch, merge, and push again")
+
+
+def read_changes(update: Update) -> tuple[list[Change], list[Change]]:
+    """Read what a push changes in the tree, and what its commits change one by one.
+
+    The commits count too: a file that one adds and the next removes stays in the history.
+
+    Returns:
+        The changes from the old tree to the new; those of each commit, where there are
+        several. A merge shows only what differs from all its parents.
+
+    Raises:
+        PublishError: main would lose commits.
+    """
+    commits = git("rev-list", "--parents", update.new, "--not", "--all").decode().split("\n")[:-1]
+    if commits == [f"{update.new} {update.old}"]:
+        return list(diff(update)), []
+    check_forward(update)
+    tip = list(diff(update))
+    ids = "".join(f"{commit.split()[0]}\n" for commit in commits)
+    options = ("--stdin", "-c", "--root", "--no-commit-id")
+    return tip, list(_parse(git("diff-tree", "-r", "-z", "--no-renames", *options, stdin=ids)))
+
+
+def diff(update: Update, *paths: str) -> Iterator[Change]:
+    """Read the changes from the old tree to the new, below `paths` where any are given."""
+    old = update.old if update.old.strip("0") else object_id(update.old, b"tree 0\0")
+    return _parse(git("diff-tree", "-r", "-z", "--no-renames", old, update.new, *paths))
+
+
+def _parse(raw: bytes) -> Iterator[Change]:
+    """Parse git-diff-tree(1)'s raw output, also of merges: one colon and mode per parent."""
+    fields = iter(raw.split(b"\0")[:-1])
+    for fact, path in zip(fields, fields, strict=True):
+        parents = fact.count(b":")
+        values = fact[parents:].decode().split()
+        letters = "".join(sorted(set(values[-1])))
+        yield Change(letters, values[parents], values[2 * parents + 1], os.fsdecode(path))
+
+
+def object_id(example: str, content: bytes) -> str:
+    """Compute an object's name in the repository's object format, that of an example."""
+    algorithm = "sha1" if len(example) == 40 else "sha256"  # noqa: PLR2004  hex digits
+    return hashlib.new(algorithm, content).hexdigest()

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from pelican_imagehost.documents.includes import find_included
 from pelican_imagehost.documents.wikilinks import target_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["Origin", "find_origin"]
 
 _AFTER = r"(?![\w.%-])"
 _BEFORE = r"""(?:!\[\[\s*|\]\(\s*<?|\]:\s*<?|=\s*["']?|::\s*|url\(\s*["']?|^[\w-]+:\s*|,\s*)"""
-# Markdown-Include, Snippets, Jinja, reStructuredText, AsciiDoc, Org and MyST.
-_INCLUDE = re.compile(
-    r"""\{!\s*(?P<markdown>[^!\n]+?)\s*!
-    | --8<--\s+["'](?P<snippet>[^"'\n]+)["']
-    | \{%-?\s*include\s+["'](?P<jinja>[^"'\n]+)["']
-    | ^[ \t]*\.\.[ ]include::[ \t]+(?P<rest>\S.*?)[ \t]*$
-    | ^include::(?P<asciidoc>[^\[\n]+)\[
-    | ^[ \t]*\#\+include:[ \t]+"?(?P<org>[^"\s]+)
-    | ^[ \t]*(?:`{3,}|:{3,}|~{3,})\{include\}[ \t]+(?P<myst>\S.*?)[ \t]*$""",
-    re.MULTILINE | re.IGNORECASE | re.VERBOSE,
-)
-_MOST_INCLUDES = 100  # files; a chain may be a circle
 
 
 class Origin(NamedTuple):
@@ -72,10 +57,10 @@ def find_origin(source: str, url: str) -> Origin | None:
     found = _search(text, names, spaced)
     if found is not None:
         return Origin(_line(text, found), found["name"])
-    for line, file, included in _included(source, text):
-        found = _search(included, names, spaced)
+    for line, file, included in find_included(source, text):
+        found = _search(included or "", names, spaced)
         if found is not None:
-            return Origin(line, found["name"], file, _line(included, found))
+            return Origin(line, found["name"], file, _line(included or "", found))
     return None
 
 
@@ -101,28 +86,6 @@ def _search(text: str, names: str, spaced: str) -> re.Match[str] | None:
 
 def _line(text: str, found: re.Match[str]) -> int:
     return text.count("\n", 0, found.start("name")) + 1
-
-
-def _included(source: str, text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield the files that a document includes, directly or not.
-
-    Yields:
-        The line of the document, the file, and its text.
-    """
-    waiting = [(text.count("\n", 0, m.start()) + 1, m) for m in _INCLUDE.finditer(text)]
-    known = {source}
-    folders = [*map(str, Path(source).parents)]  # the content, the site: each base in use is one
-    while waiting and len(known) < _MOST_INCLUDES:
-        line, include = waiting.pop(0)
-        name = include[include.lastgroup or 0]
-        paths = (os.path.normpath(os.path.join(folder, name)) for folder in folders)
-        file = next((path for path in paths if os.path.isfile(path)), "")
-        if file and file not in known:
-            known.add(file)
-            folders = list(dict.fromkeys([*folders, os.path.dirname(file)]))
-            included = _read(file)
-            yield line, file, included
-            waiting += [(line, more) for more in _INCLUDE.finditer(included)]
 
 
 def _read(file: str) -> str:

@@ -39,11 +39,13 @@ class Follower(NamedTuple):
     """A caller, such as `watch`, that continues to host images after a build has ended.
 
     Attributes:
-        expect: called with the files of the output that are about to be written; some may
-            already exist.
+        expect: called with files of the output that are about to be written, or that the build
+            needs and that already exist.
+        finish: called with each build that has ended, while it still has its contents.
     """
 
     expect: Callable[[Iterable[str]], None]
+    finish: Callable[[Build], None]
 
 
 class Build:
@@ -53,6 +55,9 @@ class Build:
         pelican_settings: the settings of Pelican.
 
     Attributes:
+        contents: the documents, until the build has ended.
+        report: the outcome.
+        nowhere: URL → the files of the output, relative, in which it leads nowhere.
         failed: whether problems make the build fail.
 
     Raises:
@@ -67,6 +72,7 @@ class Build:
         self.image_host = ImageHost(self.settings, progress=partial(show_progress, console))
         self.report = Report()
         self.contents: list[Content] = []
+        self.nowhere: dict[str, set[str]] = {}
         self.written = Written(self.settings)
         self.originals = Originals(
             self.settings,
@@ -85,24 +91,30 @@ class Build:
         self.report.add(report)
         self.originals.release(generator.context["static_links"], report.images)
 
-    def host_again(self, contents: list[Content]) -> Report:
+    def host_again(self, contents: list[Content]) -> None:
         """Host the images of contents that were read after the build; see `resumed`."""
         report = self._rewrite(contents)
         self._deliver(report)
-        return report
+        self.report.add(report)
 
-    def look_again(self, contents: list[Content], report: Report) -> None:
-        """Look at the pages of contents that were written after the build.
-
-        Args:
-            contents: the contents.
-            report: the report of `host_again`; its problems are brought up to date.
-        """
+    def look_again(self, contents: list[Content]) -> None:
+        """Look at the pages of contents that were written after the build; see `resumed`."""
         look = LastLook(self.settings, self.written, contents, self.image_host.catalogue.manifest)
         look.read_changed()
         self._settle(look, look.names())
-        report.problems = look.remaining(report.problems)
-        report.problems += look.problems(report.problems)
+
+    def forget_problems(self, document: str, pages: Iterable[str]) -> None:
+        """Forget the problems of a document that is about to be written again.
+
+        Args:
+            document: the file, relative to the site.
+            pages: its pages, relative to the output.
+        """
+        about = {document, *(self.settings.relative(self.settings.output / one) for one in pages)}
+        problems = self.report.problems
+        self.report.problems = [one for one in problems if one.document not in about]
+        for names in self.nowhere.values():
+            names.difference_update(pages)
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
@@ -110,6 +122,7 @@ class Build:
         output = self.pelican_settings["OUTPUT_PATH"]
         self.image_host.reopen()
         self.written = Written(self.settings)
+        self.written.digests = {image.sha256 for image in self.report.images.values()}
         builds[output] = self
         try:
             yield
@@ -167,10 +180,10 @@ class Build:
             names: every name in a text of this build, and of those that ended with it.
         """
         self._settle(look, names)
-        if self._follower is None:
-            write_redirects(self.settings, self.originals.moved(self.report.images))
-        self.report.problems = look.remaining(self.report.problems)
-        self.report.problems += look.problems(self.report.problems)
+        moved = self.originals.moved(self.report.images)
+        redirects = write_redirects(self.settings, moved)
+        if self._follower is not None:
+            self._follower.expect(redirects)
         self._record()
 
     def tell(self, told: set[str]) -> None:
@@ -186,15 +199,21 @@ class Build:
         self.failed = self.settings.strict and bool(self.report.problems)
 
     def close(self) -> None:
-        """Free what only a build needs that is followed."""
-        self.contents = []
+        """Free everything that only a build needs, unless a follower takes it."""
         if self._follower is None:
             del self.image_host, self.report
+        else:
+            self._follower.finish(self)
+        self.contents = []
 
     def _settle(self, look: LastLook, names: set[str]) -> None:
-        """Let the names in written texts lead to the originals that they mean."""
+        """Lead the names in written texts to what they mean, and report those that lead nowhere."""
         meant = look.replace_derived(self.report.images, self.originals.left_out)
         self.originals.put_back(names.union(map(name_of, meant)))
+        self.report.problems = look.remaining(self.report.problems)
+        self.report.problems += look.problems(self.report.problems)
+        for url, pages in look.nowhere.items():
+            self.nowhere.setdefault(url, set()).update(pages)
 
     def _record(self) -> None:
         self.report.problems.sort(key=lambda problem: problem.order)
@@ -212,12 +231,6 @@ class Build:
         if logger.isEnabledFor(logging.WARNING):
             text = f"pelican-imagehost: {report}{hint}."
             console.print(text, highlight=False, soft_wrap=True)
-
-    def delivered(self) -> Iterator[str]:
-        """Yield the files of the output that contain the images of the documents."""
-        folder = self.settings.embedded
-        if folder is not None:
-            yield from _files(folder, self.report)
 
     def _deliver(self, report: Report) -> None:
         folder = self.settings.embedded

@@ -48,6 +48,9 @@ class LastLook:
         written: what its writer has written.
         contents: its documents.
         known: the paths in the manifest.
+
+    Attributes:
+        nowhere: URL → the files of the output, relative, in which it leads nowhere.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class LastLook:
         self._contents = contents
         self._targets = Targets(settings)
         self._resolver = Resolver(settings, known)
+        self.nowhere: dict[str, set[str]] = {}
         self._names: set[str] = set()
 
     def read_rest(self, others: Iterable[Path] = ()) -> None:
@@ -121,7 +125,9 @@ class LastLook:
                 for page in self._written.urls.pop(key):
                     path = f"{self._settings.output}/{page}"
                     address = f"{self._written.top(page)}/{quote(file)}"
-                    _replace(path, _read(path).replace(key[1], address))
+                    text = _read(path)
+                    if key[1] in text:  # a page that is current has not been written again
+                        _replace(path, text.replace(key[1], address))
         return meant
 
     def remaining(self, problems: Iterable[Problem]) -> list[Problem]:
@@ -173,6 +179,7 @@ class LastLook:
         for (folder, url), names in self._written.urls.items():
             if self._targets.leads_nowhere(url, folder):
                 files.update(dict.fromkeys(names[:_PAGES]))
+                self.nowhere.setdefault(url, set()).update(names)
         return files
 
     def _nowhere_in(self, name: str) -> Iterator[str]:

@@ -19,18 +19,21 @@ _START, _END = "# pelican-imagehost: old addresses of images\n", "# pelican-imag
 _BLOCK = re.compile(rf"\n?{_START}.*?{_END}", re.DOTALL)
 
 
-def write_redirects(settings: Settings, moved: Mapping[str, Image]) -> None:
+def write_redirects(settings: Settings, moved: Mapping[str, Image]) -> list[str]:
     """Write the file that IMAGEHOST_REDIRECTS asks for.
 
     Args:
         settings: the settings of the site.
         moved: file of the output, relative → the image that was there.
 
+    Returns:
+        The file, absolute, unless nothing needs to be in it.
+
     Raises:
         OSError: the output cannot be written.
     """
     if settings.redirects is None:
-        return
+        return []
     site = urlsplit(settings.site_url).path
     pairs = [
         (f"{site}/{name}", settings.address_prefix + image.key)
@@ -38,15 +41,14 @@ def write_redirects(settings: Settings, moved: Mapping[str, Image]) -> None:
     ]
     if settings.redirects == "nginx":
         lines = [f'"{_quoted(old)}" "{new}";\n' for old, new in pairs]
-        _write(settings.output / "imagehost-redirects.map", "".join(lines))
-        return
+        return _write(settings.output / "imagehost-redirects.map", "".join(lines))
     file = settings.output / "_redirects"
     before = file.read_text("utf-8") if file.is_file() else ""
     kept = _BLOCK.sub("", before)
     lines = [f"{quote(old)} {new} 301\n" for old, new in pairs]
     block = "".join((_START, *lines, _END)) if lines else ""
     gap = "\n" if block and kept and not kept.endswith("\n") else ""
-    _write(file, f"{kept}{gap}{block}")
+    return _write(file, f"{kept}{gap}{block}")
 
 
 def _quoted(path: str) -> str:
@@ -54,7 +56,8 @@ def _quoted(path: str) -> str:
     return path.replace("\\", r"\\").replace('"', r"\"")
 
 
-def _write(file: Path, text: str) -> None:
-    if text or file.exists():
+def _write(file: Path, text: str) -> list[str]:
+    if text != (file.read_text("utf-8") if file.exists() else ""):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
+    return [str(file)] if text else []

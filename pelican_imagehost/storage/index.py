@@ -9,6 +9,7 @@ technical notes of git).
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sqlite3
 from contextlib import contextmanager, suppress
@@ -24,7 +25,6 @@ from pelican_imagehost.storage.sqlite import (
 )
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -80,6 +80,14 @@ class Stamp(NamedTuple):
     def of(cls, status: os.stat_result) -> Stamp:
         """Return the stamp of a stat result."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    @classmethod
+    def at(cls, path: str) -> Stamp | None:
+        """Take the stamp of a file; None if it does not exist."""
+        try:
+            return cls.of(os.stat(path))
+        except (OSError, ValueError):  # a NUL in its name
+            return None
 
     def is_settled(self, now_ns: int) -> bool:
         """Return whether every later change will change the stamp."""

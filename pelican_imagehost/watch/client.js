@@ -1,6 +1,7 @@
 // Updates the page when it changes, and shows problems.
 (() => {
   "use strict";
+  const banner = pelicanImagehostBanner;
   const script = document.currentScript;
   const own = new URL(".", script.src).pathname;
   let after = script.dataset.after;
@@ -74,30 +75,10 @@
     for (const image of document.images) if (changed(image.currentSrc || image.src)) image.src = renew(image.src);
   }
 
-  function show(problems) {
-    const name = "pelican-imagehost-problems";
-    document.querySelector(name)?.remove();
-    if (!problems.length) return;
-    const host = document.createElement(name);
-    const root = host.attachShadow({ mode: "open" });
-    const box = document.createElement("div");
-    box.setAttribute("role", "alert");
-    box.style.cssText =
-      "position:fixed;inset:auto 0 0 0;z-index:2147483647;max-height:40vh;overflow:auto;" +
-      "background:#7a1420;color:#fff;font:14px/1.5 system-ui,sans-serif;padding:.6em 1em";
-    for (const problem of problems) {
-      const line = document.createElement("div");
-      line.textContent = problem;
-      box.append(line);
-    }
-    root.append(box);
-    document.documentElement.append(host);  // outside the body, which is morphed
-  }
-
   function take(event) {
     if (event.lastEventId) after = event.lastEventId;
     const news = JSON.parse(event.data);
-    if (news.problems) show(news.problems);
+    if (news.problems) banner.show(news.problems, isHere);
     if (news.changed === undefined) return;
     const paths = news.changed && news.changed.map(decodeURIComponent);
     if (paths) refresh(paths);

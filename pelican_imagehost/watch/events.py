@@ -74,7 +74,7 @@ class Watcher:
     ) -> None:
         self._roots = roots
         self._changed = changed
-        folders = (*roots.recursive, *roots.flat)
+        folders = (*roots.recursive, *roots.flat, *map(os.path.dirname, roots.files))
         self.polling = poll or is_any_networked(folders)
         self._hints: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._snapshot = Snapshot(roots)
@@ -143,7 +143,8 @@ class Watcher:
             self._observer = None
 
     def _folders(self) -> Iterable[tuple[str, bool]]:
-        folders = dict.fromkeys(self._roots.flat, False)
+        beside = map(os.path.dirname, self._roots.files)
+        folders = dict.fromkeys((*self._roots.flat, *beside), False)
         folders |= dict.fromkeys(self._snapshot.tops, True)
         return [(path, deep) for path, deep in folders.items() if os.path.isdir(path)]
 

@@ -33,7 +33,7 @@ class Hub:
         self._kept: list[News] = []
         self._number = time.time_ns() // 1_000_000  # higher than in an earlier session
         self._closed = False
-        self.problems: tuple[str, ...] = ()
+        self.problems: list[dict[str, Any]] = []
 
     @property
     def number(self) -> int:
@@ -44,8 +44,8 @@ class Hub:
         """Send a list of changed addresses."""
         self._send({"changed": addresses if len(addresses) <= _MANY else None})
 
-    def wrong(self, problems: tuple[str, ...]) -> None:
-        """Send all current problems, if they have changed."""
+    def wrong(self, problems: list[dict[str, Any]]) -> None:
+        """Send all current problems, if they have changed; see `Preview.wrong`."""
         if problems != self.problems:
             self.problems = problems
             self._send({"problems": problems})

@@ -15,9 +15,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.storage.index import Stamp
 from pelican_imagehost.watch.events import Watcher
 from pelican_imagehost.watch.manifest_changes import Lines
-from pelican_imagehost.watch.messages import Built, Drafted, Edit, GiveUp, Leave, New, Roots
+from pelican_imagehost.watch.messages import (
+    Built,
+    Drafted,
+    Edit,
+    GiveUp,
+    Leave,
+    New,
+    Roots,
+    each_once,
+)
 from pelican_imagehost.watch.processes import Ended, Peer, Processes
 from pelican_imagehost.watch.snapshot import is_settings
 
@@ -89,6 +99,7 @@ class Drafting:
         self._length = 0.0
         self._crashes = 0
         self._produced: frozenset[str] = frozenset()
+        self._outputs: frozenset[str] = frozenset()
         self._doubtful: set[str] = set()
         self._stopped = False
 
@@ -181,7 +192,8 @@ class Drafting:
 
     def _order(self, paths: set[str], doubtful: set[str]) -> Edit:
         killed = frozenset(self.processes.killed)
-        return Edit(frozenset(paths), self._generation, frozenset(doubtful), killed)
+        doubts = frozenset(doubtful)
+        return Edit(frozenset(paths), self._generation, doubts, killed, self._outputs)
 
     def _take_roots(self, peer: Peer, roots: Roots) -> None:
         """Let a new process build, after its files are watched."""
@@ -190,7 +202,8 @@ class Drafting:
             return
         peer.ready = True
         self._lines = Lines(roots.manifest, roots.site)
-        self._watch(roots)
+        excluded = (*roots.excluded, *(self._outputs - {*roots.excluded}))
+        self._watch(roots._replace(excluded=excluded, files=self._roots.files))
         self._show.output(roots.output)
         if roots.settings is not None:
             self._show.configured(roots.settings)
@@ -216,6 +229,7 @@ class Drafting:
         if not built.failed:
             self._first = False
             self._produced = built.produced
+            self._widen(built)
             self._doubtful.clear()
             self.processes.killed.clear()
             self._show.changed(built.changed, built.seconds, whole=True)
@@ -228,8 +242,21 @@ class Drafting:
         if self._pending:
             self._take_changes(set(self._pending))
 
-    def _report(self, problems: Problems, notes: Problems) -> None:
-        self._show.problems(tuple(dict.fromkeys(problems)))
+    def _widen(self, built: Built) -> None:
+        """Watch the files elsewhere that documents include, but no output of a subsite."""
+        self._outputs = built.outputs
+        excluded = (*self._roots.excluded, *sorted(built.outputs - {*self._roots.excluded}))
+        roots = self._roots._replace(excluded=excluded, files=frozenset(built.included))
+        if roots == self._roots:
+            return
+        new = roots.files - self._roots.files
+        self._watch(roots)
+        late = {path for path in new if Stamp.at(path) != built.included[path]}
+        if late:
+            self._inbox.put((None, late))
+
+    def _report(self, problems: Problems, notes: tuple[str, ...]) -> None:
+        self._show.problems(each_once(problems))
         for note in notes:
             self._show.say(note)
 

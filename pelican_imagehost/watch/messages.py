@@ -5,11 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pelican_imagehost.settings import Settings
+    from pelican_imagehost.storage.index import Stamp
 
-__all__ = ["Built", "Drafted", "Edit", "GiveUp", "Hello", "Leave", "New", "Problems", "Roots"]
+__all__ = [
+    "Built",
+    "Drafted",
+    "Edit",
+    "GiveUp",
+    "Hello",
+    "Leave",
+    "New",
+    "PageProblem",
+    "Problems",
+    "Roots",
+    "each_once",
+]
 
-Problems = tuple[str, ...]  # one message each, as `file:line: reason` if known
+
+class PageProblem(NamedTuple):
+    """A problem and the pages that have it.
+
+    Attributes:
+        text: the message, as `file:line: reason` if known.
+        pages: files of the output, absolute; None if it concerns all of them.
+    """
+
+    text: str
+    pages: frozenset[str] | None = None
+
+
+Problems = tuple[PageProblem, ...]
+
+
+def each_once(problems: Iterable[PageProblem]) -> Problems:
+    """Merge problems with the same text, such as those of several languages."""
+    merged: dict[str, frozenset[str] | None] = {}
+    for text, pages in problems:
+        before = merged.setdefault(text, pages)
+        merged[text] = None if before is None or pages is None else before | pages
+    return tuple(PageProblem(text, pages) for text, pages in merged.items())
 
 
 class Edit(NamedTuple):
@@ -20,12 +57,15 @@ class Edit(NamedTuple):
         generation: the number of the whole build to start, or None.
         doubtful: files of the output that may be left over from unfinished builds.
         killed: killed processes, which may have left temporary files.
+        outputs: the folders that earlier builds wrote to; this one removes what it does not
+            write there.
     """
 
     paths: frozenset[str]
     generation: int | None = None
     doubtful: frozenset[str] = frozenset()
     killed: frozenset[int] = frozenset()
+    outputs: frozenset[str] = frozenset()
 
 
 class GiveUp(NamedTuple):
@@ -55,6 +95,7 @@ class Roots(NamedTuple):
         manifest: the manifest, in one of the flat folders.
         site: the folder of the relative paths in the manifest.
         settings: the settings of the site.
+        files: more files to watch, in any folder.
     """
 
     recursive: tuple[str, ...]
@@ -65,6 +106,7 @@ class Roots(NamedTuple):
     manifest: str = ""
     site: str = ""
     settings: Settings | None = None
+    files: frozenset[str] = frozenset()
 
 
 class New(NamedTuple):
@@ -85,7 +127,7 @@ class Drafted(NamedTuple):
 
     changed: tuple[str, ...]
     problems: Problems
-    notes: Problems
+    notes: tuple[str, ...]
     seconds: float
 
 
@@ -98,6 +140,9 @@ class Built(NamedTuple):
         problems: all problems of the site.
         notes: warnings of Pelican.
         produced: all files of the output.
+        outputs: the folders of the output: OUTPUT_PATH, and those of subsites beside it.
+        included: the files outside the watched folders that documents are made of, with the
+            stamps of those that were read; None if one does not exist.
         failed: whether the build failed; its files must then be ignored.
         seconds: the duration.
     """
@@ -105,7 +150,9 @@ class Built(NamedTuple):
     generation: int
     changed: tuple[str, ...]
     problems: Problems
-    notes: Problems
+    notes: tuple[str, ...]
     produced: frozenset[str]
+    outputs: frozenset[str]
+    included: dict[str, Stamp | None]
     failed: bool
     seconds: float

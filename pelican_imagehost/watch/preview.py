@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pelican_imagehost.watch.gallery import Images
+    from pelican_imagehost.watch.messages import Problems
 
 __all__ = ["Preview"]
 
 _OWN: Final = "/.imagehost/"
 _NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+_MANY = 500  # pages
 _PULSE = 15.0  # seconds between keep-alive messages
 _WAITING = b"<!DOCTYPE html><title>Page not found</title><p>Page not found, or not built yet."
 _TYPES: Final = {".webp": "image/webp", ".avif": "image/avif", ".js": "text/javascript",
@@ -75,10 +77,22 @@ class Preview:
 
     def changed(self, paths: Iterable[str]) -> None:
         """Notify browsers of changed files of the output, absolute."""
-        start = len(self.root or "")
-        addresses = [quote(path[start:].replace(os.sep, "/")) for path in paths]
+        addresses = self._addresses(paths)
         if addresses:
             self.hub.changed(addresses)
+
+    def wrong(self, problems: Problems) -> None:
+        """Notify browsers of all problems: a text, and the addresses of the pages that have it."""
+        self.hub.wrong([{"text": text, "pages": self._places(pages)} for text, pages in problems])
+
+    def _places(self, pages: frozenset[str] | None) -> list[str] | None:
+        """Return the addresses of pages; None for all of them, or for very many."""
+        return None if pages is None or len(pages) > _MANY else self._addresses(sorted(pages))
+
+    def _addresses(self, paths: Iterable[str]) -> list[str]:
+        top = f"{self.root}{os.sep}"
+        inside = (path[len(top) - 1 :] for path in paths if path.startswith(top))
+        return [quote(path.replace(os.sep, "/")) for path in inside]
 
     def find(self, address: str) -> str | None:
         """Find the file at an address, as web servers do.
@@ -245,7 +259,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @functools.cache
 def _client() -> bytes:
-    """Return the script, with its library."""
+    """Return the scripts, with their library."""
     folder = importlib.resources.files(__package__)
-    parts = [folder.joinpath(name).read_bytes() for name in ("idiomorph.min.js", "client.js")]
-    return b"\n".join(parts)
+    names = ("idiomorph.min.js", "banner.js", "client.js")
+    return b"\n".join(folder.joinpath(name).read_bytes() for name in names)

@@ -30,7 +30,7 @@ class _Terminal(Show):
         self._preview = preview
         self._say = say
         self._printed: set[str] = set()
-        self._problems: Problems = ()
+        self._problems: frozenset[str] = frozenset()
 
     def changed(self, paths: tuple[str, ...], seconds: float, *, whole: bool) -> None:
         self._preview.changed(paths)
@@ -40,13 +40,13 @@ class _Terminal(Show):
             self._say(f"{count(len(paths), 'page')} updated in {seconds * 1000:.0f} ms")
 
     def problems(self, problems: Problems) -> None:
-        self._preview.hub.wrong(problems)
-        new = (Problem.parse(text) for text in problems if text not in self._problems)
-        for line in group(new):
+        self._preview.wrong(problems)
+        new = (one.text for one in problems if one.text not in self._problems)
+        for line in group(map(Problem.parse, new)):
             self._say(line)
         if self._problems and not problems:
             self._say("all problems fixed")
-        self._problems = problems
+        self._problems = frozenset(problem.text for problem in problems)
 
     def output(self, folder: str) -> None:
         self._preview.root = folder

@@ -95,7 +95,7 @@ class Snapshot:
             return False
         if any(_is_below(path, excluded) for excluded in self._roots.excluded):
             return False
-        if folder in self._roots.flat and self._is_one_of_flat(path):
+        if path in self._roots.files or (folder in self._roots.flat and self._is_one_of_flat(path)):
             return True
         return any(_is_below(path, root) for root in self._roots.recursive)
 
@@ -108,6 +108,7 @@ class Snapshot:
         """Walk like Pelican, which follows links to folders, but visit each folder once."""
         for root in self._roots.flat:
             yield from (path for path in self._list(root)[0] if self._is_one_of_flat(path))
+        yield from filter(os.path.isfile, self._roots.files)
         self.tops = []
         ahead = deque(self._roots.recursive)
         seen = self._out_of_bounds()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+    from pelican_imagehost.watch.messages import Problems
     from tests.conftest import Require, Site
 
 LONG = "\n\n".join(f"Paragraph {number}." for number in range(200))
@@ -39,8 +40,8 @@ class Stage(Desk):
         self.preview.changed(paths)
         super().changed(paths, seconds, whole=whole)
 
-    def problems(self, problems: tuple[str, ...]) -> None:
-        self.preview.hub.wrong(problems)
+    def problems(self, problems: Problems) -> None:
+        self.preview.wrong(problems)
         super().problems(problems)
 
 

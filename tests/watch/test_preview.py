@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pelican_imagehost.watch.hub import Hub
+from pelican_imagehost.watch.messages import PageProblem
 from pelican_imagehost.watch.preview import Preview
 
 if TYPE_CHECKING:
@@ -156,14 +157,24 @@ def test_news_arrive_and_are_told_again_to_those_who_come_late(
     preview.changed([str(tmp_path / "output/a b.html")])
     (first,) = events(response, 1)
     assert json.loads(first["data"]) == {"changed": ["/a%20b.html"]}
-    preview.hub.wrong(("x.md:1: no",))
+    top = str(tmp_path / "output")
+    preview.wrong(
+        (
+            PageProblem("x.md:1: no", frozenset({f"{top}/ä.html", "/elsewhere/x.html"})),
+            PageProblem("no theme"),
+        )
+    )
     response.close()
     connection.close()
     late = connect(preview)
     late.request("GET", "/.imagehost/events", headers={"Last-Event-ID": first["id"]})
     response = late.getresponse()
     state, second = events(response, 2)
-    assert json.loads(state["data"]) == json.loads(second["data"]) == {"problems": ["x.md:1: no"]}
+    problems = [
+        {"text": "x.md:1: no", "pages": ["/%C3%A4.html"]},
+        {"text": "no theme", "pages": None},
+    ]
+    assert json.loads(state["data"]) == json.loads(second["data"]) == {"problems": problems}
     assert int(second["id"]) == int(first["id"]) + 1
     response.close()
     late.close()

@@ -94,8 +94,9 @@ class Desk(Show):
         self.news = threading.Condition()
         self.drafts: list[tuple[str, ...]] = []
         self.builds: list[tuple[str, ...]] = []
-        self.wrong: Problems = ()
-        self.all_wrong: list[Problems] = []
+        self.wrong: tuple[str, ...] = ()
+        self.all_wrong: list[tuple[str, ...]] = []
+        self.pages: dict[str, frozenset[str] | None] = {}  # problem → the pages that have it
         self.said: list[str] = []
         self.drafting = Drafting(site.root / "pelicanconf.py", self, poll=poll, fork=fork)
         self._thread = threading.Thread(target=self._run)
@@ -125,8 +126,9 @@ class Desk(Show):
 
     def problems(self, problems: Problems) -> None:
         with self.news:
-            self.wrong = problems
-            self.all_wrong.append(problems)
+            self.pages = dict(problems)
+            self.wrong = tuple(self.pages)
+            self.all_wrong.append(self.wrong)
             self.news.notify_all()
 
     def say(self, message: str) -> None:

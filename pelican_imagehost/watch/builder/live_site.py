@@ -16,18 +16,27 @@ from pelican.log import console
 from pelican_imagehost.images.image import IMAGE_TYPES
 from pelican_imagehost.site.build import Build, Follower, builds, followers
 from pelican_imagehost.site.site import Site
+from pelican_imagehost.watch.builder.findings import Findings
 from pelican_imagehost.watch.builder.log import Log, explain
 from pelican_imagehost.watch.builder.one_page import draft, home_of
 from pelican_imagehost.watch.builder.output import Output
 from pelican_imagehost.watch.builder.plugin_state import save_state
-from pelican_imagehost.watch.builder.reader_cache import WarmReaders
-from pelican_imagehost.watch.messages import Built, Drafted, Edit, Problems, Roots
+from pelican_imagehost.watch.builder.reader_cache import WarmReaders, template_folders
+from pelican_imagehost.watch.messages import (
+    Built,
+    Drafted,
+    Edit,
+    PageProblem,
+    Problems,
+    Roots,
+    each_once,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from pelican_imagehost.report import Report
+    from pelican_imagehost.storage.index import Stamp
 
 __all__ = ["OVERRIDES", "Workshop"]
 
@@ -71,8 +80,11 @@ class Workshop:
         self.settings = self.site.pelican_settings
         self.output = Output(os.path.abspath(self.settings["OUTPUT_PATH"]), announce)
         self.output.install()
-        followers[self.output.root] = Follower(self.output.expect)
+        self._findings = Findings(self.site.settings)
+        self._is_first = first
+        self._follower = Follower(self.output.expect, self._findings.take)
         WarmReaders.install()
+        signals.initialized.connect(self._begin_site)
         signals.all_generators_finalized.connect(self._take)
         self.pelican = _pelican_class(self.settings)(self.settings)
         self._lasting = (
@@ -81,8 +93,6 @@ class Workshop:
         )  # permanent, such as a plugin that failed to load
         self.generators: list[Any] = []
         self._build: Build | None = None
-        self._errors: list[str] = []
-        self._image_problems: dict[str, list[str]] = {}
 
     def roots(self) -> Roots:
         """Return the folders to watch."""
@@ -90,7 +100,7 @@ class Workshop:
         theme = os.path.abspath(settings["THEME"])
         builtin = os.path.dirname(pelican.__file__)  # not edited by users
         folders = [settings["PATH"], *settings["THEME_TEMPLATES_OVERRIDES"]]
-        folders += settings["PLUGIN_PATHS"]
+        folders += [*settings["PLUGIN_PATHS"], *template_folders(settings)[:-1]]
         folders += [*own.static_paths, *own.search_paths]
         folders += [] if theme.startswith(builtin + os.sep) else [theme]
         absolute = dict.fromkeys(os.path.abspath(folder) for folder in folders)
@@ -110,10 +120,9 @@ class Workshop:
         manifest = os.path.abspath(self.site.settings.manifest)
         for path in paths:
             suffix = os.path.splitext(path)[1].lower()
-            known = path in WarmReaders.memory or suffix in _PASSIVE or path.startswith(theme)
-            known = known or path == manifest
+            known = suffix in _PASSIVE or path.startswith(theme) or path == manifest
             if not known and home_of(path, self.generators) is None:
-                WarmReaders.memory.clear()
+                WarmReaders.forget()
                 return
 
     def draft(self, paths: frozenset[str]) -> Drafted:
@@ -126,8 +135,9 @@ class Workshop:
             writer = self.pelican._get_writer()  # noqa: SLF001  each writer may write a file once
             restore = save_state()
             with self._build.resumed() if self._build is not None else nullcontext():
-                for path in targets:
-                    self._draft_one(path, writer)
+                drafted = [self._draft_one(path, writer) for path in targets]
+                if self._build is not None:
+                    self._build.look_again([content for content in drafted if content])
             restore()
         changed = self.output.drafted()
         seconds = time.monotonic() - start
@@ -142,19 +152,21 @@ class Workshop:
         assert edit.generation is not None  # noqa: S101  a request for a build has a number
         start = time.monotonic()
         self._forget()
+        self.output.roots |= edit.outputs
         self.output.begin(whole=True)
         self.output.sweep(edit.killed)
         failure = self._run()
         changed: list[str] = []
         if failure is None:
-            delivered = self._build.delivered() if self._build is not None else ()
-            changed = self.output.finish(delivered, edit.doubtful)
+            changed = self.output.finish(edit.doubtful)
         return Built(
             edit.generation,
             tuple(changed),
-            self._problems() if failure is None else (*self.log.errors, *failure),
+            self._problems() if failure is None else failure,
             tuple(self._lasting[1] + self.log.notes),
             frozenset(self.output.produced),
+            frozenset(self.output.roots),
+            self._included(),
             failure is not None,
             time.monotonic() - start,
         )
@@ -168,28 +180,48 @@ class Workshop:
         except (SystemExit, Exception) as error:  # noqa: BLE001  from a reader, a plugin or a template
             restore()
             self.generators = []
-            return (
-                () if isinstance(error, SystemExit) else (explain(error),)
-            )  # the log has the reason
+            reasons = [] if isinstance(error, SystemExit) else [explain(error)]  # or it was logged
+            return each_once(map(PageProblem, [*self.log.errors, *reasons]))
         finally:
             # From now on the cache in memory replaces the one on disk.
             self.settings["LOAD_CONTENT_CACHE"] = False
-            self.settings["DELETE_OUTPUT_DIRECTORY"] = False
+            self.settings["DELETE_OUTPUT_DIRECTORY"] = self.pelican.delete_outputdir = False
+            self._is_first = False
         if self._build is None:
             self.log.notes.append("imagehost is not in PLUGINS; image links are unchanged")
-        self._errors = list(self.log.errors)
-        self._image_problems = {}
-        for problem in self._build.report.problems if self._build is not None else ():
-            self._image_problems.setdefault(problem.document, []).append(str(problem))
+        self._findings.errors = list(self.log.errors)
         return None
+
+    def _included(self) -> dict[str, Stamp | None]:
+        """List the files outside the watched folders that documents are made of."""
+        watched = tuple(os.path.join(folder, "") for folder in self.roots().recursive)
+        site = os.path.join(self.site.settings.root, "")
+        return {
+            path: stamp
+            for files in WarmReaders.sources.values()
+            for path, stamp in files.items()
+            if not path.startswith(watched)
+            and path not in WarmReaders.opened.written
+            # Programs look for optional settings in many places.
+            and (stamp is not None or path.startswith(site))
+        }
 
     def _forget(self) -> None:
         """Free the last build, including the texts that Pelican caches per class."""
         self.log.clear()
         self.generators = []
         self._build = None
+        self._findings.builds = []
         for method in ("get_content", "get_summary"):
             Content.__dict__[method].cache.clear()
+
+    def _begin_site(self, pelican: Any) -> None:  # noqa: ANN401  of Pelican
+        """Follow the output of a site, or of a subsite that a plugin builds."""
+        folder = os.path.abspath(pelican.settings["OUTPUT_PATH"])
+        followers[folder] = self._follower
+        if folder not in self.output.roots and not _is_in_another(folder, self.output.roots):
+            self.output.roots.add(folder)
+        pelican.delete_outputdir = pelican.delete_outputdir and self._is_first
 
     def _take(self, generators: list[Any]) -> None:
         if generators[0].settings is self.settings:  # not of another Pelican run by a plugin
@@ -202,38 +234,35 @@ class Workshop:
             return []
         targets = {path for path in paths if home_of(path, self.generators) is not None}
         if self._build is not None and targets != paths:
-            root = self._build.settings.root
+            report = self._build.report
             names = {self._build.settings.relative(path) for path in paths}
-            uses = self._build.report.uses
-            users = {name for name, images in uses.items() if images & names}
-            users |= self._image_problems.keys() & uses.keys()
-            targets |= {os.path.join(root, name) for name in users}
+            users = {name for name, images in report.uses.items() if images & names}
+            users |= {problem.document for problem in report.problems} & report.uses.keys()
+            targets |= {os.path.join(self._build.settings.root, name) for name in users}
+        targets |= WarmReaders.made_of(paths)
+        if (
+            len(self._findings.builds) > 1
+        ):  # which of the sites will have a new document is not known
+            targets &= WarmReaders.made_of(targets)
         return [path for path in sorted(targets) if os.path.isfile(path)]
 
-    def _draft_one(self, path: str, writer: Any) -> None:  # noqa: ANN401  from Pelican
-        name = self.site.settings.relative(path)
-        relative = os.path.relpath(path, self.settings["PATH"])
-        self._errors = [error for error in self._errors if relative not in error]
-        self._image_problems.pop(name, None)
+    def _draft_one(self, path: str, writer: Any) -> Content | None:  # noqa: ANN401  from Pelican
+        self._findings.forget(path)
+        content = None
         try:
-            report = draft(path, self.generators, self._build, writer)
+            content = draft(path, self.generators, self._build, writer)
         except Exception as error:  # noqa: BLE001  from a reader, a plugin or a template
-            self._errors.append(f"{name}: {explain(error)}")
-        else:
-            self._note(name, report)
-        self._errors += self.log.errors
+            name = self.site.settings.relative(path)
+            self._findings.errors.append(f"{name}: {explain(error)}")
+        if content is not None and self._build is not None:
+            self._findings.moved(content, self._build)
+        self._findings.errors += self.log.errors
         self.log.errors = []
-
-    def _note(self, name: str, report: Report | None) -> None:
-        if report is not None and self._build is not None:
-            self._build.report.uses |= report.uses
-            self._build.report.images |= report.images
-            if report.problems:
-                self._image_problems[name] = [str(problem) for problem in report.problems]
+        return content
 
     def _problems(self) -> Problems:
-        found = [text for texts in self._image_problems.values() for text in texts]
-        return tuple(dict.fromkeys([*self._lasting[0], *self._errors, *sorted(found)]))
+        lasting = map(PageProblem, self._lasting[0])
+        return each_once((*lasting, *self._findings.problems()))
 
 
 def _is_in_another(folder: str, folders: Iterable[str]) -> bool:

@@ -13,12 +13,11 @@ from pelican import signals
 from pelican.contents import Article, Content, Page
 from pelican.generators import ArticlesGenerator, PagesGenerator
 
-from pelican_imagehost.site.contents import LISTS, forget_rendered
+from pelican_imagehost.site.contents import LISTS, contents_of, forget_rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pelican_imagehost.report import Report
     from pelican_imagehost.site.build import Build
 
 __all__ = ["draft", "home_of"]
@@ -67,7 +66,7 @@ def home_of(path: str, generators: Iterable[Any]) -> tuple[Any, _Kind] | None:
     return None
 
 
-def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any) -> Report | None:  # noqa: ANN401
+def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any) -> Content | None:  # noqa: ANN401
     """Read one document again and write its page.
 
     Args:
@@ -77,7 +76,7 @@ def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any
         writer: the writer of Pelican.
 
     Returns:
-        The report on its images; None if a page is not written.
+        The document; None if its page is not written.
 
     Raises:
         Exception: any exception of a reader, a plugin or a template.
@@ -91,15 +90,14 @@ def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any
         return None
     key = new.get_relative_source_path()
     old = generator.context["generated_content"].get(key)
+    if old is not None and not _replace(generator, old, new):
+        return None
     generator.context["generated_content"][key] = new
-    if old is not None:
-        _replace(generator, old, new)
-    report = build.host_again([new]) if build is not None else None
+    if build is not None:
+        build.host_again([new])
     _write(generator, kind, new, writer)
-    if build is not None and report is not None:
-        build.look_again([new], report)
     forget_rendered([new] if old is None else [old, new])
-    return report
+    return new
 
 
 def _kind_of(generator: Any) -> _Kind | None:  # noqa: ANN401  any generator
@@ -137,8 +135,14 @@ def _read(generator: Any, kind: _Kind, relative: str) -> Content:  # noqa: ANN40
     )
 
 
-def _replace(generator: Any, old: Content, new: Content) -> None:  # noqa: ANN401
-    """Replace the old object by the new one, and copy attributes set by plugins."""
+def _replace(generator: Any, old: Content, new: Content) -> bool:  # noqa: ANN401
+    """Replace the old object by the new one, and copy attributes set by plugins.
+
+    Returns:
+        Whether the generator writes it; a plugin may have left the document to another site.
+    """
+    if not any(one is old for one in contents_of(generator)):
+        return False
     own = {name.lower() for name in old.metadata} | {"_summary"}
     own |= {"override_save_as", "override_url"}
     for name, value in vars(old).items():
@@ -154,6 +158,7 @@ def _replace(generator: Any, old: Content, new: Content) -> None:  # noqa: ANN40
         for position, content in enumerate(contents):
             if content is old:
                 contents[position] = new
+    return True
 
 
 def _write(generator: Any, kind: _Kind, new: Content, writer: Any) -> None:  # noqa: ANN401

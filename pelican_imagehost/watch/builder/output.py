@@ -50,15 +50,18 @@ class Output:
             abandoned build can be found and removed.
 
     Attributes:
+        roots: the folder, and those of other sites that are built with this one, beside it.
         produced: the files of the last whole build, and all created since.
     """
 
     def __init__(self, root: str, announce: Callable[[str], None]) -> None:
         self.root = root
+        self.roots = {root}
         self.produced: set[str] = set()
         self._announce = announce
         self._known: dict[str, _Known] = {}
         self._finals: dict[str, bytes] = {}
+        self._reworked: set[str] = set()  # changed after they were written, so not current
         self._began: int | None = None
         self._current: set[str] = set()
         self._touched: set[str] = set()
@@ -86,10 +89,11 @@ class Output:
         if self._is_overtaken(path):
             return
         digest = hashlib.blake2b(data, digest_size=16).digest()
-        if not _are_pages_changed_later() and self._is_current(path, digest, data):
+        is_reworked = _are_pages_changed_later() or path in self._reworked
+        if not is_reworked and self._is_current(path, digest, data):
             return
         self._make(path, lambda temporary: _write(temporary, data))
-        self._known[path] = _Known(digest, _stamp(path))
+        self._known[path] = _Known(digest, Stamp.at(path))
 
     def copy(self, source: str, destination: str) -> None:
         """Copy a file, unless the copy already exists."""
@@ -97,26 +101,26 @@ class Output:
         self._current.add(destination)
         try:
             stamp = Stamp.of(os.stat(source))
-            if self._is_current(destination, (source, stamp), None):
+            is_reworked = destination in self._reworked
+            if not is_reworked and self._is_current(destination, (source, stamp), None):
                 return
             known = self._known.get(destination)
             if _is_same(source, destination):
-                if known is not None and known.stamp != _stamp(destination):
+                if known is not None and known.stamp != Stamp.at(destination):
                     self._touched.add(destination)  # as in `_is_current`
             else:
                 self._make(destination, lambda temporary: shutil.copyfile(source, temporary))
             settled = stamp if stamp.is_settled(time.time_ns()) else None
-            self._known[destination] = _Known((source, settled), _stamp(destination))
+            self._known[destination] = _Known((source, settled), Stamp.at(destination))
         except OSError as error:  # Pelican also warns and continues
             logger.warning("cannot copy %s to %s: %s", source, destination, error)
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Record files that other code is about to write to the output."""
+        """Record files of the output that other code is about to write, or needs."""
         for path in paths:
             if path not in self.produced:
                 self._announce(path)
-                if self._began is None:  # `finish` gets those of a whole build
-                    self.produced.add(path)
+            self._current.add(path)
 
     def drafted(self) -> list[str]:
         """End an update of single pages.
@@ -128,18 +132,17 @@ class Output:
         self.produced |= self._current
         return changed
 
-    def finish(self, delivered: Iterable[str], doubtful: Iterable[str]) -> list[str]:
+    def finish(self, doubtful: Iterable[str]) -> list[str]:
         """End a whole build: remove files of earlier builds that this one did not write.
 
         Args:
-            delivered: files that other code wrote to the output.
             doubtful: files that abandoned builds may have written.
 
         Returns:
             The changed files, unordered.
         """
         changed = self._settle()
-        produced = self._current | set(delivered)
+        produced = set(self._current)
         changed += [path for path in self.produced ^ produced if path not in self._touched]
         for path in (self.produced | set(doubtful)) - produced:
             self._remove(path)
@@ -150,22 +153,27 @@ class Output:
     def sweep(self, processes: Iterable[int]) -> None:
         """Remove the temporary files of killed processes."""
         ends = tuple(f".{process}.tmp" for process in processes)
-        for folder, _, names in os.walk(self.root) if ends else ():
-            for name in names:
-                if name.startswith(".") and name.endswith(ends):
-                    self._remove(os.path.join(folder, name))
+        for root in self.roots if ends else ():
+            for folder, _, names in os.walk(root):
+                for name in names:
+                    if name.startswith(".") and name.endswith(ends):
+                        self._remove(os.path.join(folder, name))
 
     def _settle(self) -> list[str]:
-        """Record changes by plugins to pages after they were written; list the changed files."""
+        """Record changes to files after they were written; list the changed files."""
         later = _are_pages_changed_later()
-        changed = []
-        for path in self._touched:
-            known = self._known.get(path)
-            if known is not None:
-                self._known[path] = _Known(known.source, _stamp(path))
-            if not later or self._is_final_new(path):
-                changed.append(path)
-        return changed
+        for path in self._current & self._known.keys():
+            source, before = self._known[path]
+            after = Stamp.at(path)
+            (self._reworked.discard if before == after else self._reworked.add)(path)
+            if before != after:
+                self._touched.add(path)
+                self._known[path] = _Known(source, after)
+        return [
+            path
+            for path in self._touched
+            if not (later or path in self._reworked) or self._is_final_new(path)
+        ]
 
     def _is_final_new(self, path: str) -> bool:
         data = _read(path)
@@ -176,7 +184,7 @@ class Output:
         return digest != before
 
     def _is_current(self, path: str, source: object, data: bytes | None) -> bool:
-        stamp = _stamp(path)
+        stamp = Stamp.at(path)
         known = self._known.get(path)
         if known is not None and known.stamp == stamp:
             return stamp is not None and known.source == source
@@ -194,7 +202,7 @@ class Output:
         """
         if self._began is None or path in self._touched:
             return False
-        stamp = _stamp(path)
+        stamp = Stamp.at(path)
         return stamp is not None and stamp.mtime_ns > self._began
 
     def _make(self, path: str, make: Callable[[str], object]) -> None:
@@ -213,6 +221,7 @@ class Output:
     def _remove(self, path: str) -> None:
         self._known.pop(path, None)
         self._finals.pop(path, None)
+        self._reworked.discard(path)
         if not self._is_inside(path):
             return
         with contextlib.suppress(OSError):
@@ -224,7 +233,7 @@ class Output:
                 folder = os.path.dirname(folder)
 
     def _is_inside(self, path: str) -> bool:
-        return path.startswith(self.root + os.sep)
+        return any(path.startswith(root + os.sep) for root in self.roots)
 
 
 class _Sink(io.StringIO):
@@ -260,13 +269,6 @@ def _are_pages_changed_later() -> bool:
     """
     receivers = signals.content_written.receivers_for(ANY)
     return any(not receiver.__module__.startswith("pelican_imagehost.") for receiver in receivers)
-
-
-def _stamp(path: str) -> Stamp | None:
-    try:
-        return Stamp.of(os.stat(path))
-    except OSError:
-        return None
 
 
 def _read(path: str) -> bytes | None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.watch.builder.live_site import Workshop
-from pelican_imagehost.watch.messages import Built, Edit, GiveUp, Hello, Leave, New
+from pelican_imagehost.watch.messages import Built, Edit, GiveUp, Hello, Leave, New, PageProblem
 from pelican_imagehost.watch.processes import KEY_VARIABLE
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ class Builder:
         try:
             self._workshop = Workshop(settings_file, self._announce, first=first)
         except (ImageHostError, SystemExit) as error:
-            self._send(Built(generation, (), (str(error),), (), frozenset(), True, 0.0))
+            problems = (PageProblem(str(error)),)
+            nothing = frozenset[str]()
+            self._send(Built(generation, (), problems, (), nothing, nothing, {}, True, 0.0))
             return
         self._send(self._workshop.roots())
         while True:

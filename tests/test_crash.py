@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import PictureMaker, Site
 
 _KEY = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})\.[a-z]+")
-_HIDDEN = {".keep", ".lock", ".incoming"}  # hidden names that are not leftovers
+_HIDDEN = {".gitignore", ".keep", ".lock", ".incoming"}  # hidden names that are not leftovers
 _POSTS = 60
 _SIZE = 50_000
 _FULL = [pytest.mark.full, pytest.mark.timeout(3600)]

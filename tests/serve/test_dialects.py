@@ -183,7 +183,7 @@ def test_lsky_1_has_an_endpoint_of_its_own(server: Server) -> None:
 @pytest.mark.parametrize(
     ("query", "headers"),
     [("", {"X_PicGo_Secret": TOKEN}), (f"?secret={TOKEN}", {}), (f"?key={TOKEN}", {})],
-    ids=["header", "secret", "key"],  # the token is random, and workers must agree on names
+    ids=["header", "secret", "key"],  # without the token, which differs between processes
 )
 def test_picgos_own_secret_is_the_token(
     server: Server, query: str, headers: dict[str, str]

@@ -21,7 +21,7 @@ from pelican_imagehost.site.last_look import LastLook
 from pelican_imagehost.site.names import name_of
 from pelican_imagehost.site.originals import Originals
 from pelican_imagehost.site.progress import show_progress
-from pelican_imagehost.site.redirects import write_redirects
+from pelican_imagehost.site.redirects import redirects_of, write_redirects
 from pelican_imagehost.site.written import Written
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ class Follower(NamedTuple):
     Attributes:
         expect: called with files of the output that are about to be written, or that the build
             needs and that already exist.
+        sweep: called when builds have written everything, before the look at it, with files that
+            may have to stay although they were not written again.
         finish: called with each build that has ended, while it still has its contents.
     """
 
     expect: Callable[[Iterable[str]], None]
+    sweep: Callable[[set[str]], None]
     finish: Callable[[Build], None]
 
 
@@ -56,6 +59,7 @@ class Build:
 
     Attributes:
         contents: the documents, until the build has ended.
+        follower: who continues after the end; None if nobody does.
         report: the outcome.
         nowhere: URL → the files of the output, relative, in which it leads nowhere.
         failed: whether problems make the build fail.
@@ -66,7 +70,7 @@ class Build:
     """
 
     def __init__(self, pelican_settings: dict[str, Any]) -> None:
-        self._follower = _follower_of(os.path.abspath(pelican_settings["OUTPUT_PATH"]))
+        self.follower = _follower_of(os.path.abspath(pelican_settings["OUTPUT_PATH"]))
         self.pelican_settings = pelican_settings
         self.settings = Settings.from_pelican(pelican_settings)
         self.image_host = ImageHost(self.settings, progress=partial(show_progress, console))
@@ -79,7 +83,7 @@ class Build:
             pelican_settings,
             self.image_host.catalogue.store,
             self.written.names,
-            is_followed=self._follower is not None,
+            is_followed=self.follower is not None,
         )
         self.failed = False
 
@@ -182,8 +186,8 @@ class Build:
         self._settle(look, names)
         moved = self.originals.moved(self.report.images)
         redirects = write_redirects(self.settings, moved)
-        if self._follower is not None:
-            self._follower.expect(redirects)
+        if self.follower is not None:
+            self.follower.expect(redirects)
         self._record()
 
     def tell(self, told: set[str]) -> None:
@@ -200,10 +204,10 @@ class Build:
 
     def close(self) -> None:
         """Free everything that only a build needs, unless a follower takes it."""
-        if self._follower is None:
+        if self.follower is None:
             del self.image_host, self.report
         else:
-            self._follower.finish(self)
+            self.follower.finish(self)
         self.contents = []
 
     def _settle(self, look: LastLook, names: set[str]) -> None:
@@ -234,8 +238,8 @@ class Build:
 
     def _deliver(self, report: Report) -> None:
         folder = self.settings.embedded
-        if folder is not None and self._follower is not None:
-            self._follower.expect(_files(folder, report))
+        if folder is not None and self.follower is not None:
+            self.follower.expect(_files(folder, report))
         try:
             self.image_host.deliver(report.images.values())
         except ImageHostError as error:
@@ -248,6 +252,12 @@ def look_at(ended: list[Build]) -> None:
     Args:
         ended: the builds; a page of one may name an original of another.
     """
+    kept = set().union(
+        *(build.originals.targets() | redirects_of(build.settings) for build in ended)
+    )
+    for follower in {build.follower for build in ended}:
+        if follower is not None:
+            follower.sweep(kept)
     looks = [build.look(ended) for build in ended]
     names = set().union(*(look.names() for look in looks))
     for build, look in zip(ended, looks, strict=True):

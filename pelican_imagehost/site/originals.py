@@ -128,6 +128,10 @@ class Originals:
         if self._incoming.is_dir():  # also what a killed build left
             shutil.rmtree(self._incoming, ignore_errors=True)
 
+    def targets(self) -> set[str]:
+        """Return where the originals that are left out would be, absolute."""
+        return {f"{self._settings.output}/{name}" for name in self.left_out}
+
     def moved(self, images: Mapping[str, Image]) -> dict[str, Image]:
         """Return the old addresses that have ended: file of the output, relative → image.
 

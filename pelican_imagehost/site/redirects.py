@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
 
-__all__ = ["write_redirects"]
+__all__ = ["redirects_of", "write_redirects"]
 
 _START, _END = "# pelican-imagehost: old addresses of images\n", "# pelican-imagehost: end\n"
+_FILES = {"nginx": "imagehost-redirects.map", "netlify": "_redirects"}
 _BLOCK = re.compile(rf"\n?{_START}.*?{_END}", re.DOTALL)
+
+
+def redirects_of(settings: Settings) -> set[str]:
+    """Return the file for redirects, absolute, if IMAGEHOST_REDIRECTS asks for one."""
+    kind = settings.redirects
+    return set() if kind is None else {f"{settings.output}/{_FILES[kind]}"}
 
 
 def write_redirects(settings: Settings, moved: Mapping[str, Image]) -> list[str]:
@@ -41,8 +48,8 @@ def write_redirects(settings: Settings, moved: Mapping[str, Image]) -> list[str]
     ]
     if settings.redirects == "nginx":
         lines = [f'"{_quoted(old)}" "{new}";\n' for old, new in pairs]
-        return _write(settings.output / "imagehost-redirects.map", "".join(lines))
-    file = settings.output / "_redirects"
+        return _write(settings.output / _FILES["nginx"], "".join(lines))
+    file = settings.output / _FILES["netlify"]
     before = file.read_text("utf-8") if file.is_file() else ""
     kept = _BLOCK.sub("", before)
     lines = [f"{quote(old)} {new} 301\n" for old, new in pairs]

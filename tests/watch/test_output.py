@@ -41,13 +41,13 @@ def test_a_page_drafted_during_a_whole_build_is_newer_than_what_that_makes(outpu
     os.utime(page, ns=(later, later))
     write(output, "page.html", "of the save before")
     assert read(page) == "the parent's, of a later save"
-    assert output.finish(()) == [page]  # it is reported as new, and kept
+    assert output.finish() == [page]  # it is reported as new, and kept
     assert read(page) == "the parent's, of a later save"
     os.utime(page, ns=(1, 1))
     output.begin(whole=True)
     write(output, "page.html", "what the next build makes of it")
     assert read(page) == "what the next build makes of it"
-    assert output.finish(()) == [page]
+    assert output.finish() == [page]
 
 
 def test_a_build_may_write_a_file_twice(output: Output) -> None:
@@ -86,8 +86,8 @@ def test_the_files_of_no_later_build_go_and_their_folders(output: Output) -> Non
     output.begin(whole=True)
     write(output, "old/page.html", "a")
     kept = write(output, "kept.html", "a")
-    output.finish(())
+    output.finish()
     output.begin(whole=True)
     write(output, "kept.html", "a")
-    assert output.finish(()) == [f"{output.root}/old/page.html"]
+    assert output.finish() == [f"{output.root}/old/page.html"]
     assert os.listdir(output.root) == [os.path.basename(kept)]

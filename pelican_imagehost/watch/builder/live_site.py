@@ -82,7 +82,7 @@ class Workshop:
         self.output.install()
         self._findings = Findings(self.site.settings)
         self._is_first = first
-        self._follower = Follower(self.output.expect, self._findings.take)
+        self._follower = Follower(self.output.expect, self.output.sweep, self._findings.take)
         WarmReaders.install()
         signals.initialized.connect(self._begin_site)
         signals.all_generators_finalized.connect(self._take)
@@ -153,12 +153,12 @@ class Workshop:
         start = time.monotonic()
         self._forget()
         self.output.roots |= edit.outputs
-        self.output.begin(whole=True)
-        self.output.sweep(edit.killed)
+        self.output.begin(whole=True, doubtful=edit.doubtful)
+        self.output.clean_up(edit.killed)
         failure = self._run()
         changed: list[str] = []
         if failure is None:
-            changed = self.output.finish(edit.doubtful)
+            changed = self.output.finish()
         return Built(
             edit.generation,
             tuple(changed),

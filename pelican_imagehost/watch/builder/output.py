@@ -25,7 +25,7 @@ from pelican import signals
 from pelican_imagehost.storage.index import Stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
 __all__ = ["Output"]
 
@@ -63,6 +63,7 @@ class Output:
         self._finals: dict[str, bytes] = {}
         self._reworked: set[str] = set()  # changed after they were written, so not current
         self._began: int | None = None
+        self._doubtful: frozenset[str] = frozenset()
         self._current: set[str] = set()
         self._touched: set[str] = set()
 
@@ -71,9 +72,15 @@ class Output:
         pelican.writers.open = self.open
         pelican.utils.copy_file = self.copy
 
-    def begin(self, *, whole: bool) -> None:
-        """Start a whole build, or an update of single pages."""
+    def begin(self, *, whole: bool, doubtful: Iterable[str] = ()) -> None:
+        """Start a whole build, or an update of single pages.
+
+        Args:
+            whole: whether it is a build.
+            doubtful: files that abandoned builds may have written.
+        """
         self._began = time.time_ns() if whole else None
+        self._doubtful = frozenset(doubtful)
         self._current.clear()
         self._touched.clear()
 
@@ -132,25 +139,30 @@ class Output:
         self.produced |= self._current
         return changed
 
-    def finish(self, doubtful: Iterable[str]) -> list[str]:
-        """End a whole build: remove files of earlier builds that this one did not write.
+    def sweep(self, kept: Container[str] = ()) -> None:
+        """Remove the files of earlier builds that this whole build did not write.
 
         Args:
-            doubtful: files that abandoned builds may have written.
+            kept: files that it may still need.
+        """
+        for path in (self.produced | self._doubtful) - self._current:
+            if path not in kept:
+                self._remove(path)
+
+    def finish(self) -> list[str]:
+        """End a whole build, and sweep.
 
         Returns:
             The changed files, unordered.
         """
         changed = self._settle()
-        produced = set(self._current)
-        changed += [path for path in self.produced ^ produced if path not in self._touched]
-        for path in (self.produced | set(doubtful)) - produced:
-            self._remove(path)
-        self.produced = produced
+        changed += [path for path in self.produced ^ self._current if path not in self._touched]
+        self.sweep()
+        self.produced = self._current
         self._current, self._touched = set(), set()
         return changed
 
-    def sweep(self, processes: Iterable[int]) -> None:
+    def clean_up(self, processes: Iterable[int]) -> None:
         """Remove the temporary files of killed processes."""
         ends = tuple(f".{process}.tmp" for process in processes)
         for root in self.roots if ends else ():

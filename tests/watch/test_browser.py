@@ -13,6 +13,7 @@ from tests.watch.watchkit import Desk, prepare, write_post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -97,6 +98,45 @@ def test_the_banner_comes_and_goes(browser: Browser, stage: Stage) -> None:
     banner.wait_for(state="detached")
     page.wait_for_function(LOADED)
     page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 720), (320, 480)], ids=["wide", "narrow"])
+def test_the_banner_covers_a_quarter_at_most_and_folds_away(
+    browser: Browser, stage: Stage, tmp_path: Path, size: tuple[int, int], scheme: str
+) -> None:
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page = context.new_page()
+    page.goto(f"{stage.preview.address}post-1.html")
+    lost = "\n\n".join(f"![p](lost-{number}.png)" for number in range(12))
+    write_post(stage.site, "post-2", lost)
+    write_post(stage.site, "post-1", "![p](late.png)\n\n" + LONG)
+    banner = page.locator("pelican-imagehost-problems section")
+    banner.get_by_text("1 problem on this page").wait_for()
+    summary = banner.get_by_text("12 problems on other pages")
+    summary.wait_for()
+    assert "late.png" in banner.inner_text()
+    assert "lost-3.png" not in banner.inner_text()
+    summary.press("Enter")
+    banner.get_by_text("lost-3.png").wait_for()
+    box = banner.bounding_box()
+    assert box is not None
+    assert box["height"] <= height / 4 + 1
+    assert box["width"] <= width
+    page.screenshot(path=tmp_path / "open.png")
+    banner.get_by_role("button", name="Hide").press("Enter")
+    banner.get_by_role("button", name="Show 13 problems").wait_for()
+    box = banner.bounding_box()
+    assert box is not None
+    assert box["height"] <= 40
+    page.reload()
+    banner.get_by_role("button", name="Show 13 problems").wait_for()
+    page.screenshot(path=tmp_path / "folded.png")
+    context.close()
 
 
 def test_a_background_tab_catches_up_when_it_is_shown(browser: Browser, stage: Stage) -> None:

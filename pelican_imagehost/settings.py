@@ -203,6 +203,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
             SettingsError: an `IMAGEHOST_*` setting is unknown or has an invalid value.
         """
         own = _read_options(pelican)
+        _check_lists(pelican)
         root = Path(os.path.abspath(root or find_root(pelican)))
         main = _main_work_tree(root)
         content = root / os.path.abspath(pelican["PATH"])
@@ -324,6 +325,13 @@ def _main_work_tree(root: Path) -> Path:
         if pointer.is_dir():
             break
     return root
+
+
+def _check_lists(pelican: Mapping[str, Any]) -> None:
+    """Refuse settings of Pelican that it takes as they are and cannot use either."""
+    for name in ("FORMATTED_FIELDS", "STATIC_PATHS", "THEME_STATIC_PATHS"):
+        if not isinstance(pelican[name], list | tuple | set | frozenset):
+            raise SettingsError(f"{name} must be a list; found {pelican[name]!r}")
 
 
 def _read_options(pelican: Mapping[str, Any]) -> dict[str, Any]:

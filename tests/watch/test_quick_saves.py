@@ -120,6 +120,12 @@ def test_a_page_of_derived_addresses_follows_the_files_that_are_meant(site: Site
         assert before  # a page that is repaired after each build is not reported as changed
 
 
+def one_of(desk: Reader, start: str) -> str:
+    """Return the problem that a quick save reported alone; "" if none did."""
+    alone = [problems[0] for problems in desk.quick_problems if len(problems) == 1]
+    return next((problem for problem in alone if problem.startswith(start)), "")
+
+
 def test_what_the_last_look_finds_is_reported_at_once_and_vanishes_at_once(site: Site) -> None:
     prepare(site)
     extend(site, "article", "<img src='{{ SITEURL }}/extra/{{ article.picture or 'here.png' }}'>")
@@ -130,16 +136,16 @@ def test_what_the_last_look_finds_is_reported_at_once_and_vanishes_at_once(site:
         for name in ("nowhere.png", "elsewhere.png"):
             desk.quick_problems.clear()
             write_post(site, "post-1", Picture=name, Category="notes")
-            desk.wait(lambda: bool(desk.quick_problems), "page at once")
-            (problem,) = desk.quick_problems[0]
-            assert problem.startswith(f"content/post-1.md:3: /extra/{name}: ")
+            # A save may also be seen half written, before it is complete.
+            start = f"content/post-1.md:3: /extra/{name}: "
+            desk.wait(lambda: bool(one_of(desk, start)), "page at once")  # noqa: B023  called here
+            problem = one_of(desk, start)
             assert desk.pages[problem] == frozenset({str(site.root / "output/post-1.html")})
             desk.settle()
             assert desk.wrong == (problem,)
         desk.quick_problems.clear()
         write_post(site, "post-1", Category="notes")
-        desk.wait(lambda: bool(desk.quick_problems), "page at once")
-        assert desk.quick_problems[0] == ()
+        desk.wait(lambda: () in desk.quick_problems, "page at once")
         desk.check()
         assert desk.wrong == ()
 

@@ -247,8 +247,6 @@ def published(tmp_path: Path, machine: Machine) -> Blogger:
     blogger.write("content/a.md", "Title: A\nDate: 2026-01-01\nSlug: a\n\n![a](cat.jpg)\n")
     run("git", "init", "--quiet", "--bare", tmp_path / "origin.git")
     blogger.git("remote", "add", "origin", str(tmp_path / "origin.git"))
-    # What the recipes send first must not depend on the hook.
-    (blogger.root / ".git/hooks/pre-push").unlink()
     return blogger
 
 

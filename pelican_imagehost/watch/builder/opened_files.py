@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["OpenedFiles"]
 
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
-# The system's and the environment's files are no part of a site.
+# The system's and the environment's files are not part of a site.
 _FOREIGN = tuple(
     os.path.join(folder, "")
     for folder in (

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from pelican_imagehost.cli import main
 from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.image import Image
+from pelican_imagehost.publish.create import create
 from pelican_imagehost.publish.repository import StoreRepository
 from pelican_imagehost.storage.records import Arrival, Records
 from pelican_imagehost.storage.store import Store
@@ -253,7 +254,7 @@ def test_verify_mends_records_without_files_and_files_without_records(site: Site
     assert site.cli("verify").returncode == 0  # no records are needed without uploads
     kept, lost = upload(site, "kept.png"), upload(site, "lost.png", colour="navy")
     repository = StoreRepository(Store(site.root / "images"))
-    repository.create()
+    create(repository)
     repository.add([kept.key], lambda _: None)
     bytes_of = (site.root / "images" / kept.key).read_bytes()
     for image in (kept, lost):

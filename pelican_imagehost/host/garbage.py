@@ -15,7 +15,8 @@ from pelican_imagehost.host.push import MAIN
 from pelican_imagehost.host.releases import named_keys
 from pelican_imagehost.host.served import locked, remove_image
 from pelican_imagehost.images.image import digest_of
-from pelican_imagehost.publish.git import Git, explain
+from pelican_imagehost.publish.explain import explain
+from pelican_imagehost.publish.git import Git
 from pelican_imagehost.report import count
 from pelican_imagehost.storage.store import Store
 

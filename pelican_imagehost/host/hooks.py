@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -44,12 +43,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         action(read_update(sys.stdin))
     except PublishError as error:
-        reason = str(error)
+        reason = "; ".join(line.strip() for line in str(error).splitlines())
     except OSError as error:
         reason = _explain(error)
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr or b"").decode(errors="replace").strip().rpartition("\n")[2]
-        reason = f"git {error.cmd[1]} failed on the host: {last or f'exit code {error.returncode}'}"
     else:
         return 0
     say(f"{_VERDICTS[arguments[1]]}: {reason}")

@@ -13,17 +13,26 @@ import re
 from typing import IO, TYPE_CHECKING
 
 from pelican_imagehost.errors import ImageHostError, PublishError
-from pelican_imagehost.host.plumbing import git, read_blobs, read_config
-from pelican_imagehost.host.push import MAIN, Change, diff, object_id, read_changes, say, shown
+from pelican_imagehost.host.push import (
+    GIT,
+    MAIN,
+    diff,
+    object_id,
+    read_changes,
+    read_config,
+    say,
+    shown,
+)
 from pelican_imagehost.host.served import Staging, locked, remove_image
 from pelican_imagehost.images.image import IMAGE_TYPES, KEY, MAX_BYTES, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
-    from pelican_imagehost.host.push import Update
+    from pelican_imagehost.host.push import Change, Update
+    from pelican_imagehost.publish.git import LeanGit
 
-__all__ = ["TOMBSTONES", "receive", "withdraw"]
+__all__ = ["TOMBSTONES", "read_images", "receive", "withdraw"]
 
 TOMBSTONES = "retracted/"
 _TOMBSTONE = re.compile(rf"{TOMBSTONES}([0-9a-f]{{64}})")
@@ -44,7 +53,7 @@ def receive(update: Update) -> None:
     _check_tombstones(update.new, tip)
     added = {change.path for change in tip if change.status == "A"}
     with Staging(config["served"]) as staging:
-        with contextlib.closing(read_blobs(images, staging.file("oids"))) as blobs:
+        with contextlib.closing(read_images(GIT, images)) as blobs:
             for path, blob, size in blobs:
                 if size > limit:
                     raise PublishError(f"{path} has {size:,} bytes; at most {limit:,} are allowed")
@@ -70,6 +79,28 @@ def withdraw(update: Update) -> None:
         }:
             if remove_image(served, digest):
                 say(f"{digest} is offline")
+
+
+def read_images(
+    git: LeanGit, images: list[tuple[str, str]]
+) -> Generator[tuple[str, IO[bytes], int]]:
+    """Read images from a repository, in order.
+
+    Args:
+        git: the repository.
+        images: paths and object names.
+
+    Yields:
+        Each path, a stream, and its length in bytes; read exactly that before the next.
+
+    Raises:
+        PublishError: an image is missing.
+    """
+    with contextlib.closing(git.stream([oid for _, oid in images])) as objects:
+        for (path, _), (found, stream) in zip(images, objects, strict=True):
+            if found.kind != "blob":
+                raise PublishError(f"{path} has no content in the push; fetch it, push again")
+            yield path, stream, found.size
 
 
 def _images(changes: Iterable[Change], types: list[str]) -> list[tuple[str, str]]:
@@ -141,14 +172,13 @@ def _check_tombstones(commit: str, changes: list[Change]) -> None:
             raise PublishError(f"{change.path} was retracted; remove its tombstone to allow it")
     added = [_TOMBSTONE.fullmatch(c.path) for c in changes if c.status == "A"]
     keys = [f"{m[1][:2]}/{m[1]}.{kind}" for m in added if m for kind in IMAGE_TYPES]
-    asked = "".join(f"{commit}:{key}\n" for key in keys)
-    answers = git("cat-file", "--batch-check", stdin=asked).decode().splitlines() if asked else []
-    for key, answer in zip(keys, answers, strict=True):
-        if not answer.endswith(" missing"):
+    found = GIT.facts(f"{commit}:{key}" for key in keys)
+    for key, image in zip(keys, found, strict=True):
+        if image.oid:
             raise PublishError(f"{key} has a tombstone and is still in the commit; remove it")
 
 
 def _read_tombstones(commit: str) -> set[str]:
     """Read the digests that a commit's tree retracts."""
-    names = git("ls-tree", "-z", "--name-only", commit, TOMBSTONES).decode().split("\0")[:-1]
+    names = GIT.run("ls-tree", "-z", "--name-only", commit, TOMBSTONES).output.split("\0")[:-1]
     return {name.removeprefix(TOMBSTONES) for name in names}

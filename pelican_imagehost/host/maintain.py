@@ -10,13 +10,12 @@ import time
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.images_hook import TOMBSTONES
-from pelican_imagehost.host.plumbing import read_blobs
+from pelican_imagehost.host.images_hook import TOMBSTONES, read_images
 from pelican_imagehost.host.push import MAIN
 from pelican_imagehost.host.releases import Releases
 from pelican_imagehost.host.served import Staging, locked, remove_image
 from pelican_imagehost.images.image import KEY
-from pelican_imagehost.publish.git import Git
+from pelican_imagehost.publish.git import Git, LeanGit
 from pelican_imagehost.report import count
 
 if TYPE_CHECKING:
@@ -79,8 +78,7 @@ def republish(layout: Layout) -> tuple[int, int]:
 
 def _publish(layout: Layout, images: list[tuple[str, str]]) -> None:
     with Staging(str(layout.served)) as staging:
-        blobs = read_blobs(images, staging.file("oids"), cwd=str(layout.images))
-        with contextlib.closing(blobs):
+        with contextlib.closing(read_images(LeanGit(layout.images), images)) as blobs:
             for key, blob, size in blobs:
                 staging.add(key, size, blob, again=True)
         staging.publish()

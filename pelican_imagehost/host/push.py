@@ -1,4 +1,7 @@
-"""A push to the host: the update, what its commits change, and messages to the pusher."""
+"""A push to the host: the update, what its commits change, and messages to the pusher.
+
+Hooks run in the repository that is pushed to, with git's variables for it (githooks(5)).
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.plumbing import git
+from pelican_imagehost.publish.git import LeanGit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
+    "GIT",
     "MAIN",
     "Change",
     "Update",
@@ -22,11 +26,13 @@ __all__ = [
     "diff",
     "object_id",
     "read_changes",
+    "read_config",
     "read_update",
     "say",
     "shown",
 ]
 
+GIT = LeanGit(os.curdir)
 MAIN = "refs/heads/main"
 
 
@@ -80,13 +86,28 @@ def read_update(stdin: Iterable[str]) -> Update:
     return Update(*updates[0])
 
 
+def read_config() -> dict[str, str]:
+    """Read `imagehost.*` of the repository, as name → value.
+
+    Raises:
+        PublishError: the repository was not set up.
+    """
+    known = GIT.read_config().items()
+    start = "imagehost."
+    config = {name.removeprefix(start): value for name, value in known if name.startswith(start)}
+    if "served" not in config:
+        raise PublishError("the host is not set up; on the host, run: pelican-imagehost host init")
+    return config
+
+
 def check_forward(update: Update) -> None:
     """Check that main keeps its commits; git itself checks it only after the hook.
 
     Raises:
         PublishError: main would lose commits.
     """
-    if update.old.strip("0") and git("rev-list", "-1", update.old, "--not", update.new):
+    asked = ("rev-list", "-1", update.old, "--not", update.new)
+    if update.old.strip("0") and GIT.run(*asked).output:
         raise PublishError("main would lose commits; fetch, merge, and push again")
 
 
@@ -102,30 +123,32 @@ def read_changes(update: Update) -> tuple[list[Change], list[Change]]:
     Raises:
         PublishError: main would lose commits.
     """
-    commits = git("rev-list", "--parents", update.new, "--not", "--all").decode().split("\n")[:-1]
+    asked = ("rev-list", "--parents", update.new, "--not", "--all")
+    commits = GIT.run(*asked).output.split("\n")[:-1]
     if commits == [f"{update.new} {update.old}"]:
         return list(diff(update)), []
     check_forward(update)
     tip = list(diff(update))
     ids = "".join(f"{commit.split()[0]}\n" for commit in commits)
-    options = ("--stdin", "-c", "--root", "--no-commit-id")
-    return tip, list(_parse(git("diff-tree", "-r", "-z", "--no-renames", *options, stdin=ids)))
+    options = ("-r", "-z", "--no-renames", "--stdin", "-c", "--root", "--no-commit-id")
+    return tip, list(_parse(GIT.run("diff-tree", *options, stdin=ids).output))
 
 
 def diff(update: Update, *paths: str) -> Iterator[Change]:
     """Read the changes from the old tree to the new, below `paths` where any are given."""
     old = update.old if update.old.strip("0") else object_id(update.old, b"tree 0\0")
-    return _parse(git("diff-tree", "-r", "-z", "--no-renames", old, update.new, *paths))
+    options = ("-r", "-z", "--no-renames")
+    return _parse(GIT.run("diff-tree", *options, old, update.new, *paths).output)
 
 
-def _parse(raw: bytes) -> Iterator[Change]:
+def _parse(raw: str) -> Iterator[Change]:
     """Parse git-diff-tree(1)'s raw output, also of merges: one colon and mode per parent."""
-    fields = iter(raw.split(b"\0")[:-1])
+    fields = iter(raw.split("\0")[:-1])
     for fact, path in zip(fields, fields, strict=True):
-        parents = fact.count(b":")
-        values = fact[parents:].decode().split()
+        parents = fact.count(":")
+        values = fact[parents:].split()
         letters = "".join(sorted(set(values[-1])))
-        yield Change(letters, values[parents], values[2 * parents + 1], os.fsdecode(path))
+        yield Change(letters, values[parents], values[2 * parents + 1], path)
 
 
 def object_id(example: str, content: bytes) -> str:

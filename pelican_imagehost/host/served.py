@@ -95,10 +95,6 @@ class Staging:
     def __exit__(self, *exception: object) -> None:
         self._held.close()
 
-    def file(self, name: str) -> IO[str]:
-        """Open a new file that is removed with the folder."""
-        return self._held.enter_context(open(f"{self._folder}/{name}", "w+", encoding="ascii"))
-
     def add(
         self, key: str, size: int, blob: IO[bytes], *, keep: bool = True, again: bool = False
     ) -> None:

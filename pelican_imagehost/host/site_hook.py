@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.host.plumbing import git, read_config
-from pelican_imagehost.host.push import MAIN, check_forward, say, shown
+from pelican_imagehost.host.push import GIT, MAIN, check_forward, read_config, say, shown
 from pelican_imagehost.host.releases import Releases, named_keys
 from pelican_imagehost.host.served import locked
 from pelican_imagehost.images import lfs
@@ -58,7 +57,7 @@ def switch(update: Update) -> None:  # noqa: ARG001  the branch may have moved o
     """Show readers the branch's release, and remove releases older than the last few."""
     releases = _releases(_config())
     with releases.locked():
-        commit = git("rev-parse", MAIN).decode().strip()
+        commit = GIT.commit_of(MAIN)
         releases.show(commit)
         releases.prune()
     say(f"readers now see {commit[:12]}")
@@ -109,7 +108,7 @@ def _extract(commit: str, folder: Path) -> None:
 
 
 def _submodules(commit: str) -> list[str]:
-    listed = os.fsdecode(git("ls-tree", "-r", "-z", "--full-tree", commit)).split("\0")
+    listed = GIT.run("ls-tree", "-r", "-z", "--full-tree", commit).output.split("\0")
     return [line.partition("\t")[2] for line in listed if line.startswith("160000 ")]
 
 

@@ -87,9 +87,7 @@ class Checkout(NamedTuple):
         names = "".join(f"{path}\0" for path in self._needed(files, sources))
         self.git.run("read-tree", self.commit, env=env)
         options = ("--stdin", "-z", f"--prefix={folder}/tree/")
-        self.git.feed(
-            *("checkout-index", *options), chunks=[names.encode(errors="surrogateescape")], env=env
-        )
+        self.git.run("checkout-index", *options, stdin=names, env=env)
         for file in files:
             if is_image(file.path) and normal(file.path) not in listed:
                 image = folder / "tree" / file.path

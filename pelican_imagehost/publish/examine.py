@@ -49,7 +49,7 @@ class Examiner:
     ) -> None:
         self._git, self._file, self._pelican, self._settings = git, file, pelican, settings
         shown = git.run("rev-parse", "--show-prefix", "--show-cdup").output.split("\n")
-        self._prefix, self._top = shown[0], git.folder / shown[1]
+        self._prefix, self._top = shown[0], settings.root / shown[1]
         self._content = self._inside(settings.content, folder=True)
         self._manifests: dict[str, Manifest] = {}
         self.manifest = self._inside(settings.manifest)
@@ -59,8 +59,7 @@ class Examiner:
         from pelican_imagehost.storage.manifest import Manifest  # noqa: PLC0415  see `_checkout`
 
         if manifest not in self._manifests:
-            (blob,) = self._git.blobs([manifest]) if manifest else (None,)
-            data = blob.data if blob else b""
+            (data,) = self._git.contents([manifest]) if manifest else (b"",)
             self._manifests[manifest] = Manifest.parse(self._settings.manifest, data)
         return self._manifests[manifest]
 
@@ -118,12 +117,12 @@ class Examiner:
         texts = [f for f in changed if f.path.endswith(MARKDOWN_SUFFIXES) and not _is_link(f)]
         if not texts or not is_plain_site(self._pelican):
             return set()
-        blobs = self._git.blobs([file.oid for file in texts])
+        contents = self._git.contents([file.oid for file in texts])
         return {
             file.path
-            for file, blob in zip(texts, blobs, strict=True)
+            for file, text in zip(texts, contents, strict=True)
             if lists_all_images(
-                blob.data,
+                text,
                 posixpath.dirname(file.path.removeprefix(self._prefix)),
                 self._settings,
                 manifest.images,
@@ -138,11 +137,11 @@ class Examiner:
             image = manifest.images.get(path.removeprefix(self._prefix))
             if image is not None and is_image(path) and not _is_link(file):
                 images[path] = (file.oid, image.sha256)
-        blobs = self._git.blobs([oid for oid, _ in images.values()])
+        contents = self._git.contents([oid for oid, _ in images.values()])
         return {
             path
-            for (path, (_, sha256)), blob in zip(images.items(), blobs, strict=True)
-            if _digest(blob.data) != sha256
+            for (path, (_, sha256)), data in zip(images.items(), contents, strict=True)
+            if _digest(data) != sha256
         }
 
     def _checkout(self, commit: str) -> Checkout:

@@ -1,26 +1,24 @@
-"""Run git, and report in a sentence what went wrong and what to do.
+"""Run git: with GitPython, or without it where its import would take longer than the work.
 
 GitPython finds and starts git; its index and remote objects are not used. They change
 the process's working directory, read the user's configuration in their own way, and
-hide the messages of the host's hooks. The pre-push hook uses `LeanGit`, because importing
-GitPython takes longer than all that a usual push needs.
+hide the messages of the host's hooks. Hooks, `publish` and the host use `LeanGit`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import subprocess
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
-from pelican_imagehost.errors import PublishError
+from pelican_imagehost.publish.explain import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Answer", "Blob", "Git", "LeanGit", "explain", "leave_hook"]
+__all__ = ["Answer", "Git", "LeanGit", "Object", "leave_hook"]
 
 # Signing would ask for a key, and a user's hooks do not apply to a repository of images.
 _ALWAYS = ("-c", "commit.gpgsign=false", "-c", f"core.hooksPath={os.devnull}")
@@ -28,69 +26,6 @@ _ALWAYS = ("-c", "commit.gpgsign=false", "-c", f"core.hooksPath={os.devnull}")
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "LANGUAGE": "C", "LC_ALL": "C"}
 _AT_ONCE = 500  # object names that fit into a pipe, so that neither side waits for the other
 _KEPT_IN_HOOKS = ("GIT_SSH", "GIT_ASKPASS", "GIT_TRACE", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")
-
-# A message of git's → what to do. The first match counts.
-_ADVICE = [
-    (
-        r"empty ident|identity unknown|no email was given|no name was given",
-        (
-            "git does not know who you are; run: git config --global user.name 'Your Name' and "
-            "git config --global user.email you@example.com"
-        ),
-    ),
-    (
-        r"dubious ownership in repository at '([^']+)'",
-        (
-            "the repository {0} belongs to another user; if you trust it: "
-            "git config --global --add safe.directory {0}"
-        ),
-    ),
-    (
-        r"Unable to create '([^']+\.lock)': File exists",
-        "another git process is running or was killed; if none is running, remove {0}",
-    ),
-    (
-        r"Permission denied \(publickey|Authentication failed|could not read (?:User|Pass)",
-        "the host refused your key or password; try: git ls-remote <address of the remote>",
-    ),
-    (
-        (
-            r"Could not resolve host|Connection refused|Connection timed out|Network is unreachable"
-            r"|Failed to connect|Couldn't connect"
-            r"|No route to host|Operation timed out"
-        ),
-        "the host does not answer; check its address and your connection",
-    ),
-    (
-        r"does not appear to be a git repository|[Rr]epository not found|not found: did you",
-        "there is no repository at that address; check IMAGEHOST_REMOTE",
-    ),
-    (
-        r"Host key verification failed",
-        "ssh does not know the host's key yet; connect to the host once with ssh to accept it",
-    ),
-    (
-        r"shallow update not allowed",
-        "a shallow clone cannot be pushed; run in it: git fetch --unshallow",
-    ),
-    (
-        r"[Pp]rotected branch",
-        "the host protects this branch; allow pushes to it in the host's settings",
-    ),
-    (r"No space left on device|Out of diskspace", "a disk is full, here or on the host"),
-    (
-        r"not a git repository",
-        "the store is not a git repository yet; run: pelican-imagehost init",
-    ),
-]
-
-# Lines that repeat what others report, or explain git in general.
-_NOISE = re.compile(
-    r"remote:|hint:|Cloning into|To |From | [ *=+t-] |error: failed to push some refs"
-    r"|fatal: Could not read from remote|fatal: [Tt]he remote end hung up|Please make sure you"
-    r"|and the repository exists"
-)
-_REJECTED = re.compile(r"^!\t[^\t]*:(?:refs/heads/)?(\S+)\t(\[.+?\]) (.+)$", re.MULTILINE)
 
 
 class Answer(NamedTuple):
@@ -101,12 +36,12 @@ class Answer(NamedTuple):
     errors: str
 
 
-class Blob(NamedTuple):
-    """An object in a repository, with its name and content; empty strings if it is missing."""
+class Object(NamedTuple):
+    """An object in a repository: its name, kind and size; `oid` is "" if it is missing."""
 
     oid: str
     kind: str
-    data: bytes
+    size: int
 
 
 class Git:
@@ -118,17 +53,22 @@ class Git:
             repository, and do not in the store's.
     """
 
-    def __init__(self, folder: Path, *, hooks: bool = False) -> None:
-        self.folder = folder
-        self._options = () if hooks else _ALWAYS
+    def __init__(self, folder: Path | str, *, hooks: bool = False) -> None:
+        self._start_of_command = ["git", "-C", str(folder), *(() if hooks else _ALWAYS)]
+        self._config: dict[str, str] | None = None
 
     def run(
-        self, *arguments: str, env: Mapping[str, str] | None = None, check: bool = True
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
     ) -> Answer:
         """Run a command and wait for it.
 
         Args:
             arguments: the command and its arguments; no user's text as an option.
+            stdin: its standard input.
             env: variables to add to the environment.
             check: whether a failure is an error.
 
@@ -138,7 +78,8 @@ class Git:
         Raises:
             PublishError: it failed.
         """
-        code, output, errors = self._execute(self._command(arguments), {**_QUIET, **(env or {})})
+        data = None if stdin is None else stdin.encode(errors="surrogateescape")
+        code, output, errors = self._execute(self._command(arguments), env or {}, data)
         text = output.decode(errors="surrogateescape")
         answer = Answer(code, text, errors.decode(errors="surrogateescape"))
         if check and code:
@@ -148,23 +89,20 @@ class Git:
     def read(self, revision: str, path: str) -> bytes | None:
         """Return the content of a file in a commit; None if it does not exist."""
         command = self._command(["cat-file", "blob", f"{revision}:{path}"])
-        code, output, _ = self._execute(command, _QUIET)
+        code, output, _ = self._execute(command, {}, None)
         return output if code == 0 else None
 
-    def feed(
-        self, *arguments: str, chunks: Iterable[bytes], env: Mapping[str, str] | None = None
-    ) -> Answer:
-        """Run a command that reads a stream from standard input.
+    def feed(self, *arguments: str, chunks: Iterable[bytes]) -> Answer:
+        """Run a command that reads a long stream from standard input, and writes little.
 
         Args:
             arguments: the command and its arguments; no user's text as an option.
             chunks: the stream.
-            env: variables to add to the environment.
 
         Raises:
             PublishError: it failed.
         """
-        process = self._start(self._command(arguments), {**_QUIET, **(env or {})})
+        process = self._start(self._command(arguments), {})
         stdin = cast("IO[bytes]", process.stdin)
         try:
             with contextlib.suppress(BrokenPipeError):  # its standard error has the reason
@@ -181,41 +119,64 @@ class Git:
             raise explain(arguments[0], answer)
         return answer
 
-    def facts(self, names: Sequence[str]) -> list[Blob]:
+    def facts(self, names: Iterable[str]) -> list[Object]:
         """Look up objects by name, without their content, with one process."""
-        output = self.feed("cat-file", "--batch-check", chunks=[_lines(names)]).output
-        return [_blob(line.encode()) for line in output.splitlines()]
+        lines = "".join(f"{name}\n" for name in names)
+        output = self.run("cat-file", "--batch-check", stdin=lines).output if lines else ""
+        return [_object(line) for line in output.splitlines()]
 
-    def blobs(self, names: Sequence[str]) -> Iterator[Blob]:
-        """Read objects, in order, with one process."""
+    def stream(self, names: Sequence[str]) -> Generator[tuple[Object, IO[bytes]]]:
+        """Read objects, in order, with one process.
+
+        Args:
+            names: their names; close the generator if you do not read all.
+
+        Yields:
+            Each object and a stream; read exactly its size before the next.
+        """
         if not names:
             return
-        process = self._start(self._command(["cat-file", "--batch"]), _QUIET)
+        process = self._start(self._command(["cat-file", "--batch"]), {})
         stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         try:
             for start in range(0, len(names), _AT_ONCE):
-                stdin.write(_lines(part := names[start : start + _AT_ONCE]))
+                part = names[start : start + _AT_ONCE]
+                stdin.write("".join(f"{name}\n" for name in part).encode())
                 stdin.flush()
                 for _ in part:
-                    header = stdout.readline()
-                    blob = _blob(header)
-                    if blob.oid:
-                        blob = blob._replace(data=stdout.read(int(header.split()[2])))
+                    found = _object(stdout.readline().decode(errors="surrogateescape"))
+                    yield found, stdout
+                    if found.oid:
                         stdout.read(1)  # the line feed after it
-                    yield blob
         finally:
             process.kill()
             process.communicate()
 
+    def contents(self, names: Sequence[str]) -> Generator[bytes]:
+        """Read the content of objects, in order, with one process; b"" for one that is missing."""
+        with contextlib.closing(self.stream(names)) as found:
+            for item, stream in found:
+                yield stream.read(item.size)
+
     def config(self, name: str) -> str:
-        """Return a configuration value; "" if it is not set."""
-        return self.run("config", "--get", name, check=False).output.strip()
+        """Return a configuration value as it was first read; "" if it is not set."""
+        if self._config is None:
+            self.read_config()
+        return (self._config or {}).get(name.lower(), "")
+
+    def read_config(self) -> dict[str, str]:
+        """Read the configuration, names in lower case; from now on `config` returns it."""
+        listed = self.run("config", "--null", "--list", check=False).output.split("\0")
+        pairs = (entry.partition("\n") for entry in listed)
+        self._config = {name: value for name, _, value in pairs}
+        return self._config
 
     def set_config(self, name: str, value: str) -> bool:
         """Set a configuration value; return whether it changed."""
         if self.config(name) == value:
             return False
         self.run("config", "--replace-all", name, value)
+        self._config = None
         return True
 
     def commit_of(self, revision: str) -> str:
@@ -229,25 +190,25 @@ class Git:
         return set(output.split("\0")) - {""}
 
     def _command(self, arguments: Iterable[str]) -> list[str]:
-        return ["git", "-C", str(self.folder), *self._options, *arguments]
+        return [*self._start_of_command, *arguments]
 
-    def _execute(self, command: list[str], env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
-        import git  # noqa: PLC0415  slow
-
-        code, output, errors = git.Git().execute(
-            command,
-            env=env,
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-        )
-        return code, output, errors.encode(errors="surrogateescape")
+    def _execute(
+        self, command: list[str], env: Mapping[str, str], stdin: bytes | None
+    ) -> tuple[int, bytes, bytes]:
+        process = self._start(command, env)
+        try:
+            output, errors = process.communicate(stdin)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        return process.returncode, output, errors
 
     def _start(self, command: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         import git  # noqa: PLC0415  slow
 
-        started = git.Git().execute(command, env=env, istream=subprocess.PIPE, as_process=True)
+        added = {**_QUIET, **env}
+        started = git.Git().execute(command, env=added, istream=subprocess.PIPE, as_process=True)
         process = cast("subprocess.Popen[bytes]", started.proc)
         started.proc = None  # else it would end the process when it is collected
         return process
@@ -256,68 +217,18 @@ class Git:
 class LeanGit(Git):
     """git in one folder, started without GitPython."""
 
-    def _execute(self, command: list[str], env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
-        done = subprocess.run(  # noqa: S603  no user's text as an option
-            command, env={**os.environ, **env}, capture_output=True, check=False
-        )
-        return done.returncode, done.stdout, done.stderr
-
     def _start(self, command: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
-        return subprocess.Popen(  # noqa: S603  as above
-            command, env={**os.environ, **env}, stdin=pipe, stdout=pipe, stderr=pipe
+        return subprocess.Popen(  # noqa: S603  no user's text as an option
+            command, env={**os.environ, **_QUIET, **env}, stdin=pipe, stdout=pipe, stderr=pipe
         )
 
 
-def _lines(names: Iterable[str]) -> bytes:
-    return "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
-
-
-def _blob(header: bytes) -> Blob:
-    """Parse a line of `git cat-file --batch` (git-cat-file(1), BATCH OUTPUT)."""
-    fields = header.decode(errors="surrogateescape").split()
+def _object(line: str) -> Object:
+    """Parse a line of `git cat-file --batch-check` (git-cat-file(1), BATCH OUTPUT)."""
+    fields = line.split()
     known = len(fields) == 3 and fields[2].isdigit()  # noqa: PLR2004  name, type, size
-    return Blob(fields[0], fields[1], b"") if known else Blob("", "", b"")
-
-
-def explain(command: str, answer: Answer) -> PublishError:
-    """Make an error of a failed git command: the cause, what to do, and git's own lines.
-
-    Args:
-        command: git's subcommand.
-        answer: how it ended.
-    """
-    host, own = _sort_lines(answer)
-    rejected = [line for line in own if line.startswith("!")]
-    details = [f"the host says: {line}" for line in host]
-    for pattern, advice in _ADVICE:
-        match = re.search(pattern, "\n".join([answer.errors, *rejected]))
-        if match is not None:
-            return _error(advice.format(*match.groups()), [*details, *rejected])
-    if any(line.startswith("! [remote rejected]") for line in rejected):
-        return _error("the host refused the push", [*details, *own])
-    if not details and len(own) == 1:
-        return PublishError(f"git {command} failed: {own[0]}")
-    return _error(f"git {command} failed with exit code {answer.code}", [*details, *own])
-
-
-def _error(summary: str, details: list[str]) -> PublishError:
-    return PublishError("\n  ".join([summary, *details]))
-
-
-def _sort_lines(answer: Answer) -> tuple[list[str], list[str]]:
-    """Find the host's lines, and those of git's own that tell what went wrong.
-
-    `git push --porcelain` writes `!`, `<from>:<to>` and `[<state>] (<reason>)` to standard
-    output (git-push(1), OUTPUT), where plain `git push` writes them as one line of errors.
-    """
-    lines = [line.rstrip() for line in answer.errors.splitlines() if line.strip()]
-    host = [line.partition(":")[2].strip() for line in lines if line.startswith("remote:")]
-    own = [" ".join(line.split()) for line in lines if not _NOISE.match(line)]
-    own += [f"! {state} {ref} {reason}" for ref, state, reason in _REJECTED.findall(answer.output)]
-    if lines and not (host or own):
-        own = [lines[-1].strip()]
-    return [line for line in host if line], own
+    return Object(fields[0], fields[1], int(fields[2])) if known else Object("", "", 0)
 
 
 def leave_hook() -> None:

@@ -215,7 +215,7 @@ class Publisher:
         Raises:
             PublishError: an image is not online, or is not complete there.
         """
-        known = self.repository.confirmed()
+        known = self.repository.seen.read()
         keys = sorted(wanted.sizes.keys() - known)
         if not keys:
             return 0
@@ -233,7 +233,7 @@ class Publisher:
                 f"{len(absent.answers):,} of {len(keys):,} images are not online{after}: {url} "
                 f"({source}): {answer}; check IMAGEHOST_URL and the image host"
             )
-        self.repository.confirm(known | set(keys))
+        self.repository.seen.record(known | set(keys))
         return len(keys)
 
     def _check_limit(self, wanted: Wanted, keys: Iterable[str]) -> None:

@@ -71,7 +71,7 @@ def read_pushes(git: Git, stdin: str, remote: str, manifest: str) -> list[Push]:
     updates = [line.split() for line in stdin.splitlines() if line.strip()]
     names = [f"{oid}^{{commit}}" for _, local, _, known in updates for oid in (local, known)]
     names += [f"{name}:{manifest}" for name in names]
-    facts = [fact.oid for fact in git.facts(names)] if names else []
+    facts = [fact.oid for fact in git.facts(names)]
     commits, manifests = facts[: len(facts) // 2], facts[len(facts) // 2 :]
     listed = dict(zip(commits, manifests, strict=True))
     heads: dict[str, str] = {}
@@ -85,7 +85,7 @@ def read_pushes(git: Git, stdin: str, remote: str, manifest: str) -> list[Push]:
     bases = {commit: base for commit, base in bases.items() if commit != base}
     found = [base for base in bases.values() if base not in listed]
     asked = [f"{base}:{manifest}" for base in found]
-    listed |= zip(found, (fact.oid for fact in git.facts(asked)), strict=True) if found else {}
+    listed |= zip(found, (fact.oid for fact in git.facts(asked)), strict=True)
     return [
         Push(commit, base, listed[commit], listed[base], list_files(git, commit, base))
         for commit, base in bases.items()
@@ -158,8 +158,8 @@ def find_addresses(git: Git, pushes: Iterable[Push], prefix: str) -> dict[str, s
     plain = re.escape(prefix.partition(":")[2]).replace("/", r"\\?/")  # JSON escapes slashes
     pattern = re.compile((plain + KEY.pattern.replace("/", r"\\?/")).encode(), re.IGNORECASE)
     found: dict[str, str] = {}
-    for blob, path in zip(git.blobs(list(files)), files.values(), strict=True):
-        for key in _keys(pattern, blob.data):
+    for data, path in zip(git.contents(list(files)), files.values(), strict=True):
+        for key in _keys(pattern, data):
             found.setdefault(key, path)
     return found
 

@@ -1,52 +1,40 @@
 """The store as a git repository: add and remove images, push, merge with other authors.
 
-Neither the index nor the work tree of the repository is used, so that git need not scan
-files, and a partial clone without old files is sufficient: fast-import creates commits on
-top of the branch, and merges use a temporary index. `retracted/<sha256>` is a tombstone,
-which prevents an image from being published again by accident.
+`retracted/<sha256>` is a tombstone, which prevents an image from being published again by
+accident.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.images.image import KEY, digest_of
-from pelican_imagehost.publish.git import Git, explain
+from pelican_imagehost.images.image import digest_of
+from pelican_imagehost.publish.commits import Commits, file_change, removal
+from pelican_imagehost.publish.explain import explain
+from pelican_imagehost.publish.git import Git
+from pelican_imagehost.publish.seen import Seen
 from pelican_imagehost.publish.served import PUSHED, REMOTE
+from pelican_imagehost.report import count
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from collections.abc import Set as AbstractSet
+    from pathlib import Path
 
     from pelican_imagehost.settings import Settings
 
 __all__ = ["TOMBSTONES", "TRIES", "StoreRepository"]
 
 BRANCH = "refs/heads/main"
-CONFIRMED = "refs/imagehost/confirmed"
 TOMBSTONES = "retracted/"
 SITE = "Site"  # the trailer of commits (git-interpret-trailers(1)); `host gc` reads it
 TRIES = 8
 _OURS = re.compile("^remote: imagehost: ", re.MULTILINE)
-# Images do not compress; with its default settings git would try, and take ten times as long.
-SETTINGS = {
-    "core.bigFileThreshold": "1024",
-    "core.compression": "0",
-    "gc.auto": "0",
-    "core.autocrlf": "false",
-}
-_OWN = re.compile(r"[0-9a-f]{2}|\..*")  # names in the top folder of a store
-_EXCLUDED = (
-    "# not part of the store\n.incoming/\n.corrupt/\n.uploads/\n.lock\n.gitignore\n.retracted\n"
-)
 
 
 class StoreRepository:
@@ -56,13 +44,18 @@ class StoreRepository:
         store: the store.
         site: the folder of the site, whose git identity is used for commits.
         git: runs git.
+
+    Attributes:
+        seen: the images that were seen online.
     """
 
     def __init__(self, store: Store, site: Path | None = None, git: type[Git] = Git) -> None:
         self.store = store
         self.git = git(store.root)
         self._site = None if site is None else git(site)
+        self._commits = Commits(self.git, self._site)
         self._trees: dict[str, set[str]] = {}  # by commit
+        self.seen = Seen(self.git, self._commits, self._names)
 
     @classmethod
     def of(cls, settings: Settings, git: type[Git] = Git) -> StoreRepository:
@@ -85,64 +78,15 @@ class StoreRepository:
         """Return whether the store itself is a repository, not just a folder inside one."""
         return (self.store.root / ".git").exists()
 
-    def create(self) -> list[str]:
-        """Make the store a repository, or complete its settings.
-
-        Returns:
-            A line for each step; empty if there was nothing to do.
-        """
-        done = []
-        if not self.exists:
-            self.store.root.mkdir(parents=True, exist_ok=True)
-            self.git.run("init", "--quiet")
-            self.git.run("symbolic-ref", "HEAD", BRANCH)
-            done.append(f"made {self.store.root.name}/ a git repository")
-        changed = [name for name, value in SETTINGS.items() if self.git.set_config(name, value)]
-        if changed:
-            done.append(f"set {', '.join(changed)} for files that do not compress")
-        exclude = self.store.root / ".git/info/exclude"
-        if not exclude.exists() or exclude.read_text() != _EXCLUDED:
-            exclude.parent.mkdir(exist_ok=True)
-            exclude.write_text(_EXCLUDED)
-        return done
-
-    def clone(self, url: str) -> None:
-        """Make the store a partial clone, with the history, but without the files.
-
-        Images that a build has stored already stay; `publish` sends those that are new.
-
-        Raises:
-            PublishError: the repository cannot be cloned, or the folder has other files.
-        """
-        root = self.store.root
-        other = (
-            [name for name in os.listdir(root) if not _OWN.fullmatch(name)] if root.exists() else []
-        )
-        if other:
-            raise PublishError(
-                f"cannot clone into {root}: {min(other)} is not part of a store; move it away first"
-            )
-        import tempfile  # noqa: PLC0415  slow
-
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root, prefix=".clone-") as folder:
-            options = ("--quiet", "--filter=blob:none", "--no-checkout", f"--origin={REMOTE}")
-            self.git.run("clone", *options, "--", url, str(Path(folder, "clone")))
-            Path(folder, "clone/.git").rename(root / ".git")
-        self.git.run("symbolic-ref", "HEAD", BRANCH)
-        self._note_retracted()
-
     def use_remote(self, url: str) -> None:
         """Set the URL to push to; the name of a remote stands for its URL."""
-        listed = self.git.run("config", "--null", "--get-regexp", r"^remote\.", check=False).output
-        known = dict(entry.split("\n", 1) for entry in listed.split("\0") if "\n" in entry)
+        known = self.git.read_config()
         wanted = {
             f"remote.{REMOTE}.url": known.get(f"remote.{url}.url", url),
             f"remote.{REMOTE}.fetch": f"+{BRANCH}:{PUSHED}",
         }
         for name, value in wanted.items():
-            if known.get(name) != value:
-                self.git.set_config(name, value)
+            self.git.set_config(name, value)
 
     def names(self) -> set[str]:
         """Return every path in the branch: keys and tombstones."""
@@ -168,9 +112,14 @@ class StoreRepository:
             PublishError: a file is missing or corrupt; nothing is committed.
         """
         keys = sorted(keys)
-        what = f"Add {len(keys):,} image{'' if len(keys) == 1 else 's'}"
+        tip = self.git.commit_of(BRANCH)
+        what = f"Add {count(len(keys), 'image')}"
         site = self._site_id()
-        self._commit(f"{what}\n\n{SITE}: {site}" if site else what, self._additions(keys, advance))
+        message = f"{what}\n\n{SITE}: {site}" if site else what
+        commit = self._commits.add(BRANCH, tip, message, self._additions(keys, advance))
+        self._trees[commit] = self._names(tip) | set(keys)
+        if site:
+            self.git.set_config("imagehost.site", site)
 
     def announce(self) -> None:
         """Commit once that this site uses the repository, even if it never adds an image.
@@ -189,6 +138,10 @@ class StoreRepository:
         """Return the first commit of the site, which all its clones share; "" if unknown."""
         if self._site is None:
             return ""
+        announced = self.git.config("imagehost.site")
+        # The store may be a copy of another site's.
+        if announced and self._site.facts([announced])[0].oid:
+            return announced
         shallow = self._site.run("rev-parse", "--is-shallow-repository", check=False).output
         if shallow.strip() != "false":
             return ""
@@ -198,13 +151,13 @@ class StoreRepository:
     def retract(self, key: str) -> None:
         """Commit the removal of an image, and add its tombstone."""
         tombstone = f"{TOMBSTONES}{digest_of(key)}"
-        self._commit(f"Retract {key}", [f"D {key}\n".encode(), _file(tombstone, b"")])
-        self._note_retracted()
+        self._commit(f"Retract {key}", [removal(key), file_change(tombstone, b"")])
+        self.note_retracted()
 
     def restore(self, digest: str) -> None:
         """Commit the removal of the tombstone of an image."""
-        self._commit(f"Allow {digest} again", [f"D {TOMBSTONES}{digest}\n".encode()])
-        self._note_retracted()
+        self._commit(f"Allow {digest} again", [removal(f"{TOMBSTONES}{digest}")])
+        self.note_retracted()
 
     @contextlib.contextmanager
     def undone_on_failure(self) -> Iterator[None]:
@@ -214,7 +167,7 @@ class StoreRepository:
             yield
         except PublishError:
             self.git.run("update-ref", *([BRANCH, tip] if tip else ["-d", BRANCH]))
-            self._note_retracted()
+            self.note_retracted()
             raise
 
     def push(self) -> None:
@@ -248,8 +201,7 @@ class StoreRepository:
         if _OURS.search(answer.errors):
             self.git.set_config("imagehost.ours", self.git.config(f"remote.{REMOTE}.url"))
         if answer.code == 0:
-            self.git.run("update-ref", PUSHED, commit)
-            return True
+            return True  # git has moved PUSHED, too
         if "[rejected]" not in answer.output and "cannot lock ref" not in answer.errors:
             raise explain("push", answer)
         return False
@@ -271,44 +223,13 @@ class StoreRepository:
         ours, theirs = self.git.commit_of(BRANCH), self.git.commit_of(PUSHED)
         if not theirs or self._contains(ours, theirs):
             return
-        new = theirs if not ours or self._contains(theirs, ours) else self._joined(ours, theirs)
+        new = (
+            theirs if not ours or self._contains(theirs, ours) else self._commits.join(ours, theirs)
+        )
         self.git.run("update-ref", BRANCH, new, ours or "0" * 40)
-        self._note_retracted()
+        self.note_retracted()
 
-    def confirmed(self) -> set[str]:
-        """Return the keys that were seen online, and that nobody has removed since."""
-        seen, pushed = self.git.commit_of(CONFIRMED), self.git.commit_of(PUSHED)
-        if not seen or not pushed:
-            return set()
-        # A later commit may have added an image again, so the two trees do not show it.
-        options = ("-r", "-z", "--no-renames", "--name-only", "--diff-filter=D", "--format=")
-        removed = self.git.run("log", "-m", *options, f"{seen}..{pushed}").output.split("\0")
-        return self._names(seen) & self._names(pushed) - set(removed)
-
-    def confirm(self, seen: AbstractSet[str]) -> None:
-        """Record which of the pushed images were seen online."""
-        pushed = self.git.commit_of(PUSHED)
-        if not pushed:
-            return
-        unseen = set(filter(KEY.fullmatch, self._names(pushed) - seen))
-        if unseen:
-            pushed = self._without(pushed, unseen)
-        self.git.run("update-ref", CONFIRMED, pushed)
-
-    def _without(self, commit: str, names: set[str]) -> str:
-        """Make a commit on top of another that lacks some files."""
-        import tempfile  # noqa: PLC0415  slow
-
-        with tempfile.TemporaryDirectory() as folder:
-            env = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-            self.git.run("read-tree", commit, env=env)
-            listed = "".join(f"0 {'0' * 40}\t{name}\0" for name in sorted(names)).encode()
-            self.git.feed("update-index", "-z", "--index-info", chunks=[listed], env=env)
-            tree = self.git.run("write-tree", env=env).output.strip()
-        message = ("-p", commit, "-m", "Confirmed", tree)
-        return self.git.run("commit-tree", *message, env=self._identity()).output.strip()
-
-    def _note_retracted(self) -> None:
+    def note_retracted(self) -> None:
         """List the tombstones in the store, where a build looks them up without git."""
         listed = ("ls-tree", "-z", "--name-only", BRANCH, TOMBSTONES)
         names = self.git.run(*listed, check=False).output.split("\0")
@@ -320,46 +241,8 @@ class StoreRepository:
         answer = self.git.run("merge-base", "--is-ancestor", other, commit, check=False)
         return answer.code == 0
 
-    def _joined(self, ours: str, theirs: str) -> str:
-        import tempfile  # noqa: PLC0415  slow
-
-        base = self.git.run("merge-base", ours, theirs, check=False).output.strip()
-        with tempfile.TemporaryDirectory() as folder:
-            env = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-            trees = (base or self._empty_tree(), ours, theirs)
-            self.git.run("read-tree", "-i", "-m", "--aggressive", *trees, env=env)
-            tree = self.git.run("write-tree", env=env).output.strip()
-        message = ("-p", theirs, "-p", ours, "-m", "Join", tree)
-        return self.git.run("commit-tree", *message, env=self._identity()).output.strip()
-
-    def _empty_tree(self) -> str:
-        return self.git.feed("hash-object", "-w", "-t", "tree", "--stdin", chunks=[]).output.strip()
-
-    def _identity(self) -> dict[str, str]:
-        """Return the identity of the site's repository, as variables for git."""
-        asked = ("var", "GIT_COMMITTER_IDENT")
-        found = self._site.run(*asked, check=False) if self._site else None
-        person = (found if found and found.code == 0 else self.git.run(*asked)).output
-        name, _, rest = person.partition(" <")
-        email = rest.partition(">")[0]
-        variables = {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
-        return {**variables, "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email}
-
     def _commit(self, message: str, changes: Iterable[bytes]) -> None:
-        tip = self.git.commit_of(BRANCH)
-        asked = ("var", "GIT_COMMITTER_IDENT")
-        person = self.git.run(*asked, env=self._identity()).output.strip()
-
-        def stream() -> Iterator[bytes]:
-            yield f"commit {BRANCH}\ncommitter {person}\n".encode()
-            yield f"data {len(message.encode())}\n{message}\n".encode()
-            if tip:
-                yield f"from {tip}\n".encode()
-            yield from changes
-            yield b"\ndone\n"
-
-        options = ("--quiet", "--done", "--depth=0", "--big-file-threshold=1k", "--date-format=raw")
-        self.git.feed("fast-import", *options, chunks=stream())
+        self._commits.add(BRANCH, self.git.commit_of(BRANCH), message, changes)
 
     def _additions(self, keys: list[str], advance: Callable[[int], None]) -> Iterator[bytes]:
         for key in keys:
@@ -372,9 +255,5 @@ class StoreRepository:
                 ) from error
             if hashlib.sha256(data).hexdigest() != digest_of(key):
                 raise PublishError(f"{key} is corrupt; run: pelican-imagehost verify --repair")
-            yield _file(key, data)
+            yield file_change(key, data)
             advance(len(data))
-
-
-def _file(name: str, data: bytes) -> bytes:
-    return f"M 100644 inline {name}\ndata {len(data)}\n".encode() + data + b"\n"

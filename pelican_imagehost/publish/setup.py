@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.publish import create
 from pelican_imagehost.publish.git import Git
 from pelican_imagehost.publish.repository import StoreRepository
 
@@ -57,9 +58,9 @@ def initialise(site: Site, clone: str | None = None) -> list[str]:
     repository = StoreRepository.of(site.settings)
     done = []
     if clone is not None and not repository.exists:
-        repository.clone(clone)
+        create.clone(repository, clone)
         done.append(f"cloned {clone}, without its files")
-    done += repository.create()
+    done += create.create(repository)
     git = Git(site.settings.root, hooks=True)
     top = git.run("rev-parse", "--show-toplevel", check=False).output.rstrip("\n")
     if not top:
@@ -72,7 +73,7 @@ def initialise(site: Site, clone: str | None = None) -> list[str]:
         done.append(f"set imagehost.settings to {settings_file.name}, for the hook")
     if git.set_config("imagehost.python", sys.executable):
         done.append(f"set imagehost.python to {sys.executable}, for the hook")
-    return done + _install_hook(git)
+    return done + _install_hook(git, site.settings.root)
 
 
 def advise(settings: Settings) -> list[str]:
@@ -118,10 +119,10 @@ def _add_lines(file: Path, lines: list[str]) -> list[str]:
     return [f"added {line} to {file.name}" for line in missing]
 
 
-def _install_hook(git: Git) -> list[str]:
+def _install_hook(git: Git, root: Path) -> list[str]:
     # `--git-path` respects core.hooksPath and worktrees; existing hooks must still run.
     path = git.run("rev-parse", "--git-path", "hooks").output.rstrip("\n")
-    folder = git.folder / path
+    folder = root / path
     if folder.name == "_" and (folder / "h").exists():  # husky runs the hooks beside this folder
         folder = folder.parent
     ours = [hook for hook in folder.glob("pre-push*") if _is_ours(hook)]

@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 _OURS = """
 import sys
 from pathlib import Path
+from pelican_imagehost.publish.create import create
 from pelican_imagehost.publish.repository import StoreRepository
 from pelican_imagehost.storage.store import Store
 store = Store(Path(sys.argv[1]))
 repository = StoreRepository(store)
-repository.create()
+create(repository)
 repository.use_remote(sys.argv[2])
 with store.locked():
     repository.add(set(store.keys()), lambda _: None)
@@ -217,7 +218,7 @@ def _publish_all(store: Store, remote: str, keys: list[str]) -> None:
     with store.locked():
         repository.add(keys, lambda _: None)
         repository.push()
-    repository.confirm(set(keys))
+    repository.seen.record(set(keys))
 
 
 def _lines(keys: list[str]) -> list[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.publish.git import Answer, Git, explain
+from pelican_imagehost.publish.explain import explain
+from pelican_imagehost.publish.git import Answer, Git, LeanGit
 from tests.host.hostkit import run
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ def failure(git: Git, *arguments: str) -> list[str]:
     return str(caught.value).split("\n  ")
 
 
-def install(git: Git, hook: str, body: str) -> None:
-    file = git.folder.parent / "host.git/hooks" / hook
+def install(folder: Path, hook: str, body: str) -> None:
+    file = folder / "host.git/hooks" / hook
     file.write_text(f"#!/bin/sh\n{body}\n")
     file.chmod(0o755)
 
 
-def test_a_hook_that_refuses_in_silence(work: Git) -> None:
-    install(work, "pre-receive", "exit 1")
+def test_a_hook_that_refuses_in_silence(work: Git, tmp_path: Path) -> None:
+    install(tmp_path, "pre-receive", "exit 1")
     summary = "the host refused the push"
     plain = failure(work, "push", "../host.git", "main")
     assert plain == [summary, DECLINED.format("main -> main")]
@@ -51,8 +52,8 @@ def test_a_hook_that_refuses_in_silence(work: Git) -> None:
     assert porcelain == [summary, DECLINED.format("main")]
 
 
-def test_a_hook_that_gives_a_reason(work: Git) -> None:
-    install(work, "pre-receive", "echo the quota is used up >&2; echo >&2; exit 1")
+def test_a_hook_that_gives_a_reason(work: Git, tmp_path: Path) -> None:
+    install(tmp_path, "pre-receive", "echo the quota is used up >&2; echo >&2; exit 1")
     assert failure(work, "push", "--porcelain", "../host.git", "main") == [
         "the host refused the push",
         "the host says: the quota is used up",
@@ -60,27 +61,28 @@ def test_a_hook_that_gives_a_reason(work: Git) -> None:
     ]
 
 
-def test_a_hook_of_one_branch(work: Git) -> None:
-    install(work, "update", 'case "$1" in */main) exit 1; esac')
+def test_a_hook_of_one_branch(work: Git, tmp_path: Path) -> None:
+    install(tmp_path, "update", 'case "$1" in */main) exit 1; esac')
     said = failure(work, "push", "--porcelain", "../host.git", "main", "main:refs/heads/other")
     assert said[0] == "the host refused the push"
     assert said[-1] == "! [remote rejected] main (hook declined)"
 
 
-def test_a_push_that_git_itself_stops(work: Git) -> None:
+def test_a_push_that_git_itself_stops(work: Git, tmp_path: Path) -> None:
     lease = f"--force-with-lease=main:{'1' * 40}"
     stopped = "git push failed: ! [rejected] main"
     assert failure(work, "push", "--porcelain", lease, "../host.git", "main") == [
         f"{stopped} (stale info)"
     ]
-    run("git", "-C", work.folder, "push", "-q", "../host.git", "main")
-    run("git", "-C", work.folder, "reset", "-q", "--hard", "HEAD~1")
+    run("git", "-C", tmp_path / "work", "push", "-q", "../host.git", "main")
+    run("git", "-C", tmp_path / "work", "reset", "-q", "--hard", "HEAD~1")
     # Its last lines are hints; the reason is in the line above them.
     assert failure(work, "push", "../host.git", "main") == [f"{stopped} -> main (non-fast-forward)"]
 
 
-def test_a_shallow_clone(work: Git, tmp_path: Path) -> None:
-    url = f"file://{work.folder}"
+@pytest.mark.usefixtures("work")
+def test_a_shallow_clone(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/work"
     run("git", "clone", "-q", "--depth=1", url, tmp_path / "shallow")
     run("git", "init", "-q", "--bare", tmp_path / "empty.git")
     said = failure(Git(tmp_path / "shallow"), "push", "--porcelain", "../empty.git", "main")
@@ -137,3 +139,14 @@ def test_what_other_hosts_report() -> None:
     )
     bare = Answer(128, "", "fatal: Could not read from remote repository.\n")
     assert str(explain("fetch", bare)).endswith(": fatal: Could not read from remote repository.")
+
+
+@pytest.mark.parametrize("kind", [Git, LeanGit])
+def test_more_names_and_answers_than_a_pipe_holds(
+    work: Git, tmp_path: Path, kind: type[Git]
+) -> None:
+    commit = work.commit_of("main")
+    names = ["main", "none"] * 4000
+    git = kind(tmp_path / "work")
+    assert [found.oid for found in git.facts(names)] == [commit, ""] * 4000
+    assert [data[:5] for data in git.contents(names)] == [b"tree ", b""] * 4000

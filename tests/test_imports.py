@@ -166,4 +166,4 @@ def test_importing_the_package_costs_next_to_nothing() -> None:
     loaded = set(completed.stdout.split())
     assert PACKAGE in loaded
     assert {name for name in loaded if name.startswith(f"{PACKAGE}.")} == set()
-    assert loaded & {"pelican", "sqlite3", "filetype", "imagesize", "click", "json"} == set()
+    assert loaded & {"pelican", "sqlite3", "filetype", "click", "json"} == set()

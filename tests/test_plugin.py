@@ -486,7 +486,7 @@ def test_a_problem_leaves_its_reference_as_written_and_drops_no_article(site: Si
         "missing.png": "no such file",
         "empty.png": "is an empty file",
         "lfs.png": "git lfs pull",
-        "cut.jpg": "header is truncated",
+        "cut.jpg": "its end is missing",
         "text.png": "is a text file",
         "bad.svg": "<script> in line 2",
         "folder.png": "is a folder",

@@ -1,81 +1,100 @@
-"""The displayed size of an AVIF; imagesize 2.0.1 fails on rotated ones."""
+"""The pictures of an AVIF (AV1 Image File Format), followed to their ends without decoding."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.images import boxes, broken, heif, tracks
+from pelican_imagehost.images.boxes import Reader
+
 if TYPE_CHECKING:
     import mmap
-    from collections.abc import Iterator
 
-__all__ = ["measure"]
+__all__ = ["check", "measure"]
+
+_NAME = "an AVIF"
+_METADATA = frozenset([b"Exif", b"mime", b"uri "])  # types of items that draw nothing
 
 
 def measure(data: bytes | mmap.mmap) -> tuple[int, int]:
-    """Measure the primary item (ISO/IEC 23008-12, sections 6.5.3 `ispe` and 6.5.10 `irot`).
+    """Measure the image as browsers show it: cropped, then turned.
 
-    The orientation in EXIF is ignored in an AVIF (AV1 Image File Format, section 2.2.2).
+    EXIF counts for nothing here (AV1 Image File Format, section 2.2.2). Browsers play the track
+    of pictures, if there is one, unless the major brand is that of a still image.
 
     Args:
         data: the whole file.
 
     Returns:
-        Width and height in pixels, rotation applied.
+        Width and height in pixels.
 
     Raises:
-        ValueError: a box is missing, truncated or damaged.
+        CorruptImage: the header is truncated or damaged.
     """
-    meta = _boxes(_first(_boxes(data), b"meta")[4:])
-    found = list(meta)
-    primary = _first(iter(found), b"pitm")
-    item = primary[4:6] if primary[:1] == b"\0" else primary[4:8]
-    containers = list(_boxes(_first(iter(found), b"iprp")))
-    properties = list(_boxes(_first(iter(containers), b"ipco")))
+    brand = data[8:12]
+    try:
+        track = None if brand == b"avif" else tracks.find_pictures(data)
+        if brand == b"avis" and track is None:
+            raise ValueError("no track of pictures")  # noqa: TRY301  as the others
+        width, height = tracks.measure(data, track) if track else _measure_item(data)
+    except ValueError as error:
+        raise broken.damaged(_NAME, str(error)) from error
+    if not width or not height:
+        raise broken.damaged(_NAME, f"{width:,} × {height:,} pixels")
+    return width, height
+
+
+def check(data: bytes | mmap.mmap) -> None:
+    """Check that the file has the bytes of every picture and frame.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        CorruptImage: it is cut off, or not what browsers show.
+    """
+    try:
+        items = _read_items(data)
+        ends = [end for item, _, end in items.extents if items.types.get(item) not in _METADATA]
+        frames = [end for track in tracks.walk(data) for _, end in tracks.samples(data, track)]
+    except ValueError as error:
+        raise broken.damaged(_NAME, str(error)) from error
+    if not ends:
+        raise broken.damaged(_NAME, "no picture")
+    if max(ends + frames) > len(data):
+        raise broken.cut_off(_NAME)
+
+
+def _read_items(data: bytes | mmap.mmap) -> heif.Items:
+    meta = boxes.find(data, None, b"meta")
+    if meta is None:
+        raise broken.cut_off(_NAME)
+    return heif.read_items(data, meta)
+
+
+def _measure_item(data: bytes | mmap.mmap) -> tuple[int, int]:
+    """Measure the primary item (ISO/IEC 23008-12, sections 6.5.3, 6.5.9 and 6.5.10)."""
     width = height = turns = 0
-    for index in _associations(containers, int.from_bytes(item)):
-        name, content = properties[index - 1] if 0 < index <= len(properties) else (b"", b"")
-        if name == b"ispe" and len(content) >= 12:  # noqa: PLR2004  version, flags, two sides
-            width, height = int.from_bytes(content[4:8]), int.from_bytes(content[8:12])
-        elif name == b"irot":
-            turns = int.from_bytes(content[:1]) & 3
+    crop: list[int] = []
+    for box in _read_items(data).properties:
+        reader = Reader(data, box)
+        if box.name == b"ispe":
+            _, width, height = reader.number(heif.FULL), reader.number(4), reader.number(4)
+        elif box.name == b"irot":
+            turns = reader.number(1) & 3
+        elif box.name == b"clap":
+            crop = [reader.number(4) for _ in range(8)]
+    if crop:
+        width, height = _crop(crop, width, height)
     return (height, width) if turns % 2 else (width, height)
 
 
-def _associations(containers: list[tuple[bytes, bytes]], wanted: int) -> Iterator[int]:
-    """Yield the indexes, from 1, of the properties of an item (`ipma`, section 9.3.1)."""
-    for content in (content for name, content in containers if name == b"ipma"):
-        item_bytes = 4 if content[:1] > b"\0" else 2
-        index_bytes = 2 if content[3:4] and content[3] & 1 else 1
-        position = 8
-        for _ in range(int.from_bytes(content[4:8])):
-            if position >= len(content):
-                raise ValueError("ipma is truncated")
-            item = int.from_bytes(content[position : position + item_bytes])
-            number = int.from_bytes(content[position + item_bytes : position + item_bytes + 1])
-            position += item_bytes + 1
-            for start in range(position, position + number * index_bytes, index_bytes):
-                if item == wanted:
-                    index = int.from_bytes(content[start : start + index_bytes])
-                    yield index & (0x7FFF if index_bytes > 1 else 0x7F)
-            position += number * index_bytes
-
-
-def _first(boxes: Iterator[tuple[bytes, bytes]], wanted: bytes) -> bytes:
-    for name, content in boxes:
-        if name == wanted:
-            return content
-    raise ValueError(f"there is no {wanted!r} box")
-
-
-def _boxes(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and content of each box (ISO/IEC 14496-12, section 4.2)."""
-    position = 0
-    while position < len(data):
-        size, start = int.from_bytes(data[position : position + 4]), position + 8
-        if size == 1:
-            size, start = int.from_bytes(data[start : start + 8]), start + 8
-        end = position + size if size else len(data)
-        if end < start or end > len(data):
-            raise ValueError("a box is truncated")
-        yield data[position + 4 : position + 8], data[start:end]
-        position = end
+def _crop(crop: list[int], width: int, height: int) -> tuple[int, int]:
+    """Apply a clean aperture as Chromium does: one of whole pixels, from the corner."""
+    sides = [*zip(crop[0:4:2], crop[1:4:2], crop[4::2], crop[5::2], (width, height), strict=True)]
+    for length, by, shift, parts, side in sides:
+        whole = length // by if by else 0
+        signed = shift - (shift >> 31 << 32)
+        if not 0 < whole <= side or whole * by != length or 2 * signed != (whole - side) * parts:
+            return width, height
+    return crop[0] // crop[1], crop[2] // crop[3]

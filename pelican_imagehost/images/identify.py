@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import mmap
 import os
 import stat
-import struct
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
-
-import filetype
-import imagesize
 
 from pelican_imagehost.errors import (
     CorruptImage,
@@ -19,7 +14,7 @@ from pelican_imagehost.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
-from pelican_imagehost.images import avif, lfs, svg
+from pelican_imagehost.images import avif, gif, jpeg, kinds, png, svg, webp
 from pelican_imagehost.images.image import Image
 
 if TYPE_CHECKING:
@@ -27,10 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageFile", "check_size", "identify", "read"]
 
-_MAX_SIDE = 2**31 - 1  # the PNG specification's limit (section 5.1), the widest of all types
-_TYPES = {"apng": "png"}
-_SAMPLE = 65_536  # bytes, enough to tell the type
-_TEXT_SAMPLE = 512
+_WALKERS = {"avif": avif, "gif": gif, "jpg": jpeg, "png": png, "webp": webp}
 _TRIES = 3
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe must not wait for a writer
 
@@ -87,16 +79,16 @@ def identify(content: bytes | BinaryIO, limits: Limits) -> Image:
         The image.
 
     Raises:
-        CorruptImage: the file is empty, a Git LFS pointer, or truncated within its header.
+        CorruptImage: the file is empty, a Git LFS pointer, cut off or damaged.
         UnsupportedImage: not an image, a type that is not allowed, or an unsafe SVG.
         ImageTooLarge: too many bytes or pixels.
     """
     if isinstance(content, bytes):
         check_size(len(content), limits)
-        return _identify(content, io.BytesIO(content), limits)
+        return _identify(content, limits)
     check_size(os.fstat(content.fileno()).st_size, limits)
     with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return _identify(data, content, limits)
+        return _identify(data, limits)
 
 
 def check_size(size: int, limits: Limits) -> None:
@@ -134,67 +126,18 @@ def _state(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _identify(data: bytes | mmap.mmap, file: BinaryIO, limits: Limits) -> Image:
-    kind = _sniff(data[:_SAMPLE])
+def _identify(data: bytes | mmap.mmap, limits: Limits) -> Image:
+    kind = kinds.sniff(data[: kinds.SAMPLE])
     if kind not in limits.types:
         allowed = ", ".join(sorted(limits.types))
-        raise UnsupportedImage(f"is {_article(kind)} image; IMAGEHOST_TYPES allows {allowed}")
+        raise UnsupportedImage(f"is {kinds.NAMES[kind]} image; IMAGEHOST_TYPES allows {allowed}")
     if kind == "svg":
         width, height = svg.inspect(data[:])
     else:
-        width, height = _measure(data, file, kind)
+        width, height = _WALKERS[kind].measure(data)
         _check_pixels(width, height, limits)
+        _WALKERS[kind].check(data)
     return Image(hashlib.sha256(data).hexdigest(), kind, len(data), width, height)
-
-
-def _sniff(data: bytes) -> str:
-    match = filetype.image_match(data[:8192])
-    if match is not None:
-        kind: str = match.extension
-        return _TYPES.get(kind, kind)
-    if data[4:12] == b"ftypavis":  # an image sequence, unknown to `filetype`
-        return "avif"
-    if data.startswith(lfs.START):
-        raise CorruptImage("is a Git LFS pointer, not the image; run `git lfs pull`")
-    if svg.looks_like_svg(data):
-        return "svg"
-    raise UnsupportedImage(_describe(data))
-
-
-def _describe(data: bytes) -> str:
-    """Describe a file that is not an image, and the likely mistake."""
-    sample = data[:_TEXT_SAMPLE]
-    if b"<html" in sample.lower() or b"<!doctype html" in sample.lower():
-        return "is an HTML page, not an image; a download may have saved an error page"
-    if b"\0" in sample:
-        return "is not an image of a known type, despite its name"
-    try:
-        sample.decode()
-    except UnicodeDecodeError as error:
-        if error.start < len(sample) - 4:  # not just a character split by the end of the sample
-            return "is not an image of a known type, despite its name"
-    return "is a text file, not an image, despite its name"
-
-
-def _article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind.upper()}"
-
-
-def _measure(data: bytes | mmap.mmap, file: BinaryIO, kind: str) -> tuple[int, int]:
-    try:
-        if kind == "avif":
-            width, height = avif.measure(data)
-        elif kind == "gif":  # imagesize reads the sides as signed numbers
-            width, height = struct.unpack("<HH", data[6:10])
-        else:
-            width, height = imagesize.get(file)
-    except (ValueError, struct.error, IndexError, OverflowError):
-        width = height = -1
-    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
-        raise CorruptImage(
-            f"begins like {_article(kind)} image but its header is truncated or damaged"
-        )
-    return width, height
 
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:

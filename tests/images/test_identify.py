@@ -168,9 +168,8 @@ def test_a_small_blank_png_is_accepted() -> None:
 def test_a_png_with_an_impossible_side_is_corrupt(side: int) -> None:
     data = bytearray(PICTURES["png"][1])
     data[16:20] = struct.pack(">L", side)
-    with pytest.raises(
-        CorruptImage, match="begins like a PNG image but its header is truncated or damaged"
-    ):
+    data[29:33] = struct.pack(">L", zlib.crc32(data[12:29]))
+    with pytest.raises(CorruptImage, match=r"begins like a PNG image but is damaged \(.* pixels\)"):
         identify(bytes(data), LIMITS)
 
 
@@ -207,25 +206,6 @@ def test_a_file_that_is_not_an_image_is_described(data: bytes, message: str) -> 
         identify(data, LIMITS)
 
 
-def make_heic() -> bytes:
-    return struct.pack(">L4s4sL4s4s", 24, b"ftyp", b"heic", 0, b"mif1", b"heic") + bytes(40)
-
-
-@pytest.mark.parametrize(
-    ("data", "name"),
-    [
-        (encode("BMP"), "a BMP"),
-        (encode("TIFF"), "a TIF"),
-        (encode("ICO", sizes=[(16, 16)]), "an ICO"),
-        (make_heic(), "a HEIC"),
-    ],
-    ids=["bmp", "tiff", "ico", "heic"],
-)
-def test_a_type_that_browsers_do_not_share_is_refused_by_name(data: bytes, name: str) -> None:
-    with pytest.raises(UnsupportedImage, match=f"is {name} image; IMAGEHOST_TYPES allows avif, "):
-        identify(data, LIMITS)
-
-
 @pytest.mark.parametrize("name", ["gif", "avif", "jpg", "lossy webp"])
 def test_a_type_that_the_site_does_not_allow_is_refused(name: str) -> None:
     kind, data = PICTURES[name]
@@ -250,12 +230,18 @@ def test_a_header_cut_anywhere_gives_no_wrong_size(name: str) -> None:
     assert "refused" in outcomes
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_header_cut_after_its_signature_is_corrupt(name: str) -> None:
-    _, data = PICTURES[name]
-    end = {"avif": 60}.get(name, 20 if "webp" in name else 8)
-    with pytest.raises(CorruptImage, match="header is truncated or damaged"):
-        identify(data[:end], LIMITS)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("percent", [2, 50, 90, 99])
+@pytest.mark.parametrize("moving", [False, True], ids=["still", "moving"])
+def test_a_cut_off_picture_is_corrupt(kind: str, percent: int, *, moving: bool) -> None:
+    frames = [PIL.Image.effect_noise((200, 150), sigma) for sigma in (40, 50, 60)]
+    buffer = BytesIO()
+    options: dict[str, Any] = {"save_all": True, "append_images": frames[1:]} if moving else {}
+    frames[0].save(buffer, kind, **({"progressive": moving} if kind == "JPEG" else options))
+    data = buffer.getvalue()
+    assert identify(data, LIMITS)[3:] == (200, 150)
+    with pytest.raises(CorruptImage, match="its end is missing; copy or download it again"):
+        identify(data[: len(data) * percent // 100], LIMITS)
 
 
 def identify_or_refuse(data: bytes) -> None:

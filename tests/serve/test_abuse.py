@@ -24,7 +24,11 @@ __all__ = ["server", "unharmed"]  # fixtures
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">%s</svg>'
 PNG = b"\x89PNG\r\n\x1a\n"
-JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(11) + b"\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0"
+JPEG = (
+    b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(11) + b"\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0"
+    b"\xff\xda\0\x08\x01\x01\0\0\x3f\0\0\xff\xd9"
+)
+ROW = zlib.compress(b"\0\0")
 SCRIPT = b"<html><script>alert(document.domain)</script></html>"
 
 
@@ -114,9 +118,12 @@ def test_the_bomb_is_a_small_file() -> None:
 
 POLYGLOTS = {
     "GIF and HTML": (GIF + SCRIPT, "gif"),
-    "GIF and JavaScript": (b"GIF89a/*\x01\0\0*/=1;alert(1)", "gif"),
+    "GIF and JavaScript": (b"GIF89a/*" + GIF[8:] + b"*/=1;alert(1)", "gif"),
     "GIF and ZIP": (GIF + archive(), "gif"),
-    "PNG and PHP": (png(1, 1, chunk(b"tEXt", b"<?php system($_GET['c']); ?>")), "png"),
+    "PNG and PHP": (
+        png(1, 1, chunk(b"tEXt", b"<?php system($_GET['c']); ?>"), chunk(b"IDAT", ROW)),
+        "png",
+    ),
     "JPEG and HTML": (JPEG + SCRIPT, "jpg"),
 }
 

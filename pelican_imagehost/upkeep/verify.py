@@ -11,6 +11,7 @@ from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.image import digest_of
+from pelican_imagehost.images.prepare import prepare
 from pelican_imagehost.publish.repository import StoreRepository
 from pelican_imagehost.report import silent
 from pelican_imagehost.storage.records import Records
@@ -220,6 +221,9 @@ def _identify(catalogue: Catalogue, key: str) -> Image | None:
 def _source(catalogue: Catalogue, path: str, image: Image) -> bytes | None:
     try:
         found = read(str(catalogue.settings.root / path), catalogue.settings.limits)
+        if found.image.sha256 == image.sha256:
+            return found.data
+        data, cleaned = prepare(found.data, found.image, catalogue.settings.keep_metadata)
     except ImageHostError:
         return None  # the image is reported as missing
-    return found.data if found.image == image else None
+    return data if cleaned.sha256 == image.sha256 else None

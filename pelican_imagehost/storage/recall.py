@@ -136,6 +136,9 @@ class Recall:
             conflict = self._manifest.conflicts.get(path)
             return (None, conflict) if conflict else self._embeddable(path, "fetch the file")
         image = self._indexed(location, status)
+        listed = self._manifest.images.get(path)
+        if image is not None and listed is not None and listed.original == image.original:
+            image = listed  # it stands, whatever a build has read since
         if image is None or not has(image):
             return self._pointed(location) if status.st_size <= MAX_SIZE else _NOTHING
         error = self.unlisted(path, image)

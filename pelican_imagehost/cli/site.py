@@ -277,18 +277,18 @@ def clean(site: Site, *, dry_run: bool, yes: bool, now: bool, grace_days: int) -
 def _end(site: Site, keys: list[str], *, now: bool, dry_run: bool, grace_days: int) -> None:
     """Take images that were replaced offline, if their time has come."""
     from pelican_imagehost.report import count
-    from pelican_imagehost.upkeep import delete
+    from pelican_imagehost.upkeep import clean, delete
 
+    due = keys
     if not now:
-        plan = delete.plan(site, keys, grace_days=grace_days)
-        due = [image.key for image in plan.images]
-        if plan.kept:
+        due = clean.due(site.settings, keys, grace_days)
+        plan = delete.plan(site, due, grace_days=grace_days) if due else None
+        due = [image.key for image in plan.images] if plan else []
+        if len(due) < len(keys):
             say(
-                f"{count(len(plan.kept), 'old image')} still online for {grace_days} days after "
-                "the commit; then run this again, or at once with --now"
+                f"{count(len(keys) - len(due), 'old image')} still online for {grace_days} days "
+                "after the commit; then run this again, or now with --now"
             )
-    else:
-        due = keys
     if dry_run:
         say(f"{count(len(due), 'old image')} to take offline")
     elif due:

@@ -158,7 +158,7 @@ class Catalogue:
         found = read(file, self.settings.limits)
         standing = (recall or self._recall()).standing(found.image.sha256)
         if standing is not None and standing.sha256 == found.image.sha256:
-            return found
+            return found._replace(image=standing)
         if standing is not None and self.store.has(standing):
             return found._replace(data=b"", image=standing)
         data, image = prepare(found.data, found.image, self.settings.keep_metadata)

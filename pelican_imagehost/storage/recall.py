@@ -187,7 +187,8 @@ class Recall:
 
     @cached_property
     def _by_original(self) -> dict[str, Image]:
-        return {image.original: image for image in self._manifest.images.values()}
+        images = self._manifest.images.values()
+        return {image.sha256: image for image in images} | {one.original: one for one in images}
 
     def _stored(self, digest: str) -> Image | None:
         """Identify a file of the store, whatever its type."""

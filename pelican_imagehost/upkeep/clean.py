@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.report import Progress
     from pelican_imagehost.settings import Settings
 
-__all__ = ["Move", "Plan", "carry_out", "find_located", "plan"]
+__all__ = ["Move", "Plan", "carry_out", "due", "find_located", "is_dirty", "plan"]
 
 
 class Move(NamedTuple):
@@ -98,7 +99,7 @@ def plan(settings: Settings, progress: Progress = silent) -> Plan:
             except FileNotFoundError:
                 pass  # not here; `verify` reports it
             advance(image.size)
-    replaced = [key for key in _unlisted(store, sizes.keys()) if _is_dirty(settings, store, key)]
+    replaced = [key for key in _unlisted(store, sizes.keys()) if is_dirty(settings, store, key)]
     return Plan(moves, *_naming(settings, {move.old.key for move in moves}), replaced, problems)
 
 
@@ -125,13 +126,28 @@ def carry_out(settings: Settings, chosen: Plan) -> list[str]:
             for move in chosen.moves:
                 data, image = _desired(settings, move.old, move.paths)
                 batch.add(image, data)
-        lines = {path: move.new for move in chosen.moves for path in move.paths}
-        catalogue.manifest.update(lines)
+        lines, drop = _lines(settings, chosen.moves)
+        catalogue.manifest.update(lines, drop=drop)
         if has_records:
             records.replace({move.old.sha256: move.new for move in chosen.moves})
     for file in chosen.files:
         _rewrite(file, chosen.moves)
+    for move in chosen.moves:
+        with suppress(OSError):  # a read-only store keeps everything anyway
+            os.utime(settings.store / move.old.key)  # from now on, it is an old one; see `due`
     return [settings.relative(file) for file in chosen.files]
+
+
+def due(settings: Settings, keys: Iterable[str], grace_days: int) -> list[str]:
+    """Return the keys of replaced images that were replaced long enough ago.
+
+    Args:
+        settings: the settings of the site.
+        keys: as in `Plan.replaced`.
+        grace_days: how long an image stays after it was replaced.
+    """
+    latest = time.time() - grace_days * 86_400
+    return [key for key in keys if (settings.store / key).stat().st_mtime <= latest]
 
 
 def find_located(settings: Settings) -> list[Problem]:
@@ -161,6 +177,19 @@ def _names(facts: Facts) -> dict[Image, list[str]]:
     return names | uploads
 
 
+def _lines(settings: Settings, moves: Iterable[Move]) -> tuple[dict[str, Image], list[str]]:
+    """Return the new lines, and the paths of lines that end: those of files in the store."""
+    lines, ended = {}, []
+    for move in moves:
+        own = settings.relative(settings.store / move.old.key)
+        for path in move.paths:
+            if path == own:
+                ended.append(path)
+                path = settings.relative(settings.store / move.new.key)  # noqa: PLW2901
+            lines[path] = move.new
+    return lines, ended
+
+
 def _desired(settings: Settings, image: Image, paths: Iterable[str]) -> tuple[bytes, Image]:
     """Return what would be published of an image today, and its bytes.
 
@@ -187,7 +216,8 @@ def _unlisted(store: Store, listed: Iterable[str]) -> Iterator[str]:
     return (key for key in store.keys() if key not in known)  # noqa: SIM118  a method
 
 
-def _is_dirty(settings: Settings, store: Store, key: str) -> bool:
+def is_dirty(settings: Settings, store: Store, key: str) -> bool:
+    """Return whether a stored image holds metadata that would be removed today."""
     try:
         kind = key.rpartition(".")[2]
         return clean(store.path(key).read_bytes(), kind, settings.keep_metadata) is not None

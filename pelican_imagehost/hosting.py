@@ -193,15 +193,12 @@ class ImageHost:
         incoming.rmdir()
 
     def _locate(self, file: Path) -> Location:
-        # Imported here, because a build without new images does not need it.
-        from pelican_imagehost.images.identify import read  # noqa: PLC0415
-
         absolute = os.path.abspath(file)
         try:
             status = os.stat(absolute)
             name = self.settings.relative(absolute)
             if os.path.isabs(name):
-                _, image, status = read(absolute, self.settings.limits)
+                _, image, status = self.catalogue.read(absolute)
                 name = self.settings.relative(self.catalogue.store.path(image.key))
         except OSError as error:
             raise MissingImage(f"{file}: {error.strerror}") from error

@@ -106,6 +106,11 @@ OPTIONS: dict[str, Option] = {
     "SEARCH_PATHS": Option(
         (), "a list of folders, relative to the settings file, even for a single one", _is_names
     ),
+    "KEEP_METADATA": Option(
+        (),
+        "[], ['copyright'] or ['all']",
+        lambda value: _is_names(value) and set(value) <= {"copyright", "all"},
+    ),
     "FIRST_IMAGE": Option(False, "True or False", _is_flag),
     "IGNORE": Option((), "a list of patterns of links, such as '/thumbs/*'", _is_names),
     "WIKILINKS": Option(
@@ -150,6 +155,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         records: the record of uploads.
         origins: the origins of other sites whose pages may upload with a bearer token.
         limits: the limits on an image.
+        keep_metadata: the metadata that published images keep: `copyright` or `all`.
         ignore: shell patterns of links to leave unchanged.
         wikilinks: whether `![[…]]` embeds an image; None if no other plugin reads it.
         keep_static: whether hosted static files also stay at their old addresses.
@@ -181,6 +187,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
     records: Path
     origins: frozenset[str]
     limits: Limits
+    keep_metadata: frozenset[str]
     ignore: tuple[str, ...]
     wikilinks: bool | None
     keep_static: bool
@@ -232,6 +239,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
             "records": main / own["RECORDS"],
             "origins": frozenset(own["ORIGINS"]),
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
+            "keep_metadata": frozenset(own["KEEP_METADATA"]),
             "ignore": tuple(own["IGNORE"]),
             "wikilinks": own["WIKILINKS"],
             "keep_static": own["KEEP_STATIC"],

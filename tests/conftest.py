@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import hypothesis
 import PIL.Image
+import PIL.ImageColor
 import pytest
 from pelican.settings import read_settings
 
@@ -29,7 +30,6 @@ hypothesis.settings.register_profile("imagehost", deadline=None)
 hypothesis.settings.load_profile("imagehost")
 
 _FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}
-_DESCRIPTION = 0x010E  # EXIF: ImageDescription
 _SPECIAL = ("full", "other_plugins", "pelican_suite")  # markers of tests that run when named
 _DEFAULTS = {
     "SITENAME": "Test",
@@ -122,13 +122,13 @@ def _draw(kind: str, colour: str, size: tuple[int, int], seed: int) -> bytes:
             f'<desc>{seed}</desc><rect width="100%" height="100%" fill="{colour}"/></svg>\n'
         ).encode()
     options: dict[str, Any] = {}
-    if seed and kind == "gif":
-        options["comment"] = str(seed).encode()
+    image = PIL.Image.new("RGB", size, colour)
+    if seed and kind in {"jpg", "jpeg", "png"}:  # resolution is published, metadata is not
+        options["dpi"] = (seed, seed)
     elif seed:
-        options["exif"] = PIL.Image.Exif()
-        options["exif"][_DESCRIPTION] = str(seed)
+        image.paste(PIL.ImageColor.getrgb(f"#{seed * 4099 % 2**24:06x}"), (0, 0, 8, 8))
     buffer = BytesIO()
-    PIL.Image.new("RGB", size, colour).save(buffer, _FORMATS.get(kind, kind), **options)
+    image.save(buffer, _FORMATS.get(kind, kind), **options)
     return buffer.getvalue()
 
 

@@ -53,12 +53,14 @@ def check(site: Site, *, each: bool, alt: bool, published: bool) -> int:
     """
     from pelican_imagehost.report import group
     from pelican_imagehost.upkeep import check
+    from pelican_imagehost.upkeep.clean import find_located
 
     seen = check.look(site, progress=make_progress())
     report = seen.report
     questions = check.take_questions(site, report)
     report.problems += check.lacking_text(site, seen.documents) if alt else []
     report.problems += check.unpublished(site, report) if published else []
+    report.problems += find_located(site.settings)
     report.problems.sort(key=lambda problem: problem.order)
     lines = list(map(str, report.problems)) if each else group(report.problems)
     asked = list(map(str, questions)) if each else group(questions, "file")
@@ -232,6 +234,74 @@ def _delete(
     return 0 if len(deleted) == len(deletions) else 1
 
 
+@site_command
+@click.option("--dry-run", is_flag=True, help="Show what would be cleaned; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--now", is_flag=True, help="Take the old images offline at once, not after the days."
+)
+@_grace_days
+def clean(site: Site, *, dry_run: bool, yes: bool, now: bool, grace_days: int) -> int:
+    """Remove metadata from images that are stored already.
+
+    For images that were stored before their metadata was removed, or with another
+    IMAGEHOST_KEEP_METADATA. They get new addresses, and files of the site that name the old
+    ones are rewritten. The old images stay online for the grace period, because cached
+    pages show them; then this command, run again, takes them offline.
+    """
+    from pelican_imagehost.report import count
+    from pelican_imagehost.upkeep import clean
+
+    plan = clean.plan(site.settings, progress=make_progress())
+    for problem in plan.problems:
+        say(str(problem))
+    for move in plan.moves:
+        click.echo(f"{move.name}{'  (says where it was taken)' if move.tells else ''}")
+    say(f"{count(len(plan.moves), 'image')} to clean")
+    for name in map(site.settings.relative, plan.files):
+        say(f"names old addresses, and would be rewritten: {name}")
+    for name in plan.outside:
+        say(f"names old addresses, but is not part of the site; change it yourself: {name}")
+    if not dry_run and plan.moves:
+        if not yes and not click.confirm("Clean them?", err=True):
+            return 1
+        rewritten = clean.carry_out(site.settings, plan)
+        changed = " and ".join([site.settings.manifest.name, *rewritten])
+        say(f"cleaned {count(len(plan.moves), 'image')}; commit {changed}, build and publish")
+    old = [*plan.replaced, *(move.old.key for move in plan.moves if not dry_run)]
+    if old:
+        _end(site, old, now=now, dry_run=dry_run, grace_days=grace_days)
+    return 1 if plan.problems else 0
+
+
+def _end(site: Site, keys: list[str], *, now: bool, dry_run: bool, grace_days: int) -> None:
+    """Take images that were replaced offline, if their time has come."""
+    from pelican_imagehost.report import count
+    from pelican_imagehost.upkeep import clean, delete
+
+    due = keys
+    if not now:
+        due = clean.due(site.settings, keys, grace_days)
+        plan = delete.plan(site, due, grace_days=grace_days) if due else None
+        due = [image.key for image in plan.images] if plan else []
+        if len(due) < len(keys):
+            say(
+                f"{count(len(keys) - len(due), 'old image')} still online for {grace_days} days "
+                "after the commit; then run this again, or now with --now"
+            )
+    if dry_run:
+        say(f"{count(len(due), 'old image')} to take offline")
+    elif due:
+        if site.settings.url is not None and now:
+            from pelican_imagehost.publish.publisher import publish
+
+            publish(
+                site, remote=None, dry_run=False, patience=None, progress=make_progress(), say=say
+            )
+        delete.delete_now(site.settings, due)
+        say(f"took {count(len(due), 'old image')} offline")
+
+
 @hidden
 @site_command
 @click.argument("images", nargs=-1, required=True)
@@ -268,4 +338,4 @@ def export(site: Site, document: Path) -> int:
     return 0
 
 
-COMMANDS = (add, check, check_commit, list_, verify, gc, delete_chosen, export)
+COMMANDS = (add, check, check_commit, list_, verify, gc, clean, delete_chosen, export)

@@ -131,15 +131,15 @@ def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
         The images of the manifest by their first paths, then those only uploaded.
     """
     paths: dict[Image, list[str]] = {}
-    for path, image in sorted(facts.paths.items()):
-        paths.setdefault(image, []).append(path)
+    for path, image in sorted(facts.paths.items()):  # of two files that differ in metadata, one
+        paths.setdefault(Image(*image[:5]), []).append(path)
     known = {image.sha256: image for image in paths}
     records = {known.get(one.image.sha256, one.image): one for one in facts.records}
     documents = users_by_key(facts)
     store = os.path.join(settings.store, "")
     return [
         ListedImage(
-            *image,
+            *image[:5],
             settings.address_prefix + image.key,
             names,
             sorted(documents.get(image.key, ())),

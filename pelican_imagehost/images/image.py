@@ -49,6 +49,7 @@ class Image(NamedTuple):
         size: bytes.
         width: pixels, as shown (EXIF orientation applied).
         height: pixels, as shown.
+        source: the SHA-256 of the author's file, if that is not what is published; else "".
     """
 
     sha256: str
@@ -56,6 +57,12 @@ class Image(NamedTuple):
     size: int
     width: int
     height: int
+    source: str = ""
+
+    @property
+    def original(self) -> str:
+        """Return the SHA-256 of the author's file."""
+        return self.source or self.sha256
 
     @property
     def key(self) -> str:

@@ -66,7 +66,7 @@ class Service:
         self.patience = patience
         self.allow_local_paths = allow_local_paths
         self.store = Store(settings.store)
-        self.spool = Spool(self.store, settings.limits)
+        self.spool = Spool(self.store, settings.limits, settings.keep_metadata)
         self.spool.prepare()
         self.access = Access(tokens, settings.index.with_name("imagehost-access.sqlite3"))
         self.strangers = asyncio.Semaphore(_STRANGERS)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import StoreError
 from pelican_imagehost.images.identify import check_size, identify
+from pelican_imagehost.images.prepare import prepare_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,11 +34,15 @@ class Spool:
     Args:
         store: the store.
         limits: the limits on an image.
+        keep_metadata: the metadata that published images keep.
     """
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(
+        self, store: Store, limits: Limits, keep_metadata: frozenset[str] = frozenset()
+    ) -> None:
         self.folder = store.uploads
         self.limits = limits
+        self.keep_metadata = keep_metadata
         self._swept = -math.inf
         self._mine = secrets.token_hex(8)  # several processes share the folder
         self._numbers = itertools.count()
@@ -70,7 +75,7 @@ class Spool:
             descriptor = os.open(path, _NEW, 0o600)
         except OSError as error:
             raise StoreError(f"{self.folder} cannot be written: {error.strerror}") from error
-        return SpooledFile(descriptor, path, _plain(name), self.limits)
+        return SpooledFile(descriptor, path, _plain(name), self)
 
     def _sweep(self) -> None:
         self._swept = time.monotonic()
@@ -89,12 +94,13 @@ class SpooledFile:
         size: bytes so far.
     """
 
-    def __init__(self, descriptor: int, path: Path, name: str, limits: Limits) -> None:
+    def __init__(self, descriptor: int, path: Path, name: str, spool: Spool) -> None:
         self.path = path
         self.name = name
         self.size = 0
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
-        self._limits = limits
+        self._limits = spool.limits
+        self._keep_metadata = spool.keep_metadata
 
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes.
@@ -118,14 +124,21 @@ class SpooledFile:
         self._file.close()
 
     def identify(self) -> Image:
-        """Identify the image, when all of it has been received.
+        """Identify the image, when all of it has been received, and clean the file.
+
+        Returns:
+            The image to publish, which the file now holds.
 
         Raises:
-            ImageHostError: as `identify` does.
+            ImageHostError: as `identify` and `prepare_file` do.
         """
         self.finish()
         with self.path.open("rb", buffering=0) as file:
-            return identify(file, self._limits)
+            image = identify(file, self._limits)
+        try:
+            return prepare_file(self.path, image, self._keep_metadata)
+        except OSError as error:
+            raise StoreError(f"{self.path.parent} cannot be written: {error.strerror}") from error
 
     def discard(self) -> None:
         """Remove the file, unless it has been stored."""

@@ -83,7 +83,7 @@ class Build:
             pelican_settings,
             self.image_host.catalogue.store,
             self.written.names,
-            is_followed=self.follower is not None,
+            expect=self.follower.expect if self.follower is not None else None,
         )
         self.failed = False
 
@@ -184,6 +184,7 @@ class Build:
             names: every name in a text of this build, and of those that ended with it.
         """
         self._settle(look, names)
+        self.report.problems += self.originals.copies.problems
         moved = self.originals.moved(self.report.images)
         redirects = write_redirects(self.settings, moved)
         if self.follower is not None:

@@ -8,18 +8,16 @@ Pelican still knows each of them, so themes and plugins find the list of files u
 from __future__ import annotations
 
 import os
-import shutil
 import unicodedata
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pelican.utils import copy
 
 from pelican_imagehost.documents.wanted import has_image_suffix
+from pelican_imagehost.site.copies import Copies
 from pelican_imagehost.site.names import name_of
-from pelican_imagehost.storage.durable import clone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Originals"]
 
-_INCOMING = ".imagehost-incoming"
-
 
 class Originals:
     """The static files of one run of Pelican that are hosted.
@@ -44,9 +40,10 @@ class Originals:
         pelican: the settings of Pelican.
         store: has the bytes.
         names: returns every name in the pages, as `name_of` gives it.
-        is_followed: whether the copies that Pelican makes are tracked, so that it makes them.
+        expect: called with each file before it is written; None if copies are not tracked.
 
     Attributes:
+        copies: puts them in place.
         left_out: file of the output, relative → the original, absolute, for those that are
             not in the output (yet).
     """
@@ -58,19 +55,22 @@ class Originals:
         store: Store,
         names: Callable[[], set[str]],
         *,
-        is_followed: bool,
+        expect: Callable[[Iterable[str]], None] | None,
     ) -> None:
         self.left_out: dict[str, str] = {}
         self._settings = settings
-        self._store = store
+        links = bool(pelican["STATIC_CREATE_LINKS"] or pelican["STATIC_CHECK_IF_MODIFIED"])
+        self.copies = Copies(
+            settings,
+            store,
+            only_cleaned=expect is not None or (links and settings.keep_static),
+            expect=expect or (lambda _files: None),
+        )
         self._find_names = names
         self._files: dict[str, tuple[Location, Image]] = {}
         self._attached: list[tuple[Content, str]] = []
-        self._is_followed = is_followed
-        self._is_pelicans = pelican["STATIC_CREATE_LINKS"] or pelican["STATIC_CHECK_IF_MODIFIED"]
         self._is_plain = pelican["STATIC_SAVE_AS"] == "{path}"
         self._content = os.path.join(settings.content, "")
-        self._incoming = settings.output / _INCOMING
 
     def replaced(self, content: Content, texts: Iterable[str]) -> None:
         """Note the texts of a document as they were before its links were replaced."""
@@ -109,7 +109,7 @@ class Originals:
             found = hosted.get(self._path(str(file.source_path)))
             if found is not None:
                 self._files[str(file.source_path)] = found
-        if self._files and not (self._settings.keep_static and self._is_pelicans):
+        if any(has_image_suffix(str(file.source_path)) for file in files):
             is_required = generator._file_update_required  # noqa: SLF001  it decides on each copy
             generator._file_update_required = partial(self._is_required, is_required)  # noqa: SLF001
 
@@ -121,12 +121,10 @@ class Originals:
         """
         for name, source in list(self.left_out.items()):
             if _is_named(name, names) or _is_named(source, names):
-                target = f"{self._settings.output}/{name}"
-                if not self._put(source, target):
-                    copy(source, target)
+                if not self._put(source, name):
+                    copy(source, f"{self._settings.output}/{name}")
                 del self.left_out[name]
-        if self._incoming.is_dir():  # also what a killed build left
-            shutil.rmtree(self._incoming, ignore_errors=True)
+        self.copies.close()
 
     def targets(self) -> set[str]:
         """Return where the originals that are left out would be, absolute."""
@@ -171,16 +169,16 @@ class Originals:
         return path if path.isascii() else unicodedata.normalize("NFC", path)
 
     def _is_required(self, is_required: Callable[[Any], bool], static: Any) -> bool:  # noqa: ANN401
-        """Answer whether Pelican must copy a file; a hosted one is put in place here."""
+        """Answer whether Pelican must copy a file; an image is put in place here."""
         source = str(static.source_path)
-        if source not in self._files:
+        if not has_image_suffix(source):
             return is_required(static)
         name = self._save_as(static)
-        if not self._settings.keep_static and not _is_named(name, self._names):
+        is_left_out = source in self._files and not self._settings.keep_static
+        if is_left_out and not _is_named(name, self._names):
             self.left_out[name] = source
             return False
-        is_there = self._put(source, f"{self._settings.output}/{name}")
-        return not is_there and is_required(static)
+        return not self._put(source, name) and is_required(static)
 
     def _save_as(self, static: Any) -> str:  # noqa: ANN401  a static file of Pelican
         """Return where Pelican puts a file; mostly its path, without formatting a template."""
@@ -190,39 +188,10 @@ class Originals:
             return source[len(self._content) :].replace(os.sep, "/")
         return str(static.save_as).replace(os.sep, "/")
 
-    def _put(self, source: str, target: str) -> bool:
-        """Put an original in place, if it is not there.
-
-        Returns:
-            Whether it is there now; if not, it has to be copied.
-        """
-        if self._is_followed:
-            return False
-        location, image = self._files[source]
-        status = location.status
-        if status is None:
-            return False
-        if _is_same(status, target):
-            return True
-        if status.st_size != image.size or not self._store.has(image):
-            return False
-        try:
-            self._incoming.mkdir(parents=True, exist_ok=True)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            clone(self._store.path(image.key), Path(target), folder=self._incoming)
-            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
-        except OSError:  # Pelican reports the reason, or copies after all
-            return False
-        return True
+    def _put(self, source: str, name: str) -> bool:
+        target = f"{self._settings.output}/{name}"
+        return self.copies.put(source, target, self._files.get(source))
 
 
 def _is_named(file: str, names: set[str]) -> bool:
     return not has_image_suffix(file) or name_of(quote(file)) in names
-
-
-def _is_same(status: os.stat_result, target: str) -> bool:
-    try:
-        there = os.stat(target)
-    except OSError:
-        return False
-    return (there.st_size, there.st_mtime_ns) == (status.st_size, status.st_mtime_ns)

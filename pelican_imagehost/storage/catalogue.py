@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pelican_imagehost.documents.resolve import Location
+    from pelican_imagehost.images.identify import ImageFile
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
 
@@ -133,6 +134,38 @@ class Catalogue:
         new = {result.image.key for result in read.results.values() if result.is_new}
         return Entries(recalled.images | read.images, recalled.errors | read.errors, new, problems)
 
+    def read(self, file: str, recall: Recall | None = None) -> ImageFile:
+        """Read a file, and prepare what is published of it.
+
+        What the manifest lists for its bytes stands, even if they would be cleaned otherwise
+        today: an address moves only on request.
+
+        Args:
+            file: the path of an image file.
+            recall: the images of the site, if the caller has it.
+
+        Returns:
+            The image to publish with its bytes, which are empty if the store or the host has
+            them, and the state of the file.
+
+        Raises:
+            ImageHostError: as `images.identify.read` and `images.prepare.prepare`.
+        """
+        # Imported here, because a build without new images does not need them.
+        from pelican_imagehost.images.identify import read  # noqa: PLC0415
+        from pelican_imagehost.images.prepare import prepare  # noqa: PLC0415
+
+        found = read(file, self.settings.limits)
+        standing = (recall or self._recall()).standing(found.image.sha256)
+        if standing is not None and standing.sha256 == found.image.sha256:
+            return found._replace(image=standing)
+        if standing is not None and self.store.has(standing):
+            return found._replace(data=b"", image=standing)
+        data, image = prepare(found.data, found.image, self.settings.keep_metadata)
+        if standing is not None and standing[:5] != image[:5] and self.settings.url:
+            return found._replace(data=b"", image=standing)
+        return found._replace(data=data, image=image)
+
     def _recall(self) -> Recall:
         return Recall(self.settings, self.store, self.manifest, self._files, self._retracted)
 
@@ -207,14 +240,11 @@ class Catalogue:
         return found
 
     def _read_one(self, location: Location, recall: Recall, batch: Batch | None) -> _Result:
-        # Imported here, because a build without new images does not need it.
-        from pelican_imagehost.images.identify import read  # noqa: PLC0415
-
-        data, image, status = read(location.file, self.settings.limits)
+        data, image, status = self.read(location.file, recall)
         error = recall.refusal(location.path, image)
         if error is not None:
             raise error
-        is_new = self.settings.stores and not self.store.has(image)
+        is_new = self.settings.stores and bool(data) and not self.store.has(image)
         is_new = is_new and (batch is None or batch.add(image, data))
         stamp = Stamp.of(status)
         return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)

@@ -42,8 +42,10 @@ CREATE TABLE files (
     inode INTEGER NOT NULL,
     sha256 TEXT NOT NULL,
     type TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
     width INTEGER NOT NULL,
-    height INTEGER NOT NULL
+    height INTEGER NOT NULL,
+    source TEXT NOT NULL
 ) STRICT, WITHOUT ROWID
 """
 _USES = """
@@ -61,7 +63,7 @@ CREATE TABLE problems (
     message TEXT NOT NULL
 ) STRICT
 """
-_SCHEMA = Schema(2, (_FILES, _USES, _PROBLEMS), "NORMAL")
+_SCHEMA = Schema(3, (_FILES, _USES, _PROBLEMS), "NORMAL")
 
 _CACHED = re.compile(r"imagehost.*|\w+Generator(-Readers)?")  # ours and Pelican's
 
@@ -118,12 +120,10 @@ class Index:
         very many, and the garbage collector of Python skips plain tuples of atomic values.
         """
         rows = self._read(
-            "SELECT path, size, mtime_ns, ctime_ns, inode, sha256, type, width, height FROM files"
+            "SELECT path, size, mtime_ns, ctime_ns, inode, "
+            "sha256, type, bytes, width, height, source FROM files"
         )
-        return {
-            path: ((size, mtime, ctime, inode), (sha256, kind, size, width, height))
-            for path, size, mtime, ctime, inode, sha256, kind, width, height in rows
-        }
+        return {row[0]: (row[1:5], row[5:]) for row in rows}
 
     def uses(self) -> dict[str, set[str]]:
         """Load the manifest paths that each document used in the last build."""
@@ -136,12 +136,11 @@ class Index:
         """Record files: absolute path → (stamp, image)."""
         if not files:
             return
-        rows = [
-            (path, *stamp, sha256, kind, width, height)
-            for path, (stamp, (sha256, kind, _, width, height)) in files.items()
-        ]
+        rows = [(path, *stamp, *image) for path, (stamp, image) in files.items()]
         with self._recording() as connection:
-            connection.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?)", rows)
+            connection.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows
+            )
 
     def would_change(self, uses: Mapping[str, set[str]]) -> bool:
         """Return whether `record_uses` would change anything."""

@@ -4,6 +4,7 @@ JSON Lines, sorted:
 
     {"path": "cat.jpg", "sha256": "ab12…", "type": "jpg", "size": 1, "width": 2, "height": 3}
 
+A line has `"source"` too, the SHA-256 of the author's file, if the published bytes are others.
 Like a lock file of packages it makes builds reproducible, even without the image files.
 Branches are merged line by line (`merge=union`), so two lines may have the same path, until
 a build with the file resolves the conflict.
@@ -32,6 +33,7 @@ _DIGITS = 64
 _HEXADECIMAL = re.compile("[0-9a-f]+").fullmatch
 _FIELDS = ("path", "sha256", "type", "size", "width", "height")
 _get_fields = itemgetter(*_FIELDS)
+_SOURCE = "source"  # the seventh, if there is one
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -138,7 +140,7 @@ class Manifest:
             self.conflicts.pop(path, None)
             for line in self._conflicting.pop(path, ()):
                 _, settled, extras = _read(json.loads(line))
-                if settled == image:
+                if settled[:5] == image[:5]:
                     self._extras.setdefault(path, {}).update(extras)
         for path in drop:
             self.images.pop(path, None)
@@ -160,10 +162,10 @@ class Manifest:
             self._kept.append(line)
             return
         known = self.images.get(path)
-        if path in self.conflicts or (known is not None and known != image):
+        if path in self.conflicts or (known is not None and known[:5] != image[:5]):
             self._conflict(number, path, image, extras)
             return
-        self.images[path] = image
+        self.images[path] = max(known or image, image)  # two files may differ in metadata alone
         self._numbers.setdefault(path, number)
         if extras:
             self._extras.setdefault(path, {}).update(extras)
@@ -235,19 +237,24 @@ def _read(record: object) -> tuple[str, Image, dict[str, Any]]:
         path, *values = _get_fields(record)
     except KeyError as error:
         raise ManifestError(f"has no field {error.args[0]!r}") from None
-    image = Image(*values)
+    source = record.get(_SOURCE, "")
+    image = Image._make((*values, "" if source == record["sha256"] else source))
     _check(path, image)
     extras = {} if len(record) == len(_FIELDS) else _extras(record)
     return path, image, extras
 
 
 def _extras(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in _FIELDS}
+    own = (*_FIELDS, _SOURCE)
+    return {name: value for name, value in record.items() if name not in own}
 
 
 def _read_plain(record: object) -> tuple[str, Image | None]:
     """Read a usual line, quickly; None for any other, which `_read` examines."""
-    if type(record) is not dict or len(record) != len(_FIELDS):
+    if type(record) is not dict:
+        return "", None
+    source = record.get(_SOURCE, "")
+    if len(record) != len(_FIELDS) + bool(source):
         return "", None
     try:
         path, sha256, kind, size, width, height = _get_fields(record)
@@ -261,10 +268,12 @@ def _read_plain(record: object) -> tuple[str, Image | None]:
             and width > 0
             and height > 0
             and path != ""
+            and (source == "" or (len(source) == _DIGITS and _HEXADECIMAL(source) is not None))
+            and source != sha256
         )
     except (KeyError, TypeError):
         return "", None
-    return path, Image(sha256, kind, size, width, height) if plain else None
+    return path, Image(sha256, kind, size, width, height, source) if plain else None
 
 
 def _check(path: object, image: Image) -> None:
@@ -272,19 +281,28 @@ def _check(path: object, image: Image) -> None:
         raise ManifestError(f"has an invalid path: {path!r}")
     if not isinstance(image.sha256, str) or KEY.fullmatch(image.key) is None:
         raise ManifestError(f"has an invalid sha256 or type: {image.sha256!r}, {image.type!r}")
+    if image.source != "" and not _is_digest(image.source):
+        raise ManifestError(f"has an invalid source: {image.source!r}")
     for name in ("size", "width", "height"):
         value = getattr(image, name)
         if type(value) is not int or value <= 0:
             raise ManifestError(f"has a {name} that is not a whole number above 0: {value!r}")
 
 
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
 def _line(path: str, image: Image, extras: Mapping[str, Any]) -> str:
     if path.isascii() and not extras:  # same result as below, ten times faster
+        source = f', "source": "{image.source}"' if image.source else ""
         return (
             f'{{"path": {_encode(path)}, "sha256": "{image.sha256}", "type": "{image.type}", '
-            f'"size": {image.size}, "width": {image.width}, "height": {image.height}}}'
+            f'"size": {image.size}, "width": {image.width}, "height": {image.height}{source}}}'
         )
     record = {"path": path, **image._asdict(), **extras}
+    if not image.source:
+        del record[_SOURCE]
     line = _encode(record)
     try:
         line.encode(errors="surrogateescape")

@@ -96,6 +96,16 @@ class Recall:
             )
         return self.unlisted(path, image)
 
+    def standing(self, digest: str) -> Image | None:
+        """Return the image that the manifest lists for the bytes of a file.
+
+        Later rules for cleaning do not move the address of what is published (issue 13).
+
+        Args:
+            digest: the SHA-256 of the author's file.
+        """
+        return self._by_original.get(digest)
+
     def unlisted(self, path: str, image: Image | None) -> UnlistedImage | None:
         """Return the error of an image that a frozen manifest does not list; None if it may."""
         listed = self._manifest.images.get(path)
@@ -126,6 +136,9 @@ class Recall:
             conflict = self._manifest.conflicts.get(path)
             return (None, conflict) if conflict else self._embeddable(path, "fetch the file")
         image = self._indexed(location, status)
+        listed = self._manifest.images.get(path)
+        if image is not None and listed is not None and listed.original == image.original:
+            image = listed  # it stands, whatever a build has read since
         if image is None or not has(image):
             return self._pointed(location) if status.st_size <= MAX_SIZE else _NOTHING
         error = self.unlisted(path, image)
@@ -167,13 +180,15 @@ class Recall:
 
     def _behind(self, path: str, pointer: Pointer) -> Image | None:
         known = self._manifest.images.get(path)
-        if known is None or known.sha256 != pointer.sha256:
-            known = self._by_digest.get(pointer.sha256) or self._stored(pointer.sha256)
-        return known if known is not None and known.size == pointer.size else None
+        if known is None or known.original != pointer.sha256:
+            known = self.standing(pointer.sha256) or self._stored(pointer.sha256)
+        is_whole = known is not None and (known.source or known.size == pointer.size)
+        return known if is_whole else None
 
     @cached_property
-    def _by_digest(self) -> dict[str, Image]:
-        return {image.sha256: image for image in self._manifest.images.values()}
+    def _by_original(self) -> dict[str, Image]:
+        images = self._manifest.images.values()
+        return {image.sha256: image for image in images} | {one.original: one for one in images}
 
     def _stored(self, digest: str) -> Image | None:
         """Identify a file of the store, whatever its type."""

@@ -17,7 +17,7 @@ from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.sqlite import Schema, connect, connect_in_memory, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["Arrival", "Record", "Records"]
@@ -48,6 +48,10 @@ ON CONFLICT (sha256) DO UPDATE SET
     name = CASE token WHEN '' THEN ?6 ELSE name END,
     pushed = CASE token WHEN '' THEN 0 ELSE pushed END,
     token = CASE token WHEN '' THEN ?7 ELSE token END
+"""
+_REPLACE = """
+INSERT OR IGNORE INTO uploads
+SELECT ?2, ?3, ?4, ?5, ?6, name, created, updated, token, times, 0 FROM uploads WHERE sha256 = ?1
 """
 _COLUMNS = "sha256, type, size, width, height, name, created, updated, token, times, pushed"
 
@@ -138,6 +142,19 @@ class Records:
         with self._writing() as connection:
             values = ",".join("?" * 11)
             connection.executemany(f"INSERT OR IGNORE INTO uploads VALUES ({values})", rows)  # noqa: S608  placeholders
+
+    def replace(self, images: Mapping[str, Image]) -> None:
+        """Record that other bytes stand for uploads: digest before → image now, to be published.
+
+        Raises:
+            RecordsError: they cannot be written; none is replaced.
+        """
+        rows = [(digest, *image[:5]) for digest, image in images.items()]
+        with self._writing() as connection:
+            connection.executemany(_REPLACE, rows)
+            connection.executemany(
+                "DELETE FROM uploads WHERE sha256 = ?", [row[:1] for row in rows]
+            )
 
     def mark_pushed(self, digests: Iterable[str]) -> None:
         """Record that images are published, or need not be."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.site.site import Site
 
-__all__ = ["Chosen", "Plan", "carry_out", "plan", "retract"]
+__all__ = ["Chosen", "Plan", "carry_out", "delete_now", "plan", "retract"]
 
 
 class Chosen(NamedTuple):
@@ -131,6 +131,21 @@ def retract(settings: Settings, name: str) -> str:
     garbage = _garbage(settings, facts, [key])
     collect(settings, garbage, None, before=partial(withdraw, settings))
     return key
+
+
+def delete_now(settings: Settings, keys: Sequence[str]) -> None:
+    """Delete images here and on the host, even if they are used.
+
+    Raises:
+        PublishError: the host refused the push; nothing was deleted.
+    """
+    published = published_keys(settings)
+
+    def take_offline(gone: list[str]) -> None:
+        withdraw(settings, published & set(gone))
+
+    garbage = _garbage(settings, Facts.read(settings, {}), keys)
+    collect(settings, garbage, None, before=take_offline)
 
 
 def _known(settings: Settings, facts: Facts) -> dict[str, Chosen]:

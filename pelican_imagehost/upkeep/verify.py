@@ -11,9 +11,11 @@ from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.image import digest_of
+from pelican_imagehost.images.prepare import prepare
 from pelican_imagehost.publish.repository import StoreRepository
 from pelican_imagehost.report import silent
 from pelican_imagehost.storage.records import Records
+from pelican_imagehost.upkeep.clean import is_dirty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,6 +92,8 @@ def _summarise(found: _Condition, healed: int, repair: bool, has_records: bool) 
     parts = [f"{found.intact:,} intact", f"{len(found.corrupt):,} corrupt", f"{missing:,} missing"]
     parts += [f"{len(found.unrecorded):,} unrecorded"] if has_records else []
     parts += [f"{found.unfetched:,} not fetched"] if found.unfetched else []
+    if found.dirty:
+        parts.append(f"{found.dirty:,} with metadata that would be removed today: run clean")
     return ", ".join(parts) + (f"; {healed:,} repaired" if repair else "")
 
 
@@ -103,6 +107,7 @@ class _Condition(NamedTuple):
         lost: the records of uploads that are not in the store or the manifest.
         unrecorded: keys without a line or a record, if the site has records.
         unfetched: the number of images that only the repository of a partial clone has.
+        dirty: the number of images with metadata that today's rules remove.
     """
 
     intact: int
@@ -111,6 +116,7 @@ class _Condition(NamedTuple):
     lost: list[Record]
     unrecorded: list[str]
     unfetched: int
+    dirty: int
 
 
 def _examine(
@@ -131,9 +137,17 @@ def _examine(
     keys = list(store.keys())
     sizes = [store.path(key).stat().st_size for key in keys]
     corrupt = []
+    dirty = 0
+
+    def inspect(key: str) -> tuple[bool, bool]:
+        is_intact = store.is_intact(key)
+        return is_intact, is_intact and is_dirty(catalogue.settings, store, key)
+
     with progress("Verifying", sum(sizes)) as advance, ThreadPoolExecutor(_WORKERS) as pool:
-        for key, size, good in zip(keys, sizes, pool.map(store.is_intact, keys), strict=True):
+        found = pool.map(inspect, keys)
+        for key, size, (good, has_metadata) in zip(keys, sizes, found, strict=True):
             advance(size)
+            dirty += has_metadata
             if not good:
                 corrupt.append(key)
     present = set(keys)
@@ -151,7 +165,9 @@ def _examine(
     unknown = present - listed - recorded.keys() - set(corrupt) if records is not None else set()
     unrecorded = sorted(key for key in unknown if digest_of(key) not in unsettled)
     unfetched = len((listed | recorded.keys()) & elsewhere - present)
-    return _Condition(len(keys) - len(corrupt), corrupt, missing, lost, unrecorded, unfetched)
+    return _Condition(
+        len(keys) - len(corrupt), corrupt, missing, lost, unrecorded, unfetched, dirty
+    )
 
 
 def _repair(
@@ -220,6 +236,9 @@ def _identify(catalogue: Catalogue, key: str) -> Image | None:
 def _source(catalogue: Catalogue, path: str, image: Image) -> bytes | None:
     try:
         found = read(str(catalogue.settings.root / path), catalogue.settings.limits)
+        if found.image.sha256 == image.sha256:
+            return found.data
+        data, cleaned = prepare(found.data, found.image, catalogue.settings.keep_metadata)
     except ImageHostError:
         return None  # the image is reported as missing
-    return found.data if found.image == image else None
+    return data if cleaned.sha256 == image.sha256 else None

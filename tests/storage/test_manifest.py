@@ -25,7 +25,9 @@ def describe(name: str) -> Image:
 
 
 def line(path: str, name: str, **extras: object) -> str:
-    record = {"path": path, **describe(name)._asdict(), **extras}
+    record = {"path": path, **describe(name)._asdict()}
+    del record["source"]
+    record |= extras
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
@@ -45,6 +47,7 @@ def read(file: Path) -> str:
 
 CAT = line("cat.jpg", "cat")
 DOG = line("dog.jpg", "dog")
+SOURCE = hashlib.sha256(b"as the camera wrote it").hexdigest()
 
 
 def test_a_manifest_that_is_not_there_is_empty_and_is_made_by_an_update(file: Path) -> None:
@@ -84,6 +87,7 @@ images = st.builds(
     st.integers(1, 10**12),
     st.integers(1, 2**31),
     st.integers(1, 2**31),
+    st.just("") | st.binary(min_size=32, max_size=32).map(bytes.hex),
 )
 paths = st.text(min_size=1, max_size=20) | st.sampled_from(
     ["猫.jpg", 'a"b\\c.jpg', "a\nb", "\u2028"]
@@ -356,3 +360,34 @@ def test_ten_thousand_lines_are_read_and_written(file: Path) -> None:
     lines = read(file).splitlines()
     assert len(lines) == 10_000
     assert json.loads(lines[5000])["sha256"] == describe("new").sha256
+
+
+def test_a_line_has_the_digest_of_the_file_where_another_is_published(file: Path) -> None:
+    image = describe("cat")._replace(source=SOURCE)
+    text = line("cat.jpg", "cat", source=SOURCE)
+    manifest = write(file, text)
+    assert manifest.images == {"cat.jpg": image}
+    assert not manifest.update({"cat.jpg": image})
+    assert manifest.update({"猫.jpg": image})
+    assert read(file) == text + line("猫.jpg", "cat", source=SOURCE)
+    assert manifest.update({"cat.jpg": describe("cat")}, drop=["猫.jpg"])
+    assert read(file) == CAT
+
+
+def test_two_files_of_one_image_are_no_conflict(file: Path) -> None:
+    lines = [line("cat.jpg", "cat", source=digest * 64) for digest in "ab"]
+    for order in (lines, lines[::-1], [CAT, *lines]):
+        manifest = write(file, *order)
+        assert manifest.images == {"cat.jpg": describe("cat")._replace(source="b" * 64)}
+        assert not manifest.conflicts
+    manifest = write(file, lines[0], line("cat.jpg", "dog", source="a" * 64))
+    assert list(manifest.conflicts) == ["cat.jpg"]
+
+
+@pytest.mark.parametrize("source", ["ab", "A" * 64, 5, None, ["a"] * 64])
+def test_a_source_that_is_not_a_digest_is_an_error(file: Path, source: object) -> None:
+    manifest = write(file, line("cat.jpg", "cat", source=source), DOG)
+    assert [(number, "invalid source" in str(error)) for number, error in manifest.errors] == [
+        (1, True)
+    ]
+    assert list(manifest.images) == ["dog.jpg"]

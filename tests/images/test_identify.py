@@ -103,13 +103,13 @@ def test_an_svg_is_an_image_too() -> None:
 def test_an_animated_avif_is_an_avif() -> None:
     data = animate("AVIF")
     assert data[4:12] == b"ftypavis"
-    assert identify(data, LIMITS)[1:] == ("avif", len(data), 40, 30)
+    assert identify(data, LIMITS)[1:5] == ("avif", len(data), 40, 30)
 
 
 def test_a_gif_may_be_wider_than_32767_pixels() -> None:
     buffer = BytesIO()
     PIL.Image.new("1", (40_000, 3)).save(buffer, "GIF")
-    assert identify(buffer.getvalue(), LIMITS)[3:] == (40_000, 3)
+    assert identify(buffer.getvalue(), LIMITS)[3:5] == (40_000, 3)
 
 
 def test_the_key_is_the_digest_below_its_first_two_digits_with_the_type() -> None:
@@ -121,7 +121,7 @@ def test_the_key_is_the_digest_below_its_first_two_digits_with_the_type() -> Non
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_is_measured_as_it_is_shown(kind: str, orientation: int) -> None:
     data = encode_oriented(kind, orientation)
-    assert identify(data, LIMITS)[3:] == (SIZE if orientation < 5 else SIZE[::-1])
+    assert identify(data, LIMITS)[3:5] == (SIZE if orientation < 5 else SIZE[::-1])
 
 
 def test_the_name_of_a_file_does_not_count(tmp_path: Path, picture: PictureMaker) -> None:
@@ -161,7 +161,7 @@ def test_a_bomb_of_60000_by_60000_pixels_is_refused_by_its_header() -> None:
 
 
 def test_a_small_blank_png_is_accepted() -> None:
-    assert identify(make_blank_png(50, 7), LIMITS)[3:] == (50, 7)
+    assert identify(make_blank_png(50, 7), LIMITS)[3:5] == (50, 7)
 
 
 @pytest.mark.parametrize("side", [0, 2**31, 2**32 - 1])
@@ -239,7 +239,7 @@ def test_a_cut_off_picture_is_corrupt(kind: str, percent: int, *, moving: bool) 
     options: dict[str, Any] = {"save_all": True, "append_images": frames[1:]} if moving else {}
     frames[0].save(buffer, kind, **({"progressive": moving} if kind == "JPEG" else options))
     data = buffer.getvalue()
-    assert identify(data, LIMITS)[3:] == (200, 150)
+    assert identify(data, LIMITS)[3:5] == (200, 150)
     with pytest.raises(CorruptImage, match="its end is missing; copy or download it again"):
         identify(data[: len(data) * percent // 100], LIMITS)
 

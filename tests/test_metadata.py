@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import PIL.Image
 import pytest
 
+from tests.publish.test_author import Host, blog, host
 from tests.serve.serverkit import Server
 from tests.test_plugin import HOST, messages, post
 from tests.watch.watchkit import Desk, clean_build, prepare, tree
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Require, Site
+
+__all__ = ["blog", "host"]
 
 SECRET = b"Rose Cottage, Mill Lane"
 GPS = {1: "N", 2: (52.0, 12.0, 30.0), 3: "E", 4: (0.0, 7.0, 12.0)}  # Exif 2.32, section 4.6.6
@@ -50,9 +53,12 @@ def told(folder: Path) -> list[str]:
     return sorted(path for path, data in tree(folder).items() if SECRET in data)
 
 
+def key_of_line(line: dict[str, Any]) -> str:
+    return f"{line['sha256'][:2]}/{line['sha256']}.{line['type']}"
+
+
 def stored(site: Site, line: dict[str, Any]) -> bytes:
-    key = f"{line['sha256'][:2]}/{line['sha256']}.{line['type']}"
-    return (site.root / "images" / key).read_bytes()
+    return (site.root / "images" / key_of_line(line)).read_bytes()
 
 
 def keep_all(site: Site) -> None:
@@ -380,3 +386,66 @@ def test_exiftool_finds_nothing(site: Site, require: Require) -> None:
     assert "GPS" not in found
     assert "Description" not in found
     assert "Comment" not in found
+
+
+@pytest.fixture
+def online(identity: Path, blog: Site, host: Host) -> Site:  # noqa: ARG001  git's
+    """A site with a host, also in its first settings file, that has published its images."""
+    blog.configure(IMAGEHOST_URL=host.url, IMAGEHOST_REMOTE=str(host.repository))
+    assert blog.cli("publish", "--no-confirm").returncode == 0
+    return blog
+
+
+def test_nothing_private_is_in_the_history_of_the_host(online: Site, host: Host) -> None:
+    online.write("content/home.jpg", photo())
+    post(online, "home.md", "![a](home.jpg)")
+    online.build()
+    done = online.cli("publish", "--no-confirm")
+    assert done.returncode == 0, done.stderr
+    for line in online.manifest():
+        data = subprocess.run(
+            ["git", "-C", host.repository, "show", f"main:{key_of_line(line)}"],
+            capture_output=True,
+            check=True,
+        ).stdout
+        assert SECRET not in data
+    assert told(online.root / "images") == []
+
+
+def test_what_an_earlier_version_has_stored_is_not_published(online: Site, host: Host) -> None:
+    keep_all(online)
+    online.write("content/home.jpg", photo())
+    post(online, "home.md", "![a](home.jpg)")
+    online.build()
+    online.configure(IMAGEHOST_KEEP_METADATA=[])
+    before = host.names()
+    refused = online.cli("publish", "--no-confirm")
+    assert refused.returncode == 1
+    assert (
+        b"content/home.jpg says where it was taken; nothing was sent; run: pelican-imagehost clean"
+        in refused.stderr
+    )
+    assert host.names() == before
+    assert online.cli("clean", "--yes").returncode == 0
+    assert online.cli("publish", "--no-confirm").returncode == 0
+    (line,) = [line for line in online.manifest() if line["path"] == "content/home.jpg"]
+    assert key_of_line(line) in host.names()
+
+
+def test_what_is_online_is_replaced_there(online: Site, host: Host) -> None:
+    keep_all(online)
+    online.write("content/home.jpg", photo())
+    post(online, "home.md", "![a](home.jpg)")
+    online.build()
+    assert online.cli("publish", "--no-confirm").returncode == 0
+    (old,) = [line for line in online.manifest() if line["path"] == "content/home.jpg"]
+    assert key_of_line(old) in host.names()
+    online.configure(IMAGEHOST_KEEP_METADATA=[])
+    done = online.cli("clean", "--yes", "--now")
+    assert done.returncode == 0, done.stderr
+    (new,) = [line for line in online.manifest() if line["path"] == "content/home.jpg"]
+    assert key_of_line(new) in host.names()
+    assert key_of_line(old) not in host.names()
+    assert f"retracted/{old['sha256']}" in " ".join(host.names())
+    online.build()
+    assert "problem" not in messages(online.build())

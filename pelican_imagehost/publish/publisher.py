@@ -128,7 +128,8 @@ class Publisher:
         """Find the images that must be sent, sorted by key.
 
         Raises:
-            PublishError: an image was retracted, or is too large for the host.
+            PublishError: an image was retracted, is too large for the host, or says where it
+                was taken.
         """
         names = self.repository.names()
         if any(not self.store.path(key).exists() for key in wanted.sizes.keys() - names):
@@ -142,6 +143,7 @@ class Publisher:
                 )
         new = sorted(key for key in wanted.sizes.keys() - names if wanted.sizes[key] is not None)
         self._check_limit(wanted, new)
+        self._check_private(wanted, new)
         return new
 
     def run(
@@ -235,6 +237,20 @@ class Publisher:
             )
         self.repository.seen.record(known | set(keys))
         return len(keys)
+
+    def _check_private(self, wanted: Wanted, keys: Iterable[str]) -> None:
+        """Refuse images that an earlier version has stored with the place in them."""
+        keys = [key for key in keys if self.store.path(key).exists()]
+        if not keys or "all" in self.settings.keep_metadata:
+            return
+        from pelican_imagehost.images.clean import locates  # noqa: PLC0415  only for new images
+
+        for key in keys:
+            if locates(self.store.path(key).read_bytes(), key.rpartition(".")[2]):
+                raise PublishError(
+                    f"{wanted.sources[key]} says where it was taken; nothing was sent; run: "
+                    "pelican-imagehost clean"
+                )
 
     def _check_limit(self, wanted: Wanted, keys: Iterable[str]) -> None:
         host = urlsplit(self.remote or "").hostname or (self.remote or "").partition(":")[0]

@@ -11,8 +11,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Self
 
-from pelican_imagehost.documents.resolve import Location, Resolver
-from pelican_imagehost.documents.rewrite import Rewrite
+from pelican_imagehost.documents.location import Location
 from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError
 from pelican_imagehost.report import Document, HostedImage, Problem, Progress, Report, silent
 from pelican_imagehost.storage.catalogue import Catalogue
@@ -78,6 +77,10 @@ class ImageHost:
         Returns:
             The rewritten documents, in the same order, and the outcome.
         """
+        # Imported here, because `add` does not need them.
+        from pelican_imagehost.documents.resolve import Resolver  # noqa: PLC0415
+        from pelican_imagehost.documents.rewrite import Rewrite  # noqa: PLC0415
+
         resolver = Resolver(self.settings, self.catalogue.manifest)
         rewrites = [Rewrite(document) for document in documents]
         found = (location for rewrite in rewrites for location in rewrite.resolve(resolver))

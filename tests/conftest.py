@@ -218,6 +218,20 @@ class Site:
             check=False,
         )
 
+    def imported(self, *arguments: str | Path) -> set[str]:
+        """Run `pelican-imagehost`, which must succeed; return the modules that it imported."""
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "pelican_imagehost", *arguments],
+            cwd=self.root,
+            env=_environment(),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        times = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+        return {line.rpartition("|")[2].strip() for line in times}
+
     def output(self, relative: str) -> str:
         return (self.root / "output" / relative).read_text("utf-8")
 

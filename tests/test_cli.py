@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -51,6 +52,17 @@ def test_add_prints_one_address_a_line_in_the_order_given(site: Site) -> None:
     assert completed.returncode == 0
     assert not said(completed)
     assert [line["path"] for line in site.manifest()] == [f"content/{n}.png" for n in "abc"]
+
+
+def test_add_starts_without_what_takes_long(site: Site) -> None:
+    loaded = site.imported("add", site.picture("content/a.png"))
+    assert "pelican_imagehost.hosting" in loaded
+    slow = {"pelican", "git", "rich", "logging", "subprocess", "concurrent.futures", "filelock"}
+    slow |= {f"pelican_imagehost.documents.{name}" for name in ("references", "resolve", "rewrite")}
+    slow |= {f"pelican_imagehost.cli.{name}" for name in ("host", "publishing", "serve", "watch")}
+    if "imagesize" not in loaded:  # which imports these
+        slow |= {"email", "http.client", "socket", "ssl", "urllib.request"}
+    assert loaded & slow == set()
 
 
 def test_add_prints_no_address_if_any_file_fails(site: Site) -> None:
@@ -465,7 +477,10 @@ def test_without_a_site_a_sentence_says_where_to_go(tmp_path: Path) -> None:
 
 
 def test_every_command_explains_itself() -> None:
-    for name, command in main.commands.items():
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
         assert command.help
         assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
 

@@ -87,11 +87,12 @@ def test_every_page_is_reached_from_the_readme() -> None:
 def commands(group: click.Group = main, name: str = "") -> dict[str, click.Command]:
     """List the commands for users, as they call them."""
     found: dict[str, click.Command] = {}
-    for own, command in group.commands.items():
-        whole = f"{name} {own}".strip()
+    context = click.Context(group)
+    for own in group.list_commands(context):
+        whole, command = f"{name} {own}".strip(), group.get_command(context, own)
         if isinstance(command, click.Group):
             found |= commands(command, whole)
-        elif not command.hidden:
+        elif command is not None and not command.hidden:
             found[whole] = command
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,6 +112,8 @@ def make_progress() -> Progress:
 
 def start_logging() -> None:
     """Send the warnings of all libraries to standard error."""
+    import logging
+
     import pelican.log  # noqa: F401  sets its logger class, before loggers are created
     from rich.console import Console
     from rich.logging import RichHandler

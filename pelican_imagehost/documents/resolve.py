@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from pelican_imagehost.documents.location import Location
 from pelican_imagehost.documents.names import Names
 from pelican_imagehost.documents.wikilinks import target_of
 from pelican_imagehost.errors import MissingImage, OutsideSite, UnreadableImage
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.settings import Settings
 
-__all__ = ["Location", "Place", "Resolver"]
+__all__ = ["Place", "Resolver"]
 
 _SPACE = "\t\n\f\r "  # HTML strips these from a URL (URL Standard, section 4.4)
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|\\\\")
@@ -41,22 +42,6 @@ class Place(NamedTuple):
 
     folder: str
     page: Callable[[], str]
-
-
-class Location(NamedTuple):
-    """The image that a reference means.
-
-    Attributes:
-        path: the path in the manifest, relative to the root of the site, NFC.
-        file: the absolute file, "" if the image is only in the manifest.
-        status: the result of stat(2), None if the file is missing.
-        suffix: the query and fragment of the reference, kept in the new address.
-    """
-
-    path: str
-    file: str
-    status: os.stat_result | None
-    suffix: str
 
 
 class _Folder(NamedTuple):

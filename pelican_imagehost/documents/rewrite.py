@@ -6,13 +6,14 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.documents.location import Location
 from pelican_imagehost.documents.origin import find_origin
 from pelican_imagehost.documents.references import (
     Reference,
     find_references,
     replace_references,
 )
-from pelican_imagehost.documents.resolve import Location, Place, Resolver
+from pelican_imagehost.documents.resolve import Place, Resolver
 from pelican_imagehost.documents.wanted import has_image_suffix
 from pelican_imagehost.documents.wikilinks import target_of
 from pelican_imagehost.errors import ImageHostError

@@ -20,7 +20,7 @@ from pelican_imagehost.storage.durable import clone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pelican_imagehost.documents.resolve import Location
+    from pelican_imagehost.documents.location import Location
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.store import Store

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pelican.contents import Content
 
-    from pelican_imagehost.documents.resolve import Location
+    from pelican_imagehost.documents.location import Location
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.store import Store

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.report import silent
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["show_on_terminal", "show_progress"]
-
-logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -44,10 +41,8 @@ def show_progress(console: Console, label: str, total: int) -> Iterator[Callable
     columns = (TextColumn(label), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task(label, total=total)
-    try:
+    with suppress(LiveError):  # this terminal already shows another live display
         bar.start()
-    except LiveError:
-        logger.debug("no progress bar: this terminal already shows another live display")
     try:
         yield lambda advance: bar.advance(task, advance)
     finally:

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ImageHostError, ManifestError, StoreError
 from pelican_imagehost.report import Problem, Progress, silent
-from pelican_imagehost.storage.committed import load_committed
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.manifest import Manifest
 from pelican_imagehost.storage.recall import Recall, Recalled
 from pelican_imagehost.storage.store import Batch, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from pelican_imagehost.documents.resolve import Location
+    from pelican_imagehost.documents.location import Location
     from pelican_imagehost.images.identify import ImageFile
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
@@ -87,6 +86,26 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
+def _load(settings: Settings) -> Manifest:
+    if not settings.frozen:
+        return Manifest.load(settings.manifest)
+    from pelican_imagehost.storage.committed import load_committed  # noqa: PLC0415  slow
+
+    return load_committed(settings.manifest)
+
+
+@contextmanager
+def _workers(tasks: int) -> Iterator[Callable[..., Iterable[_Result | ImageHostError]]]:
+    """Yield a `map` that uses a few threads, because hashing and file access release the GIL."""
+    if tasks == 1:
+        yield map
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  slow
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        yield pool.map
+
+
 class Catalogue:
     """The store, the manifest and the index of one site, updated together.
 
@@ -106,8 +125,7 @@ class Catalogue:
         self.store = Store(settings.store)
         self.index = Index(settings.index, read_only=dry_run)
         with _without_collector():
-            load = load_committed if settings.frozen else Manifest.load
-            self.manifest = load(settings.manifest)
+            self.manifest = _load(settings)
             self._files = self.index.files()
         self.dry_run = dry_run
         self._progress = progress
@@ -216,9 +234,6 @@ class Catalogue:
         return []
 
     def _read_all(self, unread: list[Location], batch: Batch | None) -> _Read:
-        """Read files in a few threads, because hashing and file access release the GIL."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  only for new images
-
         def read(location: Location) -> _Result | ImageHostError:
             try:
                 return self._read_one(location, recall, batch)
@@ -228,8 +243,8 @@ class Catalogue:
         found, recall = _Read({}, {}), self._recall()
         sizes = [location.status.st_size for location in unread if location.status]
         bar = self._progress if sum(sizes) > _WORTH_A_BAR else silent
-        with bar("Hosting images", sum(sizes)) as advance, ThreadPoolExecutor(_WORKERS) as pool:
-            for location, size, result in zip(unread, sizes, pool.map(read, unread), strict=True):
+        with bar("Hosting images", sum(sizes)) as advance, _workers(len(unread)) as apply:
+            for location, size, result in zip(unread, sizes, apply(read, unread), strict=True):
                 if isinstance(result, _Result):
                     found.results[location.path] = result
                 elif not isinstance(result, StoreError):

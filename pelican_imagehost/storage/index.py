@@ -8,7 +8,6 @@ technical notes of git).
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sqlite3
@@ -25,12 +24,11 @@ from pelican_imagehost.storage.sqlite import (
 )
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["Index", "ProblemRow", "Stamp"]
-
-logger = logging.getLogger(__name__)
 
 _SETTLED_NS = 2_000_000_000  # the resolution of times on FAT, the coarsest in use
 _FILES = """
@@ -187,7 +185,9 @@ class Index:
             with writing(self._connection):
                 yield self._connection
         except sqlite3.DatabaseError as error:
-            logger.warning("%s cannot be written, so images are read again: %s", self._file, error)
+            _logger().warning(
+                "%s cannot be written, so images are read again: %s", self._file, error
+            )
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -202,7 +202,7 @@ def _open(file: Path) -> sqlite3.Connection:
 
 
 def _open_anew(file: Path, error: Exception) -> sqlite3.Connection:
-    logger.info("recreating %s: %s", file, error)
+    _logger().info("recreating %s: %s", file, error)
     try:
         for suffix in ("", "-wal", "-shm"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)
@@ -212,7 +212,7 @@ def _open_anew(file: Path, error: Exception) -> sqlite3.Connection:
 
 
 def _open_in_memory(file: Path, error: Exception) -> sqlite3.Connection:
-    logger.warning("%s cannot be used, so every image is read again: %s", file, error)
+    _logger().warning("%s cannot be used, so every image is read again: %s", file, error)
     return connect_in_memory(_SCHEMA)
 
 
@@ -224,3 +224,9 @@ def _open_immutable(file: Path) -> sqlite3.Connection:
             return connection
         connection.close()
     return connect_in_memory(_SCHEMA)
+
+
+def _logger() -> logging.Logger:
+    import logging  # noqa: PLC0415  slow, and seldom needed
+
+    return logging.getLogger(__name__)

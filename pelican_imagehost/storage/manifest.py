@@ -29,11 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["Manifest"]
 
 FORMAT = 1
-_DIGITS = 64
-_HEXADECIMAL = re.compile("[0-9a-f]+").fullmatch
 _FIELDS = ("path", "sha256", "type", "size", "width", "height")
 _get_fields = itemgetter(*_FIELDS)
 _SOURCE = "source"  # the seventh, if there is one
+# A line as it is written, with a path that JSON does not escape.
+_usual = re.compile(
+    r'\{"path": "([^"\\\x00-\x1f]+)", "sha256": "([0-9a-f]{64})", "type": "([a-z]+)", '
+    r'"size": ([1-9]\d{0,9}), "width": ([1-9]\d{0,9}), "height": ([1-9]\d{0,9})'
+    r'(?:, "source": "([0-9a-f]{64})")?\}',
+    re.ASCII,
+).fullmatch
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -101,12 +106,14 @@ class Manifest:
         manifest._stamp = stamp
         lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
         images, numbers = manifest.images, manifest._numbers
-        for number, (line, record) in enumerate(zip(lines, _parse(lines), strict=True), 1):
-            path, image = _read_plain(record)
-            if image is None or path in manifest:
-                manifest._take(number, line, record)
+        for number, line in enumerate(lines, 1):
+            match = _usual(line)  # half the time of reading JSON
+            path, sha256, kind, *sizes, source = match.groups("") if match else ("", "", "", "")
+            if path and path not in manifest and kind in MEDIA_TYPES and source != sha256:
+                images[path] = Image._make((sha256, kind, *map(int, sizes), source))
+                numbers[path] = number
             else:
-                images[path], numbers[path] = image, number
+                manifest._take(number, line)
         return manifest
 
     def update(self, images: Mapping[str, Image], *, drop: Iterable[str] = ()) -> bool:
@@ -139,7 +146,7 @@ class Manifest:
             self.images[path] = image
             self.conflicts.pop(path, None)
             for line in self._conflicting.pop(path, ()):
-                _, settled, extras = _read(json.loads(line))
+                _, settled, extras = _read(line)
                 if settled[:5] == image[:5]:
                     self._extras.setdefault(path, {}).update(extras)
         for path in drop:
@@ -152,11 +159,11 @@ class Manifest:
         conflicting = [line for lines in self._conflicting.values() for line in lines]
         return "\n".join((*conflicting, *self._kept))
 
-    def _take(self, number: int, line: str, record: object) -> None:
+    def _take(self, number: int, line: str) -> None:
         if not line.strip():
             return
         try:
-            path, image, extras = _read(record)
+            path, image, extras = _read(line)
         except ManifestError as error:
             self.errors.append((number, error))
             self._kept.append(line)
@@ -197,36 +204,14 @@ def _stamp(status: os.stat_result) -> tuple[int, ...]:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-def _parse(lines: list[str]) -> list[object]:
-    """Parse all lines at once, which is six times faster, or one by one if any is invalid."""
+def _read(line: str) -> tuple[str, Image, dict[str, Any]]:
     try:
-        records = json.loads("[" + ",".join(line or "null" for line in lines) + "]")
-    except (ValueError, RecursionError):
-        records = None
-    if isinstance(records, list) and len(records) == len(lines) and _are_whole(lines):
-        return records
-    return [_parse_line(line) for line in lines]
-
-
-def _parse_line(line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        return error
-    except RecursionError:
-        return ValueError("too many brackets")
-
-
-def _are_whole(lines: list[str]) -> bool:
-    """Return whether no line contains two records; parsed together, that could go unnoticed."""
-    return not any(re.search(r"\}\s*,\s*\{", line) for line in lines)
-
-
-def _read(record: object) -> tuple[str, Image, dict[str, Any]]:
-    if isinstance(record, ValueError):
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = "too many brackets" if isinstance(error, RecursionError) else error
         raise ManifestError(
-            f"is not a JSON object ({record}); look for an unresolved merge or a truncated line"
-        )
+            f"is not a JSON object ({reason}); look for an unresolved merge or a truncated line"
+        ) from None
     if not isinstance(record, dict):
         raise ManifestError(f"is not a JSON object with the fields {', '.join(_FIELDS)}")
     if record.get("format", FORMAT) != FORMAT:
@@ -247,33 +232,6 @@ def _read(record: object) -> tuple[str, Image, dict[str, Any]]:
 def _extras(record: dict[str, Any]) -> dict[str, Any]:
     own = (*_FIELDS, _SOURCE)
     return {name: value for name, value in record.items() if name not in own}
-
-
-def _read_plain(record: object) -> tuple[str, Image | None]:
-    """Read a usual line, quickly; None for any other, which `_read` examines."""
-    if type(record) is not dict:
-        return "", None
-    source = record.get(_SOURCE, "")
-    if len(record) != len(_FIELDS) + bool(source):
-        return "", None
-    try:
-        path, sha256, kind, size, width, height = _get_fields(record)
-        plain = (
-            type(path) is str
-            and type(size) is type(width) is type(height) is int
-            and len(sha256) == _DIGITS
-            and _HEXADECIMAL(sha256) is not None
-            and kind in MEDIA_TYPES
-            and size > 0
-            and width > 0
-            and height > 0
-            and path != ""
-            and (source == "" or (len(source) == _DIGITS and _HEXADECIMAL(source) is not None))
-            and source != sha256
-        )
-    except (KeyError, TypeError):
-        return "", None
-    return path, Image(sha256, kind, size, width, height, source) if plain else None
 
 
 def _check(path: object, image: Image) -> None:

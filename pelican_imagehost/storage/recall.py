@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Container, Mapping
 
-    from pelican_imagehost.documents.resolve import Location
+    from pelican_imagehost.documents.location import Location
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.manifest import Manifest
     from pelican_imagehost.storage.store import Store

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from pelican_imagehost.documents.resolve import Location
+from pelican_imagehost.documents.location import Location
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.report import Document
 from pelican_imagehost.settings import Settings

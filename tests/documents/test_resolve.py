@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelican_imagehost.documents.resolve import Location, Place, Resolver
+from pelican_imagehost.documents.location import Location
+from pelican_imagehost.documents.resolve import Place, Resolver
 from pelican_imagehost.errors import ImageHostError, MissingImage, OutsideSite, UnreadableImage
 
 if TYPE_CHECKING:

@@ -13,26 +13,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from operator import itemgetter
+import stat
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ManifestConflict, ManifestError
-from pelican_imagehost.images.image import KEY, MEDIA_TYPES, Image
 from pelican_imagehost.storage.durable import replace_file
+from pelican_imagehost.storage.lines import format_line, parse_lines, read_line, read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from pelican_imagehost.images.image import Image
+
 __all__ = ["Manifest"]
 
-FORMAT = 1
-_DIGITS = 64
-_HEXADECIMAL = re.compile("[0-9a-f]+").fullmatch
-_FIELDS = ("path", "sha256", "type", "size", "width", "height")
-_get_fields = itemgetter(*_FIELDS)
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe must not wait for a writer
 
 
 class Manifest:
@@ -77,14 +73,16 @@ class Manifest:
             ManifestError: the file cannot be read.
         """
         try:
-            with file.open("rb") as opened:
-                stamp = _stamp(os.fstat(opened.fileno()))
+            with open(file, "rb", opener=_open) as opened:
+                status = os.fstat(opened.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise ManifestError(f"{file.name} cannot be read: it is not a regular file")
                 data = opened.read()
         except FileNotFoundError:
             return cls(file)
         except OSError as error:
             raise ManifestError(f"{file.name} cannot be read: {error.strerror}") from error
-        return cls.parse(file, data, stamp)
+        return cls.parse(file, data, _stamp(status))
 
     @classmethod
     def parse(cls, file: Path, data: bytes, stamp: tuple[int, ...] | None = None) -> Manifest:
@@ -99,8 +97,8 @@ class Manifest:
         manifest._stamp = stamp
         lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
         images, numbers = manifest.images, manifest._numbers
-        for number, (line, record) in enumerate(zip(lines, _parse(lines), strict=True), 1):
-            path, image = _read_plain(record)
+        for number, (line, record) in enumerate(zip(lines, parse_lines(lines), strict=True), 1):
+            path, image = read_plain(record)
             if image is None or path in manifest:
                 manifest._take(number, line, record)
             else:
@@ -137,13 +135,27 @@ class Manifest:
             self.images[path] = image
             self.conflicts.pop(path, None)
             for line in self._conflicting.pop(path, ()):
-                _, settled, extras = _read(json.loads(line))
+                _, settled, extras = read_line(json.loads(line), line)
                 if settled == image:
                     self._extras.setdefault(path, {}).update(extras)
         for path in drop:
             self.images.pop(path, None)
-        replace_file(self.file, self._text().encode(errors="surrogateescape"))
+        replace_file(self.file, self.text().encode(errors="surrogateescape"))
         return True
+
+    def place(self, path: str) -> str:
+        """Return the place of a line, as `imagehost.jsonl:3`."""
+        return f"{self.file.name}:{self._numbers[path]}"
+
+    def text(self) -> str:
+        """Return the content of the file: sorted lines, then those that cannot be read."""
+        lines = {
+            path: [format_line(path, image, self._extras.get(path, {}))]
+            for path, image in self.images.items()
+        }
+        lines.update(self._conflicting)
+        ordered = [line for path in sorted(lines) for line in lines[path]]
+        return "".join(f"{line}\n" for line in (*ordered, *self._kept))
 
     def unsettled_text(self) -> str:
         """Return the lines that conflict or cannot be read."""
@@ -154,7 +166,7 @@ class Manifest:
         if not line.strip():
             return
         try:
-            path, image, extras = _read(record)
+            path, image, extras = read_line(record, line)
         except ManifestError as error:
             self.errors.append((number, error))
             self._kept.append(line)
@@ -172,122 +184,19 @@ class Manifest:
         lines = self._conflicting.setdefault(path, [])
         known = self.images.pop(path, None)
         if known is not None:
-            lines.append(_line(path, known, self._extras.pop(path, {})))
-        lines.append(_line(path, image, extras))
+            lines.append(format_line(path, known, self._extras.pop(path, {})))
+        lines.append(format_line(path, image, extras))
         self.conflicts[path] = ManifestConflict(
             f"{self.file.name} lists two images for {path} (lines {self._numbers[path]} and "
             f"{number}), and the file is missing; delete the wrong line, or restore the file and "
             "build"
         )
 
-    def _text(self) -> str:
-        lines = {
-            path: [_line(path, image, self._extras.get(path, {}))]
-            for path, image in self.images.items()
-        }
-        lines.update(self._conflicting)
-        ordered = [line for path in sorted(lines) for line in lines[path]]
-        return "".join(f"{line}\n" for line in (*ordered, *self._kept))
+
+def _open(file: str, flags: int) -> int:
+    return os.open(file, flags | _NONBLOCK)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:
     """Return the state of a file, which changes whenever a program writes the file."""
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-
-def _parse(lines: list[str]) -> list[object]:
-    """Parse all lines at once, which is six times faster, or one by one if any is invalid."""
-    try:
-        records = json.loads("[" + ",".join(line or "null" for line in lines) + "]")
-    except (ValueError, RecursionError):
-        records = None
-    if isinstance(records, list) and len(records) == len(lines) and _are_whole(lines):
-        return records
-    return [_parse_line(line) for line in lines]
-
-
-def _parse_line(line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        return error
-    except RecursionError:
-        return ValueError("too many brackets")
-
-
-def _are_whole(lines: list[str]) -> bool:
-    """Return whether no line contains two records; parsed together, that could go unnoticed."""
-    return not any(re.search(r"\}\s*,\s*\{", line) for line in lines)
-
-
-def _read(record: object) -> tuple[str, Image, dict[str, Any]]:
-    if isinstance(record, ValueError):
-        raise ManifestError(
-            f"is not a JSON object ({record}); look for an unresolved merge or a truncated line"
-        )
-    if not isinstance(record, dict):
-        raise ManifestError(f"is not a JSON object with the fields {', '.join(_FIELDS)}")
-    if record.get("format", FORMAT) != FORMAT:
-        raise ManifestError(
-            f"has format {record['format']!r}, from a newer version; upgrade pelican-imagehost"
-        )
-    try:
-        path, *values = _get_fields(record)
-    except KeyError as error:
-        raise ManifestError(f"has no field {error.args[0]!r}") from None
-    image = Image(*values)
-    _check(path, image)
-    extras = {} if len(record) == len(_FIELDS) else _extras(record)
-    return path, image, extras
-
-
-def _extras(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in _FIELDS}
-
-
-def _read_plain(record: object) -> tuple[str, Image | None]:
-    """Read a usual line, quickly; None for any other, which `_read` examines."""
-    if type(record) is not dict or len(record) != len(_FIELDS):
-        return "", None
-    try:
-        path, sha256, kind, size, width, height = _get_fields(record)
-        plain = (
-            type(path) is str
-            and type(size) is type(width) is type(height) is int
-            and len(sha256) == _DIGITS
-            and _HEXADECIMAL(sha256) is not None
-            and kind in MEDIA_TYPES
-            and size > 0
-            and width > 0
-            and height > 0
-            and path != ""
-        )
-    except (KeyError, TypeError):
-        return "", None
-    return path, Image(sha256, kind, size, width, height) if plain else None
-
-
-def _check(path: object, image: Image) -> None:
-    if not isinstance(path, str) or not path:
-        raise ManifestError(f"has an invalid path: {path!r}")
-    if not isinstance(image.sha256, str) or KEY.fullmatch(image.key) is None:
-        raise ManifestError(f"has an invalid sha256 or type: {image.sha256!r}, {image.type!r}")
-    for name in ("size", "width", "height"):
-        value = getattr(image, name)
-        if type(value) is not int or value <= 0:
-            raise ManifestError(f"has a {name} that is not a whole number above 0: {value!r}")
-
-
-def _line(path: str, image: Image, extras: Mapping[str, Any]) -> str:
-    if path.isascii() and not extras:  # same result as below, ten times faster
-        return (
-            f'{{"path": {_encode(path)}, "sha256": "{image.sha256}", "type": "{image.type}", '
-            f'"size": {image.size}, "width": {image.width}, "height": {image.height}}}'
-        )
-    record = {"path": path, **image._asdict(), **extras}
-    line = _encode(record)
-    try:
-        line.encode(errors="surrogateescape")
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can escape
-        return json.dumps(record)
-    return line

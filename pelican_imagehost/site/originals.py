@@ -217,7 +217,7 @@ class Originals:
 
 
 def _is_named(file: str, names: set[str]) -> bool:
-    return not has_image_suffix(file) or name_of(quote(file)) in names
+    return not has_image_suffix(file) or name_of(quote(file, errors="surrogateescape")) in names
 
 
 def _is_same(status: os.stat_result, target: str) -> bool:

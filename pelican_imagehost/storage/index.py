@@ -33,9 +33,10 @@ __all__ = ["Index", "ProblemRow", "Stamp"]
 logger = logging.getLogger(__name__)
 
 _SETTLED_NS = 2_000_000_000  # the resolution of times on FAT, the coarsest in use
+# Names are bytes: not every name of a file is text.
 _FILES = """
 CREATE TABLE files (
-    path TEXT PRIMARY KEY,
+    path BLOB PRIMARY KEY,
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL,
@@ -48,8 +49,8 @@ CREATE TABLE files (
 """
 _USES = """
 CREATE TABLE uses (
-    document TEXT NOT NULL,
-    path TEXT NOT NULL,
+    document BLOB NOT NULL,
+    path BLOB NOT NULL,
     PRIMARY KEY (document, path)
 ) STRICT, WITHOUT ROWID
 """
@@ -61,7 +62,7 @@ CREATE TABLE problems (
     message TEXT NOT NULL
 ) STRICT
 """
-_SCHEMA = Schema(2, (_FILES, _USES, _PROBLEMS), "NORMAL")
+_SCHEMA = Schema(3, (_FILES, _USES, _PROBLEMS), "NORMAL")
 
 _CACHED = re.compile(r"imagehost.*|\w+Generator(-Readers)?")  # ours and Pelican's
 
@@ -121,7 +122,7 @@ class Index:
             "SELECT path, size, mtime_ns, ctime_ns, inode, sha256, type, width, height FROM files"
         )
         return {
-            path: ((size, mtime, ctime, inode), (sha256, kind, size, width, height))
+            _decode(path): ((size, mtime, ctime, inode), (sha256, kind, size, width, height))
             for path, size, mtime, ctime, inode, sha256, kind, width, height in rows
         }
 
@@ -129,7 +130,7 @@ class Index:
         """Load the manifest paths that each document used in the last build."""
         found: dict[str, set[str]] = {}
         for document, path in self._read("SELECT document, path FROM uses"):
-            found.setdefault(document, set()).add(path)
+            found.setdefault(_decode(document), set()).add(_decode(path))
         return found
 
     def record_files(self, files: Mapping[str, tuple[tuple[int, ...], tuple[Any, ...]]]) -> None:
@@ -137,7 +138,7 @@ class Index:
         if not files:
             return
         rows = [
-            (path, *stamp, sha256, kind, width, height)
+            (_encode(path), *stamp, sha256, kind, width, height)
             for path, (stamp, (sha256, kind, _, width, height)) in files.items()
         ]
         with self._recording() as connection:
@@ -151,8 +152,8 @@ class Index:
         """Replace all recorded uses: document → manifest paths, for the whole site."""
         known = self.uses()
         changed = [name for name, paths in uses.items() if known.get(name, set()) != paths]
-        outdated = [(name,) for name in (*changed, *(known.keys() - uses.keys()))]
-        rows = [(name, path) for name in changed for path in uses[name]]
+        outdated = [(_encode(name),) for name in (*changed, *(known.keys() - uses.keys()))]
+        rows = [(_encode(name), _encode(path)) for name in changed for path in uses[name]]
         if not outdated:
             return
         with self._recording() as connection:
@@ -189,6 +190,14 @@ class Index:
                 yield self._connection
         except sqlite3.DatabaseError as error:
             logger.warning("%s cannot be written, so images are read again: %s", self._file, error)
+
+
+def _encode(name: str) -> bytes:
+    return name.encode(errors="surrogatepass")
+
+
+def _decode(name: bytes) -> str:
+    return name.decode(errors="surrogatepass")
 
 
 def _open(file: Path) -> sqlite3.Connection:

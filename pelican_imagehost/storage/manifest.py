@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Manifest"]
 
+_MARK = "\ufeff"  # a byte order mark
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe must not wait for a writer
 
 
@@ -95,7 +97,10 @@ class Manifest:
         """
         manifest = cls(file)
         manifest._stamp = stamp
-        lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
+        text = data.decode(errors="surrogateescape")
+        if _MARK in text:  # of a file, or of two that were joined
+            text = re.sub(f"^{_MARK}+", "", text, flags=re.MULTILINE)
+        lines = text.split("\n")
         images, numbers = manifest.images, manifest._numbers
         for number, (line, record) in enumerate(zip(lines, parse_lines(lines), strict=True), 1):
             path, image = read_plain(record)

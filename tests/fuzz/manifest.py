@@ -25,8 +25,8 @@ def check(data: bytes) -> None:
     assert again.conflicts.keys() == manifest.conflicts.keys()
     assert [str(error) for _, error in again.errors] == [str(e) for _, e in manifest.errors]
     assert again.text() == manifest.text()
-    lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
-    broken = [lines[number - 1] for number, _ in manifest.errors]
+    lines = data.decode(errors="surrogateescape").split("\n")
+    broken = [lines[number - 1].lstrip("\ufeff") for number, _ in manifest.errors]
     assert manifest.unsettled_text().split("\n")[-len(broken) :] == (broken or [""])
     check_others(data)
 

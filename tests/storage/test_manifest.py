@@ -330,8 +330,9 @@ def test_a_merge_that_was_not_resolved_keeps_both_sides(file: Path) -> None:
     assert manifest.images == {"dog.jpg": describe("dog")}
 
 
-def test_windows_line_ends_and_a_byte_order_mark_are_read(file: Path) -> None:
-    manifest = write(file, "\ufeff", CAT.replace("\n", "\r\n"), DOG.replace("\n", "\r\n"), "\r\n")
+def test_windows_line_ends_and_byte_order_marks_are_read(file: Path) -> None:
+    text = "".join(f"\ufeff{one}" for one in (CAT, DOG, "\n")).replace("\n", "\r\n")
+    manifest = write(file, text)  # two files, joined
     assert manifest.images.keys() == {"cat.jpg", "dog.jpg"}
     assert not manifest.errors
     manifest.update({"bird.jpg": describe("bird")})

@@ -1,4 +1,4 @@
-"""The errors of this package; imports nothing."""
+"""The errors of this package, and text that is safe to print; imports nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,40 @@ __all__ = [
     "UnlistedImage",
     "UnreadableImage",
     "UnsupportedImage",
+    "printable",
+    "printable_lines",
 ]
+
+_SPACES_AND_JOINERS = frozenset("\xa0\u202f\u3000\u200c\u200d")  # in honest names, and harmless
+_BYTES = range(0xDC80, 0xDD00)  # of a name that is not UTF-8 (PEP 383)
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    r"""Make any text one line that is safe to print: in a terminal, in a log, in UTF-8.
+
+    Control characters, those that turn the direction of writing, and bytes that are not UTF-8
+    are escaped as in Python: `\x1b`, `\n`, `\u202e`, `\xe9`.
+
+    Args:
+        text: the text, such as the name of a stranger's file.
+        longest: the most characters to return; the end of a longer text is left out.
+    """
+    start = text if longest is None else text[: longest + 1]
+    clean = start if start.isprintable() else "".join(map(_escape, start))
+    return clean if longest is None or len(clean) <= longest else f"{clean[: longest - 3]}..."
+
+
+def printable_lines(message: str) -> str:
+    """Make a message safe to print; lines after the first stay indented, as they are made."""
+    return "\n  ".join(map(printable, message.split("\n  ")))
+
+
+def _escape(character: str) -> str:
+    if character.isprintable() or character in _SPACES_AND_JOINERS:
+        return character
+    if ord(character) in _BYTES:
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return repr(character)[1:-1]
 
 
 class ImageHostError(Exception):

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from pelican_imagehost.documents.location import Location
-from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError
+from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError, printable
 from pelican_imagehost.report import Document, HostedImage, Problem, Progress, Report, silent
 from pelican_imagehost.storage.catalogue import Catalogue
 from pelican_imagehost.storage.durable import clone
@@ -126,7 +126,10 @@ class ImageHost:
 
     def record_problems(self, problems: Iterable[Problem]) -> None:
         """Record the problems of a build, for the gallery."""
-        rows = [(document, line, url, str(error)) for document, line, url, error in problems]
+        rows = [
+            (printable(document), line, printable(url), printable(str(error)))
+            for document, line, url, error in problems
+        ]
         self.catalogue.index.record_problems(rows)
 
     def add(self, files: Sequence[Path]) -> list[HostedImage]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from os.path import commonpath
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.errors import ImageHostError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,8 +104,8 @@ class Problem(NamedTuple):
         return cls(found["document"], line, found["url"], ImageHostError(found["error"]))
 
     def __str__(self) -> str:
-        """Format the problem as compilers do: `document:line: reference: reason`."""
-        return ": ".join(part for part in (self.place, str(self.error)) if part)
+        """Format the problem as compilers do: `document:line: reference: reason`; on one line."""
+        return ": ".join(part for part in (self.place, printable(str(self.error))) if part)
 
     @property
     def order(self) -> tuple[str, int, str, str]:
@@ -116,7 +116,7 @@ class Problem(NamedTuple):
     def place(self) -> str:
         """Return the place: `document:line: reference`."""
         where = f"{self.document}:{self.line}" if self.line else self.document
-        return ": ".join(part for part in (where, self.url) if part)
+        return printable(": ".join(part for part in (where, self.url) if part))
 
 
 @dataclass
@@ -194,10 +194,10 @@ def group(problems: Iterable[Problem], noun: str = "problem") -> list[str]:
 
 
 def _summarize(problems: Sequence[Problem], noun: str, label: str) -> str:
-    reasons = {str(problem.error) for problem in problems}
+    reasons = {printable(str(problem.error)) for problem in problems}
     reason = reasons.pop() if len(reasons) == 1 else _pattern(problems[0])
     examples = "; ".join(problem.place for problem in problems[:_EXAMPLES])
-    return f"{count(len(problems), noun)}{label}: {reason}; for example {examples}"
+    return printable(f"{count(len(problems), noun)}{label}: {reason}; for example {examples}")
 
 
 def _pattern(problem: Problem) -> str:

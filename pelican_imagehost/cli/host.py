@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pelican_imagehost.cli.terminal import say
 from pelican_imagehost.errors import ImageHostError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _command(function: Callable[..., None]) -> click.Command:
             become_owner(options["folder"])
             function(**options)
         except ImageHostError as error:
-            _say(f"error: {error}")
+            say(f"error: {error}")
             sys.exit(1)
 
     return host.command(function.__name__)(_folder(run))
@@ -63,7 +64,7 @@ def init(folder: Path, *, site: str, images: str | None) -> None:
     check_python(setup.user)
     done = setup.run()
     for line in done or ["already set up"]:
-        _say(line)
+        say(line)
     click.echo(setup.steps(), nl=False)
 
 
@@ -79,7 +80,7 @@ def republish(folder: Path) -> None:
     from pelican_imagehost.report import count
 
     put, removed = republish(Layout.find(folder))
-    _say(f"{count(put, 'image')} restored, {count(removed, 'retracted image')} removed")
+    say(f"{count(put, 'image')} restored, {count(removed, 'retracted image')} removed")
 
 
 @_command
@@ -94,7 +95,7 @@ def rollback(folder: Path, release: str | None) -> None:
     from pelican_imagehost.host.maintain import rollback
 
     shown = rollback(Layout.find(folder), release)
-    _say(f"readers now see {shown[:12]}")
+    say(f"readers now see {shown[:12]}")
 
 
 @_command
@@ -108,7 +109,7 @@ def maintain(folder: Path) -> None:
     from pelican_imagehost.host.maintain import maintain
 
     for line in maintain(Layout.find(folder)):
-        _say(line)
+        say(line)
 
 
 @_command
@@ -139,14 +140,10 @@ def gc(folder: Path, *, grace_days: int, yes: bool) -> None:
     garbage = find_garbage(layout, grace_days)
     for key, size in garbage.images.items():
         click.echo(f"{key}  {readable_size(size)}")
-    _say(f"{count(len(garbage.images), 'unused image')}, {readable_size(garbage.size)}")
+    say(f"{count(len(garbage.images), 'unused image')}, {readable_size(garbage.size)}")
     if not garbage.images:
         return
     if not yes and not click.confirm("Remove them?", err=True):
         sys.exit(1)
     removed = collect(layout, garbage, grace_days)
-    _say(f"removed {count(len(removed.images), 'image')}, {readable_size(removed.size)}")
-
-
-def _say(message: str) -> None:
-    click.echo(f"pelican-imagehost: {message}", err=True)
+    say(f"removed {count(len(removed.images), 'image')}, {readable_size(removed.size)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pelican_imagehost.cli.terminal import (
     make_progress,
     say,
     settings_command,
+    show,
     show_images,
     site_command,
 )
@@ -65,7 +67,7 @@ def check(site: Site, *, each: bool, alt: bool, published: bool) -> int:
     lines = list(map(str, report.problems)) if each else group(report.problems)
     asked = list(map(str, questions)) if each else group(questions, "file")
     for line in (*lines, *(f"{line}; made by another plugin?" for line in asked)):
-        click.echo(line)
+        show(line)
     is_short = len(lines) + len(asked) < len(report.problems) + len(questions)
     say(f"{report}{'; check --all shows each' if is_short else ''}")
     if ended := check.count_ended(site, report):
@@ -86,13 +88,13 @@ def check_commit(site: Site, *, sources: Path | None) -> int:
     from pelican_imagehost.report import group
     from pelican_imagehost.upkeep import check
 
-    only = set(sources.read_text("utf-8").split("\0")) if sources else None
+    only = set(os.fsdecode(sources.read_bytes()).split("\0")) if sources else None
     report = check.look(site, only=only).report
     check.take_questions(site, report)
     problems = [*report.problems, *check.unlisted(site, report)]
     lines = group(sorted(problems, key=lambda problem: problem.order))
     for line in lines:
-        click.echo(line)
+        show(line)
     return 1 if lines else 0
 
 
@@ -130,7 +132,7 @@ def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 
         facts = facts._replace(uses=look(site).report.uses)
     images = select(list_images(site.settings, facts), query)
     if as_json:
-        click.echo(json.dumps([entry._asdict() for entry in images], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([entry._asdict() for entry in images], indent=2))
     else:
         show_images(images)
 
@@ -151,7 +153,7 @@ def verify(site: Site, *, repair: bool) -> int:
 
     verdict = verify(site.settings, repair=repair, progress=make_progress())
     for line in verdict.lines:
-        click.echo(line)
+        show(line)
     say(verdict.summary)
     return 0 if verdict.is_well else 1
 
@@ -188,7 +190,7 @@ def _collect(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
     plan = garbage.plan(site, grace_days=grace_days, progress=make_progress())
     names = {image.key: path for path, image in plan.garbage.lines.items()}
     for key, size in plan.garbage.files.items():
-        click.echo(f"{key}  {readable_size(size)}  {names.get(key, '')}".rstrip())
+        show(f"{key}  {readable_size(size)}  {names.get(key, '')}".rstrip())
     say(_describe(site, plan.garbage, "unused "))
     if plan.waiting:
         say(f"kept for now: {plan.waiting:,}, listed by a commit of the last {grace_days} days")
@@ -223,7 +225,7 @@ def _delete(
     for kept in plan.kept:
         say(f"{kept.name}: {kept.message}")
     for image in plan.images:
-        click.echo(f"{image.key}  {readable_size(image.size)}  {image.name}")
+        show(f"{image.key}  {readable_size(image.size)}  {image.name}")
     if dry_run or not plan.images:
         return 1 if plan.kept else 0
     if not yes and not click.confirm("Delete them?", err=True):

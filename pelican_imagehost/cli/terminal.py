@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.errors import ImageHostError, printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ __all__ = [
     "say",
     "settings_command",
     "settings_option",
+    "show",
     "show_images",
     "site_command",
 ]
@@ -100,7 +101,12 @@ def explained() -> Iterator[None]:
 
 def say(message: str) -> None:
     """Print a line for the user to standard error, so that results stay separate."""
-    click.echo(f"pelican-imagehost: {message}", err=True)
+    click.echo(f"pelican-imagehost: {printable_lines(message)}", err=True)
+
+
+def show(line: str) -> None:
+    """Print a line of the result."""
+    click.echo(printable(line))
 
 
 def make_progress() -> Progress:
@@ -128,6 +134,7 @@ def show_images(images: list[ListedImage]) -> None:
     """Print a table of images and a closing line."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from pelican_imagehost.gallery.query import day_of
     from pelican_imagehost.report import count, readable_size
@@ -137,15 +144,16 @@ def show_images(images: list[ListedImage]) -> None:
         console = Console(width=_WIDE)
     table = Table("path", "type", "size", "pixels", "date", "used in", "address", box=None)
     for image in images:
-        table.add_row(
-            "\n".join(image.paths) or image.name,
+        row = (
+            "\n".join(map(printable, image.paths or [image.name])),
             image.type,
             readable_size(image.size),
             f"{image.width} × {image.height}",
             "–" if image.created is None else day_of(image.created).isoformat(),
-            "\n".join(image.documents) or "–",
+            "\n".join(map(printable, image.documents)) or "–",
             image.url,
         )
+        table.add_row(*map(Text, row))  # not markup, which names may contain
     console.print(table)
     total, saved = sum(image.size for image in images), sum(image.saved for image in images)
     line = f"{count(len(images), 'image')}, {readable_size(total)}"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import jinja2
 
+from pelican_imagehost.errors import printable
 from pelican_imagehost.gallery.assets import load_assets
 from pelican_imagehost.gallery.query import SORTS, day_of
 from pelican_imagehost.gallery.snippets import describe, to_html, to_markdown
@@ -101,6 +102,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -115,6 +117,11 @@ def _environment() -> jinja2.Environment:
     }
     environment.globals |= {"SORTS": SORTS, "near": _near}
     return environment
+
+
+def _printable(value: object) -> object:
+    """Make texts safe to show: names are what strangers made them."""
+    return printable(value) if type(value) is str else value
 
 
 def _moment(seconds: int) -> str:

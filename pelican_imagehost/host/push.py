@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.errors import PublishError
+from pelican_imagehost.errors import PublishError, printable, printable_lines
 from pelican_imagehost.publish.git import LeanGit
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ __all__ = [
     "say",
     "shown",
 ]
+
+_LONGEST = 120  # characters of a pushed name in a message
 
 GIT = LeanGit(os.curdir)
 MAIN = "refs/heads/main"
@@ -56,14 +58,13 @@ class Change(NamedTuple):
 def say(message: str) -> None:
     """Write a line to the pusher; a push whose client has gone continues."""
     with contextlib.suppress(BrokenPipeError):
-        sys.stderr.write(f"imagehost: {message}\n")
+        sys.stderr.write(f"imagehost: {printable_lines(message)}\n")
         sys.stderr.flush()
 
 
-def shown(text: str, limit: int = 120) -> str:
-    """Make pushed text safe for a terminal, at most `limit` characters long."""
-    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return clean if len(clean) <= limit else f"{clean[: limit - 3]}..."
+def shown(text: str) -> str:
+    """Make pushed text safe to print, and not too long for a message."""
+    return printable(text, _LONGEST)
 
 
 def read_update(stdin: Iterable[str]) -> Update:

@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,8 +129,9 @@ def named_keys(folder: Path, prefix: str | None = None) -> dict[str, str]:
     found: dict[str, str] = {}
     for parent, _, names in os.walk(folder):
         for name in names:
-            if name.endswith(_PAGES):
-                path = os.path.join(parent, name)
+            path = os.path.join(parent, name)
+            # A link is refused later; a pipe or a device would never end.
+            if name.endswith(_PAGES) and stat.S_ISREG(os.lstat(path).st_mode):
                 with open(path, "rb") as file:
                     text = file.read().replace(b"\\/", b"/")  # as JSON may write a slash
                 for match in pattern.finditer(text):

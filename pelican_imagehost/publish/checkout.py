@@ -66,10 +66,15 @@ class Checkout(NamedTuple):
             command += ["-s", self.settings.name, "--theme", self.theme]
             if sources is not None:
                 names = [source.removeprefix(self.content) for source in sources]
-                (folder / "sources").write_text("\0".join(names), "utf-8", "surrogateescape")
+                (folder / "sources").write_bytes(os.fsencode("\0".join(names)))
                 command += ["--sources", str(folder / "sources")]
             done = subprocess.run(  # noqa: S603  our own command
-                command, cwd=root, capture_output=True, encoding="utf-8", check=False
+                command,
+                cwd=root,
+                capture_output=True,
+                encoding="utf-8",
+                errors="backslashreplace",
+                check=False,
             )
         if done.returncode and not done.stdout:
             return [line for line in done.stderr.splitlines() if line]

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.errors import ImageHostError, PublishError
+from pelican_imagehost.errors import ImageHostError, PublishError, printable_lines
 from pelican_imagehost.publish.examine import Examiner
 from pelican_imagehost.publish.git import LeanGit, leave_hook
 from pelican_imagehost.publish.pushed import find_addresses, read_pushes
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def say(message: str) -> None:
     """Write a line for the user."""
-    sys.stderr.write(f"pelican-imagehost: {message}\n")
+    sys.stderr.write(f"pelican-imagehost: {printable_lines(message)}\n")
     sys.stderr.flush()
 
 

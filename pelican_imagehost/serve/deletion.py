@@ -13,6 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.errors import printable
 from pelican_imagehost.gallery.listing import Deletion
 from pelican_imagehost.serve.refusal import Refusal
 from pelican_imagehost.serve.tokens import VARIABLE
@@ -64,5 +65,5 @@ async def delete(service: Service, digests: Sequence[str]) -> list[Deletion]:
         reason = lines[-1] if lines else f"gc exited with status {process.returncode}"
         raise Refusal(500, "not_deleted", reason.removeprefix("pelican-imagehost: ")) from None
     for deletion in deletions:
-        logger.info("delete %s: %s", deletion.name, deletion.message)
+        logger.info("delete %s: %s", printable(deletion.name), printable(deletion.message))
     return deletions

@@ -16,6 +16,7 @@ from pelican_imagehost.errors import (
     StoreError,
     UnreadableImage,
     UnsupportedImage,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -84,11 +85,7 @@ def explain(error: ImageHostError, name: str = "") -> Refusal:
 def log_refusal(request: Request, refusal: Refusal) -> None:
     """Log a refused request: its client and the reason, never the query, which may be secret."""
     client = request.client.host if request.client else "a client"
-    program = _printable(request.headers.get("user-agent", ""), _SHOWN_CLIENT)
-    reason = f"{refusal.status} {refusal.code}: {_printable(str(refusal), _SHOWN)}"
-    path = _printable(request.url.path, _SHOWN_CLIENT)
+    program = printable(request.headers.get("user-agent", ""), _SHOWN_CLIENT)
+    reason = f"{refusal.status} {refusal.code}: {printable(str(refusal), _SHOWN)}"
+    path = printable(request.url.path, _SHOWN_CLIENT)
     logger.warning("refused %s from %s (%s): %s", path, client, program, reason)
-
-
-def _printable(text: str, most: int) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:most])

@@ -124,7 +124,7 @@ class LastLook:
                 meant.append(file)
                 for page in self._written.urls.pop(key):
                     path = f"{self._settings.output}/{page}"
-                    address = f"{self._written.top(page)}/{quote(file)}"
+                    address = f"{self._written.top(page)}/{quote(file, errors='surrogateescape')}"
                     text = _read(path)
                     if key[1] in text:  # a page that is current has not been written again
                         _replace(path, text.replace(key[1], address))

@@ -194,4 +194,4 @@ class Originals:
 
 
 def _is_named(file: str, names: set[str]) -> bool:
-    return not has_image_suffix(file) or name_of(quote(file)) in names
+    return not has_image_suffix(file) or name_of(quote(file, errors="surrogateescape")) in names

@@ -50,9 +50,9 @@ def write_redirects(settings: Settings, moved: Mapping[str, Image]) -> list[str]
         lines = [f'"{_quoted(old)}" "{new}";\n' for old, new in pairs]
         return _write(settings.output / _FILES["nginx"], "".join(lines))
     file = settings.output / _FILES["netlify"]
-    before = file.read_text("utf-8") if file.is_file() else ""
+    before = file.read_text("utf-8", "surrogateescape") if file.is_file() else ""
     kept = _BLOCK.sub("", before)
-    lines = [f"{quote(old)} {new} 301\n" for old, new in pairs]
+    lines = [f"{quote(old, errors='surrogateescape')} {new} 301\n" for old, new in pairs]
     block = "".join((_START, *lines, _END)) if lines else ""
     gap = "\n" if block and kept and not kept.endswith("\n") else ""
     return _write(file, f"{kept}{gap}{block}")
@@ -64,7 +64,7 @@ def _quoted(path: str) -> str:
 
 
 def _write(file: Path, text: str) -> list[str]:
-    if text != (file.read_text("utf-8") if file.exists() else ""):
+    if text != (file.read_text("utf-8", "surrogateescape") if file.exists() else ""):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
+        file.write_text(text, "utf-8", "surrogateescape")
     return [str(file)] if text else []

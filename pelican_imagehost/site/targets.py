@@ -67,7 +67,7 @@ class Targets:
         local = self._below_site(url)
         if local is None or self.is_ignored(url):
             return
-        path = unquote(local.partition("#")[0].partition("?")[0])
+        path = unquote(local.partition("#")[0].partition("?")[0], errors="surrogateescape")
         if path.startswith("/"):
             yield posixpath.normpath(path).lstrip("/")
         else:

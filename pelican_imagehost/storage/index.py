@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["Index", "ProblemRow", "Stamp"]
 
 _SETTLED_NS = 2_000_000_000  # the resolution of times on FAT, the coarsest in use
+# Names are bytes: not every name of a file is text.
 _FILES = """
 CREATE TABLE files (
-    path TEXT PRIMARY KEY,
+    path BLOB PRIMARY KEY,
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL,
@@ -48,8 +49,8 @@ CREATE TABLE files (
 """
 _USES = """
 CREATE TABLE uses (
-    document TEXT NOT NULL,
-    path TEXT NOT NULL,
+    document BLOB NOT NULL,
+    path BLOB NOT NULL,
     PRIMARY KEY (document, path)
 ) STRICT, WITHOUT ROWID
 """
@@ -121,20 +122,20 @@ class Index:
             "SELECT path, size, mtime_ns, ctime_ns, inode, "
             "sha256, type, bytes, width, height, source FROM files"
         )
-        return {row[0]: (row[1:5], row[5:]) for row in rows}
+        return {_decode(row[0]): (row[1:5], row[5:]) for row in rows}
 
     def uses(self) -> dict[str, set[str]]:
         """Load the manifest paths that each document used in the last build."""
         found: dict[str, set[str]] = {}
         for document, path in self._read("SELECT document, path FROM uses"):
-            found.setdefault(document, set()).add(path)
+            found.setdefault(_decode(document), set()).add(_decode(path))
         return found
 
     def record_files(self, files: Mapping[str, tuple[tuple[int, ...], tuple[Any, ...]]]) -> None:
         """Record files: absolute path → (stamp, image)."""
         if not files:
             return
-        rows = [(path, *stamp, *image) for path, (stamp, image) in files.items()]
+        rows = [(_encode(path), *stamp, *image) for path, (stamp, image) in files.items()]
         with self._recording() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows
@@ -148,8 +149,8 @@ class Index:
         """Replace all recorded uses: document → manifest paths, for the whole site."""
         known = self.uses()
         changed = [name for name, paths in uses.items() if known.get(name, set()) != paths]
-        outdated = [(name,) for name in (*changed, *(known.keys() - uses.keys()))]
-        rows = [(name, path) for name in changed for path in uses[name]]
+        outdated = [(_encode(name),) for name in (*changed, *(known.keys() - uses.keys()))]
+        rows = [(_encode(name), _encode(path)) for name in changed for path in uses[name]]
         if not outdated:
             return
         with self._recording() as connection:
@@ -188,6 +189,14 @@ class Index:
             _logger().warning(
                 "%s cannot be written, so images are read again: %s", self._file, error
             )
+
+
+def _encode(name: str) -> bytes:
+    return name.encode(errors="surrogatepass")
+
+
+def _decode(name: bytes) -> str:
+    return name.decode(errors="surrogatepass")
 
 
 def _open(file: Path) -> sqlite3.Connection:

@@ -12,34 +12,25 @@ a build with the file resolves the conflict.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from operator import itemgetter
+import stat
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ManifestConflict, ManifestError
-from pelican_imagehost.images.image import KEY, MEDIA_TYPES, Image
 from pelican_imagehost.storage.durable import replace_file
+from pelican_imagehost.storage.lines import format_line, read_line, read_usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from pelican_imagehost.images.image import Image
+
 __all__ = ["Manifest"]
 
-FORMAT = 1
-_FIELDS = ("path", "sha256", "type", "size", "width", "height")
-_get_fields = itemgetter(*_FIELDS)
-_SOURCE = "source"  # the seventh, if there is one
-# A line as it is written, with a path that JSON does not escape.
-_usual = re.compile(
-    r'\{"path": "([^"\\\x00-\x1f]+)", "sha256": "([0-9a-f]{64})", "type": "([a-z]+)", '
-    r'"size": ([1-9]\d{0,9}), "width": ([1-9]\d{0,9}), "height": ([1-9]\d{0,9})'
-    r'(?:, "source": "([0-9a-f]{64})")?\}',
-    re.ASCII,
-).fullmatch
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+_MARK = "\ufeff"  # a byte order mark
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe must not wait for a writer
 
 
 class Manifest:
@@ -84,14 +75,16 @@ class Manifest:
             ManifestError: the file cannot be read.
         """
         try:
-            with file.open("rb") as opened:
-                stamp = _stamp(os.fstat(opened.fileno()))
+            with open(file, "rb", opener=_open) as opened:
+                status = os.fstat(opened.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise ManifestError(f"{file.name} cannot be read: it is not a regular file")
                 data = opened.read()
         except FileNotFoundError:
             return cls(file)
         except OSError as error:
             raise ManifestError(f"{file.name} cannot be read: {error.strerror}") from error
-        return cls.parse(file, data, stamp)
+        return cls.parse(file, data, _stamp(status))
 
     @classmethod
     def parse(cls, file: Path, data: bytes, stamp: tuple[int, ...] | None = None) -> Manifest:
@@ -104,16 +97,17 @@ class Manifest:
         """
         manifest = cls(file)
         manifest._stamp = stamp
-        lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
+        text = data.decode(errors="surrogateescape")
+        if _MARK in text:  # of a file, or of two that were joined
+            text = re.sub(f"^{_MARK}+", "", text, flags=re.MULTILINE)
+        lines = text.split("\n")
         images, numbers = manifest.images, manifest._numbers
         for number, line in enumerate(lines, 1):
-            match = _usual(line)  # half the time of reading JSON
-            path, sha256, kind, *sizes, source = match.groups("") if match else ("", "", "", "")
-            if path and path not in manifest and kind in MEDIA_TYPES and source != sha256:
-                images[path] = Image._make((sha256, kind, *map(int, sizes), source))
-                numbers[path] = number
-            else:
+            path, image = read_usual(line)
+            if image is None or path in manifest:
                 manifest._take(number, line)
+            else:
+                images[path], numbers[path] = image, number
         return manifest
 
     def update(self, images: Mapping[str, Image], *, drop: Iterable[str] = ()) -> bool:
@@ -146,13 +140,27 @@ class Manifest:
             self.images[path] = image
             self.conflicts.pop(path, None)
             for line in self._conflicting.pop(path, ()):
-                _, settled, extras = _read(line)
+                _, settled, extras = read_line(line)
                 if settled[:5] == image[:5]:
                     self._extras.setdefault(path, {}).update(extras)
         for path in drop:
             self.images.pop(path, None)
-        replace_file(self.file, self._text().encode(errors="surrogateescape"))
+        replace_file(self.file, self.text().encode(errors="surrogateescape"))
         return True
+
+    def place(self, path: str) -> str:
+        """Return the place of a line, as `imagehost.jsonl:3`."""
+        return f"{self.file.name}:{self._numbers[path]}"
+
+    def text(self) -> str:
+        """Return the content of the file: sorted lines, then those that cannot be read."""
+        lines = {
+            path: [format_line(path, image, self._extras.get(path, {}))]
+            for path, image in self.images.items()
+        }
+        lines.update(self._conflicting)
+        ordered = [line for path in sorted(lines) for line in lines[path]]
+        return "".join(f"{line}\n" for line in (*ordered, *self._kept))
 
     def unsettled_text(self) -> str:
         """Return the lines that conflict or cannot be read."""
@@ -163,7 +171,7 @@ class Manifest:
         if not line.strip():
             return
         try:
-            path, image, extras = _read(line)
+            path, image, extras = read_line(line)
         except ManifestError as error:
             self.errors.append((number, error))
             self._kept.append(line)
@@ -181,89 +189,19 @@ class Manifest:
         lines = self._conflicting.setdefault(path, [])
         known = self.images.pop(path, None)
         if known is not None:
-            lines.append(_line(path, known, self._extras.pop(path, {})))
-        lines.append(_line(path, image, extras))
+            lines.append(format_line(path, known, self._extras.pop(path, {})))
+        lines.append(format_line(path, image, extras))
         self.conflicts[path] = ManifestConflict(
             f"{self.file.name} lists two images for {path} (lines {self._numbers[path]} and "
             f"{number}), and the file is missing; delete the wrong line, or restore the file and "
             "build"
         )
 
-    def _text(self) -> str:
-        lines = {
-            path: [_line(path, image, self._extras.get(path, {}))]
-            for path, image in self.images.items()
-        }
-        lines.update(self._conflicting)
-        ordered = [line for path in sorted(lines) for line in lines[path]]
-        return "".join(f"{line}\n" for line in (*ordered, *self._kept))
+
+def _open(file: str, flags: int) -> int:
+    return os.open(file, flags | _NONBLOCK)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:
     """Return the state of a file, which changes whenever a program writes the file."""
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-
-def _read(line: str) -> tuple[str, Image, dict[str, Any]]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        reason = "too many brackets" if isinstance(error, RecursionError) else error
-        raise ManifestError(
-            f"is not a JSON object ({reason}); look for an unresolved merge or a truncated line"
-        ) from None
-    if not isinstance(record, dict):
-        raise ManifestError(f"is not a JSON object with the fields {', '.join(_FIELDS)}")
-    if record.get("format", FORMAT) != FORMAT:
-        raise ManifestError(
-            f"has format {record['format']!r}, from a newer version; upgrade pelican-imagehost"
-        )
-    try:
-        path, *values = _get_fields(record)
-    except KeyError as error:
-        raise ManifestError(f"has no field {error.args[0]!r}") from None
-    source = record.get(_SOURCE, "")
-    image = Image._make((*values, "" if source == record["sha256"] else source))
-    _check(path, image)
-    extras = {} if len(record) == len(_FIELDS) else _extras(record)
-    return path, image, extras
-
-
-def _extras(record: dict[str, Any]) -> dict[str, Any]:
-    own = (*_FIELDS, _SOURCE)
-    return {name: value for name, value in record.items() if name not in own}
-
-
-def _check(path: object, image: Image) -> None:
-    if not isinstance(path, str) or not path:
-        raise ManifestError(f"has an invalid path: {path!r}")
-    if not isinstance(image.sha256, str) or KEY.fullmatch(image.key) is None:
-        raise ManifestError(f"has an invalid sha256 or type: {image.sha256!r}, {image.type!r}")
-    if image.source != "" and not _is_digest(image.source):
-        raise ManifestError(f"has an invalid source: {image.source!r}")
-    for name in ("size", "width", "height"):
-        value = getattr(image, name)
-        if type(value) is not int or value <= 0:
-            raise ManifestError(f"has a {name} that is not a whole number above 0: {value!r}")
-
-
-def _is_digest(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
-
-
-def _line(path: str, image: Image, extras: Mapping[str, Any]) -> str:
-    if path.isascii() and not extras:  # same result as below, ten times faster
-        source = f', "source": "{image.source}"' if image.source else ""
-        return (
-            f'{{"path": {_encode(path)}, "sha256": "{image.sha256}", "type": "{image.type}", '
-            f'"size": {image.size}, "width": {image.width}, "height": {image.height}{source}}}'
-        )
-    record = {"path": path, **image._asdict(), **extras}
-    if not image.source:
-        del record[_SOURCE]
-    line = _encode(record)
-    try:
-        line.encode(errors="surrogateescape")
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can escape
-        return json.dumps(record)
-    return line

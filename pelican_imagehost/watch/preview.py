@@ -92,7 +92,7 @@ class Preview:
     def _addresses(self, paths: Iterable[str]) -> list[str]:
         top = f"{self.root}{os.sep}"
         inside = (path[len(top) - 1 :] for path in paths if path.startswith(top))
-        return [quote(path.replace(os.sep, "/")) for path in inside]
+        return [quote(path.replace(os.sep, "/"), errors="surrogateescape") for path in inside]
 
     def find(self, address: str) -> str | None:
         """Find the file at an address, as web servers do.
@@ -153,7 +153,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a GET request."""
         parts = urlsplit(self.path)
-        address = unquote(parts.path)
+        address = unquote(parts.path, errors="surrogateescape")
         if not self._is_ours():
             self._reply(
                 HTTPStatus.FORBIDDEN, b"This preview is only available on the local machine.\n"

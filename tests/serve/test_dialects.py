@@ -366,7 +366,7 @@ def test_refusals_are_logged_without_secrets(site: Site) -> None:
         server.request("POST", "/login", f"token={secret}".encode(), Content_Type=FORM, **program)
         server.request("GET", "/pelican-imagehost.sxcu", None, X_API_Key=secret, **program)
         said = server.stop()
-        assert said.count("refused /upload/image from 127.0.0.1 (Editor/1.0 ?31m): ") == 4
+        assert said.count("refused /upload/image from 127.0.0.1 (Editor/1.0 \\x9b31m): ") == 4
         for code in ("401 wrong_token", "400 no_file", "403 foreign_origin"):
             assert code in said
         assert "app://notes.example.com" in said

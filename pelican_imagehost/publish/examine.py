@@ -136,12 +136,12 @@ class Examiner:
             path = normal(file.path)
             image = manifest.images.get(path.removeprefix(self._prefix))
             if image is not None and is_image(path) and not _is_link(file):
-                images[path] = (file.oid, image.sha256)
+                images[path] = (file.oid, {image.sha256, image.original})
         contents = self._git.contents([oid for oid, _ in images.values()])
         return {
             path
-            for (path, (_, sha256)), data in zip(images.items(), contents, strict=True)
-            if _digest(data) != sha256
+            for (path, (_, listed)), data in zip(images.items(), contents, strict=True)
+            if _digest(data) not in listed
         }
 
     def _checkout(self, commit: str) -> Checkout:

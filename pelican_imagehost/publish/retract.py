@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.errors import MissingImage
+from pelican_imagehost.errors import ImageHostError, MissingImage
+from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.image import KEY, digest_of
+from pelican_imagehost.images.prepare import prepare
 from pelican_imagehost.publish.publisher import Publisher
 from pelican_imagehost.publish.repository import TOMBSTONES, StoreRepository
 from pelican_imagehost.storage.manifest import Manifest
@@ -99,19 +100,26 @@ def restore(settings: Settings, name: str) -> str:
     repository.join()
     paths = Manifest.load(settings.manifest).images
     key = find_key(settings, name, paths, published_keys(settings, join=False))
-    digest = digest_of(key) if key else _digest(name)
-    if f"{TOMBSTONES}{digest}" not in repository.names():
+    digests = [digest_of(key)] if key else _digests(settings, name)
+    retracted = [one for one in digests if f"{TOMBSTONES}{one}" in repository.names()]
+    if not retracted:
         raise MissingImage(f"{name}: no such image was retracted")
     with store.locked(), repository.undone_on_failure():
-        repository.restore(digest)
+        for digest in retracted:
+            repository.restore(digest)
         repository.push()
-    return key or digest
+    return key or retracted[0]
 
 
-def _digest(name: str) -> str:
-    """Return the digest of a file that is not listed any more, or the name as a digest."""
+def _digests(settings: Settings, name: str) -> list[str]:
+    """Return the digests of a file that is not listed any more, or the name as a digest.
+
+    The last is that of the published bytes, the first that of the file, which an earlier version
+    has published.
+    """
     try:
-        with open(name, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return name.lower()
+        found = read(name, settings.limits)
+        published = prepare(found.data, found.image, settings.keep_metadata)[1]
+    except ImageHostError:
+        return [name.lower()]
+    return list({found.image.sha256: None, published.sha256: None})

@@ -168,7 +168,7 @@ class ImageHost:
         folder = self.settings.embedded
         if folder is None:
             return
-        wanted = {image.sha256: image for image in images}.values()
+        wanted = {one.sha256: one for image in images for one in image.all}.values()
         missing = [image for image in wanted if not _has_size(f"{folder}/{image.key}", image.size)]
         incoming = folder / ".incoming"
         if not missing and not os.path.isdir(incoming):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -40,6 +43,10 @@ class Limits(NamedTuple):
         )
 
 
+_VARIANT = re.compile(r'\[(\d+), (\d+), "([0-9a-f]{64})", "(\w+)", (\d+)\]')
+_RECIPE = re.compile(r'"recipe": "([^"]*)"')
+
+
 class Image(NamedTuple):
     """The facts about an image.
 
@@ -50,6 +57,8 @@ class Image(NamedTuple):
         width: pixels, as shown (EXIF orientation applied).
         height: pixels, as shown.
         source: the SHA-256 of the author's file, if that is not what is published; else "".
+        forms: its variants and the recipe for them, as in a line of the manifest, which may
+            have very many; "" if nobody has looked for any.
     """
 
     sha256: str
@@ -58,11 +67,44 @@ class Image(NamedTuple):
     width: int
     height: int
     source: str = ""
+    forms: str = ""
 
     @property
     def original(self) -> str:
         """Return the SHA-256 of the author's file."""
         return self.source or self.sha256
+
+    @property
+    def recipe(self) -> str:
+        """Return how the variants were made; "" if nobody has looked for any."""
+        match = _RECIPE.search(self.forms)
+        return match[1] if match else ""
+
+    @property
+    def variants(self) -> list[Image]:
+        """Return smaller forms of the image, for browsers to choose from."""
+        return [
+            Image(sha256, kind, int(size), int(width), int(height))
+            for width, height, sha256, kind, size in _VARIANT.findall(self.forms)
+        ]
+
+    @property
+    def all(self) -> list[Image]:
+        """Return the image and its variants: everything that has to be online for it."""
+        return [self, *self.variants] if self.forms else [self]
+
+    def with_variants(self, variants: Iterable[Image], recipe: str) -> Image:
+        """Return the image with other variants.
+
+        Args:
+            variants: images of the same picture.
+            recipe: how they were made; letters, digits, dots, spaces and hyphens.
+        """
+        listed = ", ".join(
+            f'[{one.width}, {one.height}, "{one.sha256}", "{one.type}", {one.size}]'
+            for one in variants
+        )
+        return self._replace(forms=f'"variants": [{listed}], "recipe": "{recipe}"')
 
     @property
     def key(self) -> str:

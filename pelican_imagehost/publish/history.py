@@ -9,6 +9,8 @@ from pelican_imagehost.publish.git import Git
 
 __all__ = ["committed_digests", "recent_digests"]
 
+_DIGEST = re.compile(r'"([0-9a-f]{64})"')  # of an image, or of one of its variants
+
 
 def committed_digests(manifest: Path) -> set[str]:
     """Return the digests in the manifest of the last commit, and in those of other work trees.
@@ -28,7 +30,7 @@ def committed_digests(manifest: Path) -> set[str]:
         if other.exists() and other != manifest:
             texts += [other.read_text("utf-8", errors="replace")]
             texts += [Git(other.parent).run("show", f"HEAD:./{other.name}", check=False).output]
-    return set(re.findall(r'"sha256": "([0-9a-f]{64})"', "".join(texts)))
+    return set(_DIGEST.findall("".join(texts)))
 
 
 def recent_digests(manifest: Path, days: int) -> set[str]:
@@ -45,4 +47,5 @@ def recent_digests(manifest: Path, days: int) -> set[str]:
     options = (f"--since={days}.days", "--format=", "--patch", "--unified=0", "-m", "--no-renames")
     git = Git(manifest.parent, hooks=True)
     log = git.run("log", *options, "--", manifest.name, check=False).output
-    return set(re.findall(r'^-.*"sha256": "([0-9a-f]{64})"', log, re.MULTILINE))
+    removed = re.findall(r"^-.*", log, re.MULTILINE)
+    return {digest for line in removed for digest in _DIGEST.findall(line)}

@@ -40,8 +40,8 @@ class Wanted(NamedTuple):
     @classmethod
     def of(cls, images: Mapping[str, Image]) -> Wanted:
         """Return the images of a manifest: path → image."""
-        sources = {image.key: path for path, image in images.items()}
-        return cls({image.key: image.size for image in images.values()}, sources)
+        every = [(path, one) for path, image in images.items() for one in image.all]
+        return cls({one.key: one.size for _, one in every}, {one.key: path for path, one in every})
 
     def size_of(self, keys: Iterable[str]) -> int:
         """Return the total size of images in bytes."""

@@ -279,4 +279,4 @@ def _follower_of(output: str) -> Follower | None:
 
 
 def _files(folder: Path, report: Report) -> Iterator[str]:
-    return (f"{folder}/{image.key}" for image in report.images.values())
+    return (f"{folder}/{one.key}" for image in report.images.values() for one in image.all)

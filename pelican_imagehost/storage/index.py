@@ -122,7 +122,7 @@ class Index:
             "SELECT path, size, mtime_ns, ctime_ns, inode, "
             "sha256, type, bytes, width, height, source FROM files"
         )
-        return {_decode(row[0]): (row[1:5], row[5:]) for row in rows}
+        return {_decode(row[0]): (row[1:5], (*row[5:], "")) for row in rows}
 
     def uses(self) -> dict[str, set[str]]:
         """Load the manifest paths that each document used in the last build."""
@@ -135,7 +135,7 @@ class Index:
         """Record files: absolute path → (stamp, image)."""
         if not files:
             return
-        rows = [(_encode(path), *stamp, *image) for path, (stamp, image) in files.items()]
+        rows = [(_encode(path), *stamp, *image[:6]) for path, (stamp, image) in files.items()]
         with self._recording() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows

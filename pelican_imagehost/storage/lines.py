@@ -13,7 +13,7 @@ from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ManifestError, printable
-from pelican_imagehost.images.image import KEY, MEDIA_TYPES, Image
+from pelican_imagehost.images.image import IMAGE_TYPES, KEY, MEDIA_TYPES, Image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,11 +29,17 @@ _NO_NAME = re.compile(r"[\0\ud800-\udc7f\udd00-\udfff]").search
 _FIELDS = ("path", "sha256", "type", "size", "width", "height")
 _get_fields = itemgetter(*_FIELDS)
 _SOURCE = "source"  # the seventh, if there is one
+_VARIANTS, _RECIPE = "variants", "recipe"
+_VARIANT = (
+    r'\[[1-9]\d{0,14}, [1-9]\d{0,14}, "[0-9a-f]{64}", '
+    rf'"(?:{"|".join(IMAGE_TYPES)})", [1-9]\d{{0,14}}\]'
+)
 # A line as it is written, with a path that JSON does not escape.
 _usual = re.compile(
     r'\{"path": "([^"\\\x00-\x1f]+)", "sha256": "([0-9a-f]{64})", "type": "([a-z]+)", '
     r'"size": ([1-9]\d{0,14}), "width": ([1-9]\d{0,14}), "height": ([1-9]\d{0,14})'
-    r'(?:, "source": "([0-9a-f]{64})")?\}',
+    r'(?:, "source": "([0-9a-f]{64})")?'
+    rf'(?:, ("variants": \[(?:{_VARIANT}(?:, {_VARIANT})*)?\], "recipe": "[\w .-]*"))?\}}',
     re.ASCII,
 ).fullmatch
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -48,10 +54,10 @@ def read_usual(line: str) -> tuple[str, Image | None]:
     match = _usual(line)
     if match is None:
         return "", None
-    path, sha256, kind, size, width, height, source = match.groups("")
+    path, sha256, kind, size, width, height, source, forms = match.groups("")
     if kind not in MEDIA_TYPES or source == sha256:
         return "", None
-    return path, Image(sha256, kind, int(size), int(width), int(height), source)
+    return path, Image(sha256, kind, int(size), int(width), int(height), source, forms)
 
 
 def read_line(line: str) -> tuple[str, Image, dict[str, Any]]:
@@ -85,8 +91,10 @@ def read_line(line: str) -> tuple[str, Image, dict[str, Any]]:
     except KeyError as error:
         raise ManifestError(f"has no field {error.args[0]!r}") from None
     source = record.get(_SOURCE, "")
-    image = Image._make((*values, "" if source == record["sha256"] else source))
+    image = Image._make((*values, "" if source == record["sha256"] else source, ""))
     _check(path, image)
+    if _VARIANTS in record:
+        image = _with_variants(image, record)
     extras = {} if len(record) == len(_FIELDS) else _extras(record)
     if extras and line.count("[") + line.count("{") > _MOST_BRACKETS:
         raise ManifestError(f"has more than {_MOST_BRACKETS} brackets; remove unknown fields")
@@ -100,13 +108,14 @@ def _reason(error: ValueError | RecursionError) -> str:
 
 
 def _extras(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in (*_FIELDS, _SOURCE)}
+    own = (*_FIELDS, _SOURCE, *((_VARIANTS, _RECIPE) if _VARIANTS in record else ()))
+    return {name: value for name, value in record.items() if name not in own}
 
 
 def _check(path: object, image: Image) -> None:
     if not isinstance(path, str) or not path or _NO_NAME(path):
         raise ManifestError(f"has an invalid path: {_shown(path)}{_ADVICE}")
-    sha256, kind, *numbers, source = image
+    sha256, kind, *numbers, source, _ = image
     if type(sha256) is not str or type(kind) is not str or KEY.fullmatch(image.key) is None:
         raise ManifestError(
             f"has an invalid sha256 or type: {_shown(sha256)}, {_shown(kind)}{_ADVICE}"
@@ -120,6 +129,19 @@ def _check(path: object, image: Image) -> None:
             )
         if value > _MOST:
             raise ManifestError(f"has a {name} that is too large: {_shown(value)}{_ADVICE}")
+
+
+def _with_variants(image: Image, record: dict[str, Any]) -> Image:
+    variants, recipe = [], record.get(_RECIPE, "")
+    try:
+        for width, height, sha256, kind, size in record[_VARIANTS]:
+            variants.append(Image._make((sha256, kind, size, width, height, "", "")))
+            _check("variant", variants[-1])
+    except (TypeError, ValueError, ManifestError):
+        raise ManifestError(f"has invalid variants{_ADVICE}") from None
+    if type(recipe) is not str or re.fullmatch(r"[\w .-]*", recipe, re.ASCII) is None:
+        raise ManifestError(f"has an invalid recipe: {_shown(recipe)}{_ADVICE}")
+    return image.with_variants(variants, recipe)
 
 
 def _shown(value: object) -> str:
@@ -137,13 +159,15 @@ def format_line(path: str, image: Image, extras: Mapping[str, Any]) -> str:
     """
     if path.isascii() and not extras:  # same result as below, ten times faster
         source = f', "source": "{image.source}"' if image.source else ""
+        forms = f", {image.forms}" if image.forms else ""
         return (
             f'{{"path": {_encode(path)}, "sha256": "{image.sha256}", "type": "{image.type}", '
-            f'"size": {image.size}, "width": {image.width}, "height": {image.height}{source}}}'
+            f'"size": {image.size}, "width": {image.width}, "height": {image.height}'
+            f"{source}{forms}}}"
         )
-    record = {"path": path, **image._asdict(), **extras}
-    if not image.source:
-        del record[_SOURCE]
+    record = {"path": path, **dict(zip(_FIELDS[1:], image, strict=False))}
+    record |= {_SOURCE: image.source} if image.source else {}
+    record |= json.loads(f"{{{image.forms}}}") | dict(extras)
     line = _encode(record)
     try:
         line.encode()

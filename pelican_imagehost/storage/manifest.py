@@ -133,6 +133,7 @@ class Manifest:
         if not fresh:
             self.__dict__.update(Manifest.load(self.file).__dict__)
         drop = [path for path in drop if path in self.images or path in images]
+        images = {path: self._completed(path, image) for path, image in images.items()}
         if not drop and all(self.images.get(path) == image for path, image in images.items()):
             return False
         self._stamp = None  # read the file again next time
@@ -142,6 +143,9 @@ class Manifest:
             for line in self._conflicting.pop(path, ()):
                 _, settled, extras = read_line(line)
                 if settled[:5] == image[:5]:
+                    self.images[path] = self.images[path]._replace(
+                        forms=image.forms or settled.forms
+                    )
                     self._extras.setdefault(path, {}).update(extras)
         for path in drop:
             self.images.pop(path, None)
@@ -167,6 +171,12 @@ class Manifest:
         conflicting = [line for lines in self._conflicting.values() for line in lines]
         return "\n".join((*conflicting, *self._kept))
 
+    def _completed(self, path: str, image: Image) -> Image:
+        """Keep the variants of a line; whoever read the image may not have known them."""
+        known = self.images.get(path)
+        is_less = known is not None and not image.forms and known.sha256 == image.sha256
+        return image._replace(forms=known.forms) if known and is_less else image
+
     def _take(self, number: int, line: str) -> None:
         if not line.strip():
             return
@@ -180,7 +190,7 @@ class Manifest:
         if path in self.conflicts or (known is not None and known[:5] != image[:5]):
             self._conflict(number, path, image, extras)
             return
-        self.images[path] = max(known or image, image)  # two files may differ in metadata alone
+        self.images[path] = _joined(known or image, image)
         self._numbers.setdefault(path, number)
         if extras:
             self._extras.setdefault(path, {}).update(extras)
@@ -200,6 +210,14 @@ class Manifest:
 
 def _open(file: str, flags: int) -> int:
     return os.open(file, flags | _NONBLOCK)
+
+
+def _joined(one: Image, other: Image) -> Image:
+    """Join two lines of one image: two files of it, or two authors who made its variants."""
+    forms = min(
+        filter(None, (one.forms, other.forms)), key=lambda text: (len(text), text), default=""
+    )
+    return one._replace(source=max(one.source, other.source), forms=forms)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:

@@ -114,7 +114,7 @@ def unpublished(site: Site, report: Report) -> list[Problem]:
     )
 
     prefix = site.settings.address_prefix
-    sizes = {prefix + image.key: image.size for image in report.images.values()}
+    sizes = {prefix + one.key: one.size for image in report.images.values() for one in image.all}
     expected = [Expected(url, size) for url, size in sizes.items()]
     absent = find_absent(expected, patience=0, say=lambda _: None).answers
     return [

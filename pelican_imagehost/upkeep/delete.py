@@ -159,10 +159,11 @@ def _known(settings: Settings, facts: Facts) -> dict[str, Chosen]:
 def _garbage(settings: Settings, facts: Facts, keys: Sequence[str]) -> Garbage:
     digests = {digest_of(key) for key in keys}
     store = Store(settings.store)
-    there = {key: store.path(key) for key in keys}
+    lines = {path: image for path, image in facts.paths.items() if image.sha256 in digests}
+    variants = {one.key for image in lines.values() for one in image.variants}
+    others = (image for path, image in facts.paths.items() if path not in lines)
+    variants -= {one.key for image in others for one in image.all}
+    there = {key: store.path(key) for key in [*keys, *sorted(variants)]}
     files = {key: path.stat().st_size if path.exists() else 0 for key, path in there.items()}
-    return Garbage(
-        {path: image for path, image in facts.paths.items() if image.sha256 in digests},
-        files,
-        {one.image.sha256: one for one in facts.records if one.image.sha256 in digests},
-    )
+    records = {one.image.sha256: one for one in facts.records if one.image.sha256 in digests}
+    return Garbage(lines, files, records)

@@ -73,7 +73,7 @@ def plan(site: Site, *, grace_days: int, progress: Progress = silent) -> Plan:
     keepers = Keepers.read(site, grace_days, progress)
     paths, records = keepers.facts.paths, keepers.facts.records
     lines = {path: paths[path] for path in sorted(keepers.unused_lines())}
-    listed = {image.key for path, image in paths.items() if path not in lines}
+    listed = {one.key for path, image in paths.items() if path not in lines for one in image.all}
     uploaded = {record.image.sha256 for record in records if record.token}
     store = Store(site.settings.store)
     rest = [key for key in store.keys() if key not in listed and digest_of(key) not in uploaded]  # noqa: SIM118  a method: the store is not a dict
@@ -156,12 +156,13 @@ def _still_unused(
         for path, image in garbage.lines.items()
         if path not in named and manifest.images.get(path) == image
     }
-    kept = {image.sha256 for path, image in manifest.images.items() if path not in lines}
+    stay = [image for path, image in manifest.images.items() if path not in lines]
+    kept = {one.sha256 for image in stay for one in image.all}
     kept |= set(re.findall(r"[0-9a-f]{64}", manifest.unsettled_text()))
     kept |= _uploaded_since(garbage, records)
     files = {key: size for key, size in garbage.files.items() if digest_of(key) not in kept}
-    stay = kept | {digest_of(key) for key in garbage.files.keys() - files.keys()}
-    return Garbage(lines, files, {d: one for d, one in garbage.records.items() if d not in stay})
+    kept |= {digest_of(key) for key in garbage.files.keys() - files.keys()}
+    return Garbage(lines, files, {d: one for d, one in garbage.records.items() if d not in kept})
 
 
 def _uploaded_since(garbage: Garbage, records: Iterable[Record]) -> set[str]:

@@ -152,12 +152,14 @@ def _examine(
                 corrupt.append(key)
     present = set(keys)
     here = present | elsewhere
+    images = catalogue.manifest.images
     missing = {
-        path: image
-        for path, image in sorted(catalogue.manifest.images.items())
-        if image.key not in here
+        path if one is image else f"{path}, {one.width} pixels wide, as {one.type}": one
+        for path, image in sorted(images.items())
+        for one in image.all
+        if one.key not in here
     }
-    listed = {image.key for image in catalogue.manifest.images.values()}
+    listed = {one.key for image in images.values() for one in image.all}
     records = list(records) if records is not None else None
     recorded = {record.image.key: record for record in records or ()}
     lost = [one for key, one in recorded.items() if key not in here and key not in listed]
@@ -195,7 +197,8 @@ def _repair(
     with catalogue.store.locked():
         for key in condition.corrupt:
             catalogue.store.set_aside(key)
-        known = {image.key: image for image in catalogue.manifest.images.values()}
+        images = catalogue.manifest.images.values()
+        known = {one.key: one for image in images for one in image.all}
         known |= {record.image.key: record.image for record in (records.all() if records else ())}
         wanted |= {key: known[key] for key in condition.corrupt if key in known}
         healed = _heal(catalogue, wanted, fetch)

@@ -25,9 +25,8 @@ def describe(name: str) -> Image:
 
 
 def line(path: str, name: str, **extras: object) -> str:
-    record = {"path": path, **describe(name)._asdict()}
-    del record["source"]
-    record |= extras
+    names = ("sha256", "type", "size", "width", "height")
+    record = {"path": path, **dict(zip(names, describe(name), strict=False)), **extras}
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
@@ -86,6 +85,7 @@ images = st.builds(
     st.sampled_from(["avif", "gif", "jpg", "png", "svg", "webp"]),
     *[st.integers(1, 2**53 - 1)] * 3,
     st.just("") | st.binary(min_size=32, max_size=32).map(bytes.hex),
+    st.just(""),
 )
 # Any name of a file: bytes but NUL, which need not be UTF-8.
 paths = st.binary(min_size=1, max_size=20).map(lambda name: os.fsdecode(name.replace(b"\0", b"0")))
@@ -133,7 +133,7 @@ def test_a_dropped_path_loses_its_line(file: Path) -> None:
 
 
 def test_unknown_keys_are_kept_after_the_known(file: Path) -> None:
-    kept = line("cat.jpg", "cat", alt="Eine Katze", format=1, variants=[{"width": 20}])
+    kept = line("cat.jpg", "cat", alt="Eine Katze", format=1, smaller=[{"width": 20}])
     write(file, kept).update({"dog.jpg": describe("dog")})
     assert read(file) == kept + DOG
 
@@ -451,3 +451,76 @@ def test_a_source_that_is_not_a_digest_is_an_error(file: Path, source: object) -
         (1, True)
     ]
     assert list(manifest.images) == ["dog.jpg"]
+
+
+SMALL = Image(hashlib.sha256(b"small").hexdigest(), "avif", 9, 20, 15)
+MADE = describe("cat").with_variants([SMALL, SMALL._replace(width=10, height=8)], "1 avif 20 10")
+
+
+def test_a_line_has_the_variants_of_an_image(file: Path) -> None:
+    assert MADE.variants == [SMALL, SMALL._replace(width=10, height=8)]
+    assert MADE.recipe == "1 avif 20 10"
+    assert MADE.all == [MADE, *MADE.variants]
+    Manifest.load(file).update({"cat.jpg": MADE, "猫.jpg": MADE._replace(source=SOURCE)})
+    record = json.loads(read(file).splitlines()[0])
+    assert record["variants"][0] == [20, 15, SMALL.sha256, "avif", 9]
+    manifest = Manifest.load(file)
+    assert manifest.images == {"cat.jpg": MADE, "猫.jpg": MADE._replace(source=SOURCE)}
+    assert manifest.text() == read(file)
+
+
+def test_who_does_not_know_the_variants_does_not_remove_them(file: Path) -> None:
+    Manifest.load(file).update({"cat.jpg": MADE})
+    before = read(file)
+    assert not Manifest.load(file).update({"cat.jpg": describe("cat")})
+    assert Manifest.load(file).update({"cat.jpg": describe("cat")._replace(source=SOURCE)})
+    assert Manifest.load(file).images["cat.jpg"].forms == MADE.forms
+    assert Manifest.load(file).update({"cat.jpg": describe("dog")})
+    assert read(file) == line("cat.jpg", "dog")
+    assert before != read(file)
+
+
+def test_an_image_without_variants_worth_making_says_so(file: Path) -> None:
+    image = describe("cat").with_variants([], "1 avif 20 10")
+    Manifest.load(file).update({"cat.jpg": image})
+    (found,) = Manifest.load(file).images.values()
+    assert (found.variants, found.recipe) == ([], "1 avif 20 10")
+
+
+def test_other_variants_of_another_author_are_no_conflict(file: Path) -> None:
+    other = describe("cat").with_variants([SMALL], "1 avif 20")
+    texts = []
+    for image in (MADE, other):
+        file.unlink(missing_ok=True)
+        Manifest.load(file).update({"cat.jpg": image})
+        texts.append(read(file))
+    for order in (texts, texts[::-1], [CAT, *texts]):
+        manifest = write(file, *order)
+        assert manifest.images == {"cat.jpg": other}
+        assert not manifest.conflicts
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [
+        5,
+        [5],
+        [[1, 2, "ab", "avif", 3]],
+        [[1, 2, SMALL.sha256, "exe", 3]],
+        [[0, 2, SMALL.sha256, "avif", 3]],
+        [[1, 2, SMALL.sha256, "avif"]],
+        [[1.5, 2, SMALL.sha256, "avif", 3]],
+        {"a": 1},
+    ],
+)
+def test_variants_that_are_none_are_an_error(file: Path, variants: object) -> None:
+    manifest = write(file, line("cat.jpg", "cat", variants=variants, recipe="1"), DOG)
+    assert ["invalid variants" in str(error) for _, error in manifest.errors] == [True]
+    assert list(manifest.images) == ["dog.jpg"]
+
+
+def test_a_recipe_without_variants_is_kept(file: Path) -> None:
+    text = line("cat.jpg", "cat", recipe="soup")
+    manifest = write(file, text)
+    assert manifest.update({"dog.jpg": describe("dog")})
+    assert read(file) == text + DOG

@@ -90,7 +90,7 @@ def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def require() -> Require:
     def check(condition: object, reason: str) -> None:
         if not condition and os.environ.get("IMAGEHOST_TEST_REQUIRE"):

@@ -56,7 +56,7 @@ def check(data: bytes | mmap.mmap) -> None:
     try:
         items = _read_items(data)
         ends = [end for item, _, end in items.extents if items.types.get(item) not in _METADATA]
-        frames = [end for track in tracks.walk(data) for _, end in tracks.samples(data, track)]
+        frames = [end for _, end in tracks.samples(data)]
     except ValueError as error:
         raise broken.damaged(_NAME, str(error)) from error
     if not ends:

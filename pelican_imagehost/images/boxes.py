@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.images.broken import MAX_PARTS
+
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
 
 __all__ = ["Box", "Reader", "brands", "find", "walk"]
 
+_MAX_BOXES = 10_000  # in one
 _FTYP = 12  # bytes up to the end of the major brand
 
 
@@ -39,9 +42,14 @@ def walk(data: bytes | mmap.mmap, start: int = 0, end: int | None = None) -> Ite
 
     Yields:
         Each box; the end of the last is beyond the given one if the box does not fit.
+
+    Raises:
+        ValueError: there are more boxes than in any image.
     """
     end = len(data) if end is None else end
-    while start + 8 <= end:
+    for _ in range(_MAX_BOXES):
+        if start + 8 > end:
+            return
         size, content = int.from_bytes(data[start : start + 4]), start + 8
         if size == 1:
             size, content = int.from_bytes(data[start + 8 : start + 16]), start + 16
@@ -50,6 +58,7 @@ def walk(data: bytes | mmap.mmap, start: int = 0, end: int | None = None) -> Ite
             return
         yield Box(data[start + 4 : start + 8], start, content, after)
         start = after
+    raise ValueError(f"more than {_MAX_BOXES:,} boxes in one")
 
 
 def find(data: bytes | mmap.mmap, parent: Box | None, *path: bytes, skip: int = 0) -> Box | None:
@@ -63,6 +72,9 @@ def find(data: bytes | mmap.mmap, parent: Box | None, *path: bytes, skip: int = 
 
     Returns:
         The box, or None if there is none that fits into its parent.
+
+    Raises:
+        ValueError: as `walk`.
     """
     for name in path:
         start, end = (parent.content + skip, parent.end) if parent else (0, len(data))
@@ -96,6 +108,19 @@ class Reader:
     def __init__(self, data: bytes | mmap.mmap, box: Box) -> None:
         self._data = data[box.content : box.end]
         self._position = 0
+        self._left = MAX_PARTS
+
+    def count(self, size: int) -> int:
+        """Return the next number, which says how many follow.
+
+        Raises:
+            ValueError: the box ends before it, or there are more than in any image.
+        """
+        number = self.number(size)
+        self._left -= number
+        if self._left < 0:
+            raise ValueError("more parts than in any image")
+        return number
 
     def number(self, size: int) -> int:
         """Return the next number of so many bytes.

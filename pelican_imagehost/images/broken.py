@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pelican_imagehost.errors import CorruptImage, UnsupportedImage
 
-__all__ = ["cut_off", "damaged", "exotic"]
+__all__ = ["MAX_PARTS", "cut_off", "damaged", "exotic"]
+
+MAX_PARTS = 100_000  # of a file; an honest one has fewer, and each takes some microseconds
 
 
 def cut_off(name: str) -> CorruptImage:

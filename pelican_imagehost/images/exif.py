@@ -105,6 +105,7 @@ def _entries(
             parts = (tiff[p : p + 4] for p in (offset, offset + 4))
             yield tag, tuple(int.from_bytes(part, order) for part in parts)
         elif tag == _SUB_IFD and root:
+            root = False  # the first alone, or a block of pointers would take hours
             yield from _entries(tiff, offset, order, root=False)
         elif kind == _LONG:
             yield tag, (offset,)

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
 
-__all__ = ["CONTROL", "FRAME", "TRAILER", "check", "measure", "walk"]
+__all__ = ["CONTROL", "DATA", "FRAME", "TRAILER", "check", "measure", "walk"]
 
 _NAME = "a GIF"
 FRAME, EXTENSION, TRAILER = b",", b"!", b";"
+DATA = b"data"  # stands for the data of a frame, which has no name
+_BLOCKS = frozenset([FRAME, EXTENSION, TRAILER])
 CONTROL = b"!\xf9"  # the Graphic Control Extension, which announces a frame
 _HEADER = 13  # bytes: signature and Logical Screen Descriptor
 _DESCRIPTOR = 10
@@ -27,24 +29,31 @@ def walk(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
         data: the whole file.
 
     Yields:
-        `,` or `;`, or `!` with the label of an extension; start and end of each block. The end
-        of the last is beyond the file if the file is cut off. A block with another name is
-        the rest of the file.
+        `,` or `;`, or `!` with the label of an extension; start and end of each block. `DATA`
+        is the data of a frame, behind its descriptor and colours. The end of the last is
+        beyond the file if the file is cut off. A block with another name is the rest of it.
+
+    Raises:
+        CorruptImage: there are more blocks than in any image.
     """
     position = _HEADER + _table(data[10:11])
-    while position < len(data):
+    for _ in range(broken.MAX_PARTS):
         start, kind = position, data[position : position + 1]
         if kind == EXTENSION:
             kind = data[position : position + 2]
             position = _end_of_data(data, position + 2)
         elif kind == FRAME:
-            table = _table(data[position + 9 : position + _DESCRIPTOR])
-            position = _end_of_data(data, position + _DESCRIPTOR + table + 1)
+            position += _DESCRIPTOR + _table(data[position + 9 : position + _DESCRIPTOR])
         else:
             position = position + 1 if kind == TRAILER else len(data)
-        yield kind, start, position
-        if kind == TRAILER:
+        if start < len(data):
+            yield kind, start, position
+        if kind == TRAILER or position >= len(data):
             return
+        if kind == FRAME:
+            start, position = position, _end_of_data(data, position + 1)
+            yield DATA, start, position
+    raise broken.damaged(_NAME, f"more than {broken.MAX_PARTS:,} blocks")
 
 
 def measure(data: bytes | mmap.mmap) -> tuple[int, int]:
@@ -88,22 +97,15 @@ def check(data: bytes | mmap.mmap) -> None:
     """
     frames, previous = 0, b""
     for kind, start, end in walk(data):
-        if kind == FRAME:
-            _check_frame(data, start, end)
-            frames += 1
-        elif kind[:1] not in {EXTENSION, TRAILER} and _may_continue(data, start, frames):
+        if kind == DATA:
+            frames += end <= len(data)
+            if data[start] > _MAX_CODE_SIZE:
+                raise broken.damaged(_NAME, f"unknown compression at byte {start:,}")
+        elif kind[:1] not in _BLOCKS and _may_continue(data, start, frames):
             raise broken.damaged(_NAME, f"no block begins at byte {start:,}")
-        previous = kind
-    if not frames or previous == CONTROL:
+        previous = kind if kind != DATA or end <= len(data) else FRAME
+    if not frames or previous in {CONTROL, FRAME}:
         raise broken.cut_off(_NAME)
-
-
-def _check_frame(data: bytes | mmap.mmap, start: int, end: int) -> None:
-    if end > len(data):
-        raise broken.cut_off(_NAME)
-    code_size = start + _DESCRIPTOR + _table(data[start + 9 : start + _DESCRIPTOR])
-    if data[code_size] > _MAX_CODE_SIZE:
-        raise broken.damaged(_NAME, f"a frame of unknown compression at byte {start:,}")
 
 
 def _may_continue(data: bytes | mmap.mmap, start: int, frames: int) -> bool:

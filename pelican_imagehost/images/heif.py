@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.images import boxes
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["FULL", "Items", "read_items"]
 
 FULL = 4  # bytes of version and flags, which begin a full box
+_MOST_IPMA = 4  # one for each combination of version and flags
 _INSIDE = 1  # the construction method of an item whose bytes are in the box `idat`
 
 
@@ -80,12 +82,12 @@ def _extents(data: bytes | mmap.mmap, parts: dict[bytes, Box]) -> Iterator[tuple
     offset_size, length_size, base_size, index_size = (sizes >> s & 15 for s in (12, 8, 4, 0))
     index_size = index_size if version else 0
     inside = parts[b"idat"].content if b"idat" in parts else len(data)
-    for _ in range(reader.number(4 if version > 1 else 2)):
+    for _ in range(reader.count(4 if version > 1 else 2)):
         item = reader.number(4 if version > 1 else 2)
         method = reader.number(2) & 15 if version else 0
         reader.number(2)  # the file, which is this one
         base = reader.number(base_size) + (inside if method == _INSIDE else 0)
-        count = reader.number(2)
+        count = reader.count(2)
         if not offset_size + length_size + index_size:
             count = min(count, 1)  # they take no bytes, and are all the same
         for _ in range(count):
@@ -100,20 +102,20 @@ def _properties(data: bytes | mmap.mmap, container: Box, item: int) -> Iterator[
     """Yield the properties of an item (ISO/IEC 23008-12, section 9.3)."""
     listed = boxes.find(data, container, b"ipco")
     properties = list(boxes.walk(data, listed.content, listed.end)) if listed else []
-    for box in boxes.walk(data, container.content, container.end):
-        if box.name == b"ipma":
-            for index in _associations(boxes.Reader(data, box), item):
-                if 0 < index <= len(properties):
-                    yield properties[index - 1]
+    found = (b for b in boxes.walk(data, container.content, container.end) if b.name == b"ipma")
+    for box in islice(found, _MOST_IPMA):
+        for index in _associations(boxes.Reader(data, box), item):
+            if 0 < index <= len(properties):
+                yield properties[index - 1]
 
 
 def _associations(reader: boxes.Reader, wanted: int) -> Iterator[int]:
     """Yield the indexes, from 1, of the properties of an item."""
     kind = reader.number(FULL)
     index_size = 2 if kind & 1 else 1
-    for _ in range(reader.number(4)):
+    for _ in range(reader.count(4)):
         item = reader.number(4 if kind >> 24 else 2)
-        for _ in range(reader.number(1)):
+        for _ in range(reader.count(1)):
             index = reader.number(index_size) & (0x7FFF if index_size > 1 else 0x7F)
             if item == wanted:
                 yield index

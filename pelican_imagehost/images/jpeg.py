@@ -18,11 +18,13 @@ _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 # In the data of a scan, 00 follows an FF that is a value, and restart markers stand between.
 _SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 SOI, EOI, SOS, APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+SCAN = 0  # stands for the data of a scan, which has no marker
 _ALONE = frozenset([0x01, *range(0xD0, 0xDA)])  # TEM, restarts, SOI and EOI have no content
 _FRAMES = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])  # baseline to progressive, arithmetic too
 _OTHER_FRAMES = frozenset([0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7])
 _TABLES = frozenset([0xC4, 0xCC, 0xDB, 0xDC, 0xDD])
 _COMMENTS = frozenset([*range(0xE0, 0xF0), 0xFE])  # APP0 to APP15 and COM
+_PASSED = (_TABLES | _COMMENTS | _ALONE | {SCAN}) - {SOI, EOI}
 _MAX_SIDE = 65_500  # libjpeg's limit, and so that of all browsers
 _EXIF = b"Exif\0"
 _FRAME = 10  # bytes of a frame header, up to the number of colours
@@ -37,21 +39,29 @@ def walk(data: bytes | mmap.mmap) -> Iterator[tuple[int, int, int]]:
         data: the whole file.
 
     Yields:
-        Marker, start and end of each segment; that of a scan contains its data. The end of
+        Marker, start and end of each segment, and `SCAN` for the data behind a SOS. The end of
         the last is beyond the file if the file is cut off. Bytes between segments are in none.
+
+    Raises:
+        CorruptImage: there are more segments than in any image.
     """
     position = 2
-    while found := _MARKER.search(data, position):
+    for _ in range(broken.MAX_PARTS):
+        found = _MARKER.search(data, position)
+        if found is None:
+            return
         start, position = found.span()
         marker = data[position - 1]
         if marker not in _ALONE:
             position += max(2, int.from_bytes(data[position : position + 2]))
-        if marker == SOS:
-            scan_end = _SCAN_END.search(data, position)
-            position = scan_end.start() if scan_end else len(data)
         yield marker, start, position
         if marker == EOI:
             return
+        if marker == SOS:
+            start, scan_end = position, _SCAN_END.search(data, position)
+            position = scan_end.start() if scan_end else len(data)
+            yield SCAN, start, position
+    raise broken.damaged(_NAME, f"more than {broken.MAX_PARTS:,} segments")
 
 
 def measure(data: bytes | mmap.mmap) -> tuple[int, int]:
@@ -100,7 +110,7 @@ def check(data: bytes | mmap.mmap) -> None:
             _check_scan(data[start : start + 5], frames)
         elif marker == EOI and scans:
             return
-        elif marker not in _TABLES | _COMMENTS | _ALONE or marker in {SOI, EOI}:
+        elif marker not in _PASSED:
             raise broken.damaged(_NAME, f"marker {marker:02X} at byte {start:,}")
         if end > len(data):
             break

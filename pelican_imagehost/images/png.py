@@ -59,15 +59,21 @@ def walk(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
     Yields:
         Name, start and end of each chunk, with its length and CRC. The end of the last is
         beyond the file if the file is cut off.
+
+    Raises:
+        CorruptImage: there are more chunks than in any image.
     """
     position, size = len(SIGNATURE), len(data)
-    while position + 8 <= size:
+    for _ in range(broken.MAX_PARTS):
         head = data[position : position + 8]
+        if position + 8 > size:
+            return
         name, start = head[4:], position
         position += int.from_bytes(head[:4]) + 12
         yield name, start, position
         if name == b"IEND":
             return
+    raise broken.damaged(_NAME, f"more than {broken.MAX_PARTS:,} chunks")
 
 
 def measure(data: bytes | mmap.mmap) -> tuple[int, int]:

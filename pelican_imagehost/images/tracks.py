@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from array import array
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.images import boxes
+from pelican_imagehost.images.broken import MAX_PARTS
 
 if TYPE_CHECKING:
     import mmap
@@ -30,6 +31,9 @@ def walk(data: bytes | mmap.mmap) -> Iterator[Box]:
 
     Yields:
         The box of each.
+
+    Raises:
+        ValueError: there are too many boxes.
     """
     movie = boxes.find(data, None, b"moov")
     if movie:
@@ -41,6 +45,9 @@ def find_pictures(data: bytes | mmap.mmap) -> Box | None:
 
     Args:
         data: the whole file.
+
+    Raises:
+        ValueError: there are too many boxes.
     """
     for track in walk(data):
         handler = boxes.find(data, track, b"mdia", b"hdlr")
@@ -69,16 +76,24 @@ def measure(data: bytes | mmap.mmap, track: Box) -> tuple[int, int]:
     return int.from_bytes(sides[:4]) >> 16, int.from_bytes(sides[4:]) >> 16
 
 
-def samples(data: bytes | mmap.mmap, track: Box) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each chunk of samples of a track (sections 8.7.3 to 8.7.5).
+def samples(data: bytes | mmap.mmap) -> list[tuple[int, int]]:
+    """Return start and end of each chunk of samples of all tracks.
 
     Args:
         data: the whole file.
-        track: its box.
 
     Raises:
-        ValueError: the tables are missing or too short.
+        ValueError: the tables are missing or too short, or there are too many.
     """
+    all_samples = (chunk for track in walk(data) for chunk in _samples(data, track))
+    found = list(islice(all_samples, MAX_PARTS + 1))
+    if len(found) > MAX_PARTS:
+        raise ValueError("more frames than in any image")
+    return found
+
+
+def _samples(data: bytes | mmap.mmap, track: Box) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each chunk of a track (sections 8.7.3 to 8.7.5)."""
     table = boxes.find(data, track, *_TABLE)
     parts = {b.name: b for b in boxes.walk(data, table.content, table.end)} if table else {}
     offsets = parts.get(b"stco") or parts.get(b"co64")

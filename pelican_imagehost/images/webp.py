@@ -36,19 +36,23 @@ def walk(
         Name, start and end of each chunk, with its header and padding.
 
     Raises:
-        CorruptImage: the file ends before its header says, or a chunk leads out of it.
+        CorruptImage: the file ends before its header says, a chunk leads out of it, or there
+            are more chunks than in any image.
     """
     if end is None:
         end = 8 + int.from_bytes(data[4:8], "little")
         if end > len(data):
             raise broken.cut_off(_NAME)
-    while start < end:
+    for _ in range(broken.MAX_PARTS):
+        if start >= end:
+            return
         size = int.from_bytes(data[start + 4 : start + 8], "little")
         after = start + 8 + size + size % 2
         if start + 8 > end or after > end:
             raise broken.damaged(_NAME, f"a chunk at byte {start:,} that leads out of it")
         yield data[start : start + 4], start, after
         start = after
+    raise broken.damaged(_NAME, f"more than {broken.MAX_PARTS:,} chunks")
 
 
 def measure(data: bytes | mmap.mmap) -> tuple[int, int]:

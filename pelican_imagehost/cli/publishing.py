@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from pelican_imagehost.cli.terminal import make_progress, say, site_command
+from pelican_imagehost.cli.terminal import (
+    make_progress,
+    open_site,
+    say,
+    settings_command,
+    site_command,
+)
 
 if TYPE_CHECKING:
+    from pelican_imagehost.site.settings_file import SettingsFile
     from pelican_imagehost.site.site import Site
 
 __all__ = ["COMMANDS"]
@@ -48,12 +56,14 @@ _wait = click.option(
 )
 
 
-@site_command
+@settings_command
 @click.argument("remote", required=False)
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
 @_no_confirm
 @_wait
-def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, wait: float) -> int:
+def publish(
+    site: SettingsFile, *, remote: str | None, dry_run: bool, no_confirm: bool, wait: float
+) -> int:
     """Push the site's images, and check that they are online.
 
     Pushes to REMOTE, or to IMAGEHOST_REMOTE. After `init`, `git push` of the site does this
@@ -62,9 +72,14 @@ def publish(site: Site, *, remote: str | None, dry_run: bool, no_confirm: bool, 
     from pelican_imagehost.publish.publisher import publish
     from pelican_imagehost.report import readable_size
 
-    patience = None if no_confirm else wait
     sent = publish(
-        site, remote=remote, dry_run=dry_run, patience=patience, progress=make_progress(), say=say
+        site,
+        partial(open_site, site.file),
+        remote=remote,
+        dry_run=dry_run,
+        patience=None if no_confirm else wait,
+        progress=make_progress(),
+        say=say,
     )
     for key, size in sent.items():
         click.echo(f"{site.settings.address_prefix}{key}  {readable_size(size)}")

@@ -21,7 +21,7 @@ from pelican_imagehost.cli.terminal import (
 from pelican_imagehost.images.image import IMAGE_TYPES
 
 if TYPE_CHECKING:
-    from pelican_imagehost.settings import Settings
+    from pelican_imagehost.site.settings_file import SettingsFile
     from pelican_imagehost.site.site import Site
     from pelican_imagehost.upkeep.garbage import Garbage
 
@@ -30,7 +30,7 @@ __all__ = ["COMMANDS"]
 
 @settings_command
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def add(settings: Settings, files: tuple[Path, ...]) -> None:
+def add(site: SettingsFile, files: tuple[Path, ...]) -> None:
     """Store FILES and print one address per line, in the given order.
 
     For editors that upload pasted images (in Typora: Image Uploader, Custom Command). If a
@@ -38,7 +38,7 @@ def add(settings: Settings, files: tuple[Path, ...]) -> None:
     """
     from pelican_imagehost.hosting import ImageHost
 
-    with ImageHost(settings, progress=make_progress()) as image_host:
+    with ImageHost(site.settings, progress=make_progress()) as image_host:
         for hosted in image_host.add(files):
             click.echo(hosted.url)
 

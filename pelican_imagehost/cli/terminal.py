@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.gallery.listing import ListedImage
     from pelican_imagehost.report import Progress
+    from pelican_imagehost.site.site import Site
 
 __all__ = [
     "explained",
     "hidden",
     "make_progress",
+    "open_site",
     "say",
     "settings_command",
     "settings_option",
@@ -52,18 +54,15 @@ def site_command(function: Callable[..., int | None]) -> click.Command:
 
     @functools.wraps(function)
     def run(settings_file: Path, **options: Any) -> None:  # noqa: ANN401  Click's
-        start_logging()
         with explained():
-            from pelican_imagehost.site.site import Site
-
             overrides = {name: options.pop(name) for name in [*options] if name.isupper()}
-            sys.exit(function(Site(settings_file, **overrides), **options))
+            sys.exit(function(open_site(settings_file, **overrides), **options))
 
     return _named(function, run)
 
 
 def settings_command(function: Callable[..., int | None]) -> click.Command:
-    """Make a command from a function that takes the settings of a site, and options.
+    """Make a command from a function that takes a settings file as read, and options.
 
     Unlike a `site_command` it starts without Pelican, so that editors need not wait.
     """
@@ -76,6 +75,14 @@ def settings_command(function: Callable[..., int | None]) -> click.Command:
             sys.exit(function(read_settings(settings_file), **options))
 
     return _named(function, run)
+
+
+def open_site(settings_file: Path, **overrides: object) -> Site:
+    """Open a site with Pelican, whose warnings go to standard error."""
+    start_logging()
+    from pelican_imagehost.site.site import Site
+
+    return Site(settings_file, **overrides)
 
 
 def _named(function: Callable[..., int | None], run: Callable[..., None]) -> click.Command:

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.publish.prose import MARKDOWN_SUFFIXES
 from pelican_imagehost.publish.pushed import SUBMODULE, File, is_image, list_files, normal
+from pelican_imagehost.site.prose import MARKDOWN_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -108,25 +108,21 @@ class Examiner:
 
     def _harmless(self, changed: list[File], manifest: Manifest) -> set[str]:
         """Find documents that need not be read by Pelican."""
-        from pelican_imagehost.publish.prose import (  # noqa: PLC0415  see `_checkout`
+        from pelican_imagehost.site.prose import (  # noqa: PLC0415  see `_checkout`
             MARKDOWN_SUFFIXES,
+            Prose,
             is_plain_site,
-            lists_all_images,
         )
 
         texts = [f for f in changed if f.path.endswith(MARKDOWN_SUFFIXES) and not _is_link(f)]
-        if not texts or not is_plain_site(self._pelican):
+        if not texts or not is_plain_site(self._pelican, self._settings):
             return set()
+        prose = Prose(self._pelican, self._settings, manifest.images)
         contents = self._git.contents([file.oid for file in texts])
         return {
             file.path
             for file, text in zip(texts, contents, strict=True)
-            if lists_all_images(
-                text,
-                posixpath.dirname(file.path.removeprefix(self._prefix)),
-                self._settings,
-                manifest.images,
-            )
+            if prose.lists_all_images(text, posixpath.dirname(file.path.removeprefix(self._prefix)))
         }
 
     def _stale(self, files: Iterable[File], manifest: Manifest) -> set[str]:
@@ -147,9 +143,10 @@ class Examiner:
     def _checkout(self, commit: str) -> Checkout:
         # Most pushes need none of this, and wait for each import.
         from pelican_imagehost.publish.checkout import Checkout  # noqa: PLC0415
-        from pelican_imagehost.publish.prose import is_plain_site  # noqa: PLC0415
+        from pelican_imagehost.site.prose import is_plain_site  # noqa: PLC0415
 
-        theme, is_plain = str(self._pelican["THEME"]), is_plain_site(self._pelican)
+        theme = str(self._pelican["THEME"])
+        is_plain = is_plain_site(self._pelican, self._settings)
         folders = (self._prefix, self._content)
         top = type(self._git)(self._top, hooks=True)
         return Checkout(top, commit, *folders, self._file, theme, is_plain)

@@ -18,8 +18,7 @@ from pelican_imagehost.publish.examine import Examiner
 from pelican_imagehost.publish.git import LeanGit, leave_hook
 from pelican_imagehost.publish.pushed import find_addresses, read_pushes
 from pelican_imagehost.publish.served import Served
-from pelican_imagehost.settings import Settings
-from pelican_imagehost.site.settings_file import find_file, read_mapping
+from pelican_imagehost.site.settings_file import find_file, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,9 +78,8 @@ class PrePush:
     """
 
     def __init__(self, file: Path, remote: str, patience: float) -> None:
-        pelican = read_mapping(file)
+        _, pelican, self._settings = read_settings(file)
         self._file, self._remote, self._patience = file, remote, patience
-        self._settings = Settings.from_pelican(pelican, root=file.parent)
         self._git = LeanGit(file.parent, hooks=True)
         self._examiner = Examiner(self._git, file, pelican, self._settings)
 

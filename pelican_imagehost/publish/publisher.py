@@ -12,11 +12,12 @@ from pelican_imagehost.publish.repository import TOMBSTONES, TRIES, StoreReposit
 from pelican_imagehost.report import count, group, readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.report import Progress, Say
     from pelican_imagehost.settings import Settings
+    from pelican_imagehost.site.settings_file import SettingsFile
     from pelican_imagehost.site.site import Site
     from pelican_imagehost.storage.store import Store
 
@@ -49,7 +50,8 @@ class Wanted(NamedTuple):
 
 
 def publish(  # noqa: PLR0913  one for each option
-    site: Site,
+    site: SettingsFile,
+    open_site: Callable[[], Site],
     *,
     remote: str | None,
     dry_run: bool,
@@ -60,7 +62,8 @@ def publish(  # noqa: PLR0913  one for each option
     """Publish the images of a site, without building it.
 
     Args:
-        site: the site.
+        site: the settings of the site.
+        open_site: opens the site with Pelican, which most documents do not need.
         remote: the repository to push to; IMAGEHOST_REMOTE if None.
         dry_run: write and send nothing.
         patience: seconds to wait until new addresses are online; None: do not check.
@@ -73,11 +76,12 @@ def publish(  # noqa: PLR0913  one for each option
     Raises:
         PublishError: the images cannot be published.
     """
-    from pelican_imagehost.hosting import ImageHost  # noqa: PLC0415  the hook does not need it
+    from pelican_imagehost.hosting import ImageHost  # noqa: PLC0415  the hook needs neither
+    from pelican_imagehost.site.reading import read_documents  # noqa: PLC0415
 
-    documents, _ = site.documents()
     with ImageHost(site.settings, dry_run=dry_run, progress=progress) as image_host:
         publisher = Publisher(site.settings, image_host.catalogue.store, remote, LeanGit)
+        documents = read_documents(site, open_site, image_host.catalogue.manifest.images)
         report = image_host.host(documents)
     if report.problems:
         for line in group(report.problems):

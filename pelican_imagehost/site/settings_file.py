@@ -11,12 +11,12 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pelican_imagehost.errors import SettingsError
 from pelican_imagehost.settings import Settings
 
-__all__ = ["DEFAULT_FILE", "find_file", "read_mapping", "read_settings"]
+__all__ = ["DEFAULT_FILE", "SettingsFile", "find_file", "read_settings"]
 
 DEFAULT_FILE = Path("pelicanconf.py")
 # The defaults of Pelican (pelican/settings.py, DEFAULT_CONFIG) for the settings in use here.
@@ -40,6 +40,14 @@ _FOLDERS = ("PATH", "OUTPUT_PATH", "CACHE_PATH", "THEME")
 _OBSOLETE = frozenset({"EXTRA_TEMPLATES_PATHS", "JINJA_EXTENSIONS", "FILES_TO_COPY"})
 
 
+class SettingsFile(NamedTuple):
+    """A settings file as read: its path, the settings of Pelican, and those of this package."""
+
+    file: Path
+    pelican: dict[str, Any]
+    settings: Settings
+
+
 def find_file(file: Path | None) -> Path:
     """Return the settings file to read; `pelicanconf.py` in this folder if None.
 
@@ -54,22 +62,18 @@ def find_file(file: Path | None) -> Path:
     return file
 
 
-def read_settings(file: Path) -> Settings:
-    """Read the settings of this package, and nothing else of the site.
+def read_settings(file: Path) -> SettingsFile:
+    """Read the settings in a file, and nothing else of the site.
 
     Raises:
         SettingsError: the file is missing, raises an error or has an invalid value.
     """
-    find_file(file)
-    return Settings.from_pelican(read_mapping(file), root=file.absolute().parent)
+    pelican = _read(find_file(file))
+    return SettingsFile(file, pelican, Settings.from_pelican(pelican, root=file.absolute().parent))
 
 
-def read_mapping(file: Path) -> dict[str, Any]:
-    """Read the settings in a file, and the defaults that `Settings.from_pelican` needs.
-
-    Raises:
-        SettingsError: the file raises an error, or Pelican rejects a value.
-    """
+def _read(file: Path) -> dict[str, Any]:
+    """Return the settings in a file, and the defaults that `Settings.from_pelican` needs."""
     # publishconf.py imports pelicanconf.py, which Pelican only supports in the same folder.
     sys.path.insert(0, str(file.absolute().parent))
     try:

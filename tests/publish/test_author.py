@@ -242,6 +242,18 @@ def test_publish_sends_once_and_says_what(blog: Site, host: Host) -> None:
     assert len(git("log", "--format=%H", "main", folder=host.repository).split()) == 1
 
 
+def test_publish_starts_without_what_takes_long(blog: Site, host: Host) -> None:
+    with serving(host, after=0):
+        loaded = blog.imported("publish", "-s", "publishconf.py")
+    assert host.names() == {key_of(file) for file in blog.root.glob("content/*.png")}
+    assert {"pelican_imagehost.publish.publisher", "pelican_imagehost.publish.http"} <= loaded
+    slow = {"pelican", "git", "rich", "filelock"}
+    slow |= {f"pelican_imagehost.cli.{name}" for name in ("host", "serve", "watch")}
+    if "imagesize" not in loaded:  # which imports it
+        slow.add("urllib.request")
+    assert loaded & slow == set()
+
+
 def test_an_unseen_address_fails_and_the_next_run_asks_again(blog: Site, host: Host) -> None:
     first = blog.cli("publish", "-s", "publishconf.py", "--wait", "0.5")
     assert first.returncode == 1

@@ -29,12 +29,13 @@ __all__ = ["COMMANDS"]
 
 
 @settings_command
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def add(settings: Settings, files: tuple[Path, ...]) -> None:
+@click.argument("files", nargs=-1, required=True)
+def add(settings: Settings, files: tuple[str, ...]) -> None:
     """Store FILES and print one address per line, in the given order.
 
-    For editors that upload pasted images (in Typora: Image Uploader, Custom Command). If a
-    file fails, no address is printed and the exit code is 1.
+    For editors that upload pasted images (in Typora: Image Uploader, Custom Command). FILES may
+    be percent-encoded, or file: URLs. If any fail, each of these is named, no address is
+    printed, and the exit code is 1.
     """
     from pelican_imagehost.hosting import ImageHost
 

@@ -11,9 +11,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Self
 
+from pelican_imagehost.documents.local import local_file
 from pelican_imagehost.documents.location import Location
 from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError, printable
-from pelican_imagehost.report import Document, HostedImage, Problem, Progress, Report, silent
+from pelican_imagehost.report import Document, HostedImage, Problem, Progress, Report, count, silent
 from pelican_imagehost.storage.catalogue import Catalogue
 from pelican_imagehost.storage.durable import clone
 from pelican_imagehost.storage.index import Index
@@ -132,31 +133,38 @@ class ImageHost:
         ]
         self.catalogue.index.record_problems(rows)
 
-    def add(self, files: Sequence[Path]) -> list[HostedImage]:
+    def add(self, names: Sequence[str]) -> list[HostedImage]:
         """Host single files.
 
         Args:
-            files: image files; those outside the site get their path in the store as
-                manifest path.
+            names: image files, as `local_file` finds them; those outside the site get their
+                path in the store as manifest path.
 
         Returns:
             One hosted image per file, in the same order.
 
         Raises:
-            ImageHostError: a file cannot be hosted; the message contains its name.
+            ImageHostError: files cannot be hosted; the message names each of them.
         """
-        locations = [self._locate(file) for file in files]
+        found = [self._locate(name) for name in names]
+        locations = [one for one in found if isinstance(one, Location)]
         entries = self.catalogue.enter({location.path: location for location in locations})
         for problem in entries.problems:
             raise problem.error
-        for file, location in zip(files, locations, strict=True):
-            error = entries.errors.get(location.path)
-            if error is not None:
-                raise type(error)(f"{file}: {error}") from error
-        images = [entries.images[location.path] for location in locations]
+        errors = [
+            type(error)(f"{name}: {error}")
+            for name, one in zip(names, found, strict=True)
+            if (error := entries.errors.get(one.path) if isinstance(one, Location) else one)
+        ]
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            lines = [printable(str(error)) for error in errors]
+            raise ImageHostError("\n  ".join([f"{count(len(lines), 'file')} failed", *lines]))
         return [
-            HostedImage(image, os.path.basename(file), self.address(image))
-            for file, image in zip(files, images, strict=True)
+            HostedImage(image, os.path.basename(one.file), self.address(image))
+            for one in locations
+            for image in [entries.images[one.path]]
         ]
 
     def deliver(self, images: Iterable[Image]) -> None:
@@ -198,8 +206,8 @@ class ImageHost:
             clone(self.catalogue.store.path(image.key), target, folder=incoming)
         incoming.rmdir()
 
-    def _locate(self, file: Path) -> Location:
-        absolute = os.path.abspath(file)
+    def _locate(self, wanted: str) -> Location | ImageHostError:
+        absolute = os.path.abspath(local_file(wanted))
         try:
             status = os.stat(absolute)
             name = self.settings.relative(absolute)
@@ -207,9 +215,11 @@ class ImageHost:
                 _, image, status = self.catalogue.read(absolute)
                 name = self.settings.relative(self.catalogue.store.path(image.key))
         except OSError as error:
-            raise MissingImage(f"{file}: {error.strerror}") from error
+            return MissingImage(str(error.strerror))
+        except ValueError:  # a NUL
+            return MissingImage("no file can have this name")
         except ImageHostError as error:
-            raise type(error)(f"{file}: {error}") from error
+            return error
         return Location(name, absolute, status, "")
 
     def _manifest_problems(self) -> list[Problem]:

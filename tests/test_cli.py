@@ -12,6 +12,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 import pytest
@@ -73,6 +74,56 @@ def test_add_prints_no_address_if_any_file_fails(site: Site) -> None:
     assert completed.stdout == b""
     assert f"{bad}: is a text file" in said(completed)
     assert "No such file" in said(site.cli("add", "none.png"))
+
+
+def test_add_names_every_file_that_fails(site: Site) -> None:
+    site.picture("content/a.png")
+    site.write("content/b.png", "hello")
+    names = ["content/b.png", "content/a.png", "none.png", "content", "no\nne.png", "/b.gif", "%00"]
+    completed = site.cli("add", *names)
+    assert (completed.returncode, completed.stdout) == (1, b"")
+    first, *lines = said(completed).splitlines()
+    assert first == "pelican-imagehost: error: 6 files failed"
+    assert [line.strip().partition(":")[0] for line in lines] == [
+        *("content/b.png", "none.png", "content", r"no\nne.png", "/b.gif", "%00"),
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["{root}/", "", "file://{root}/", "file://localhost{root}/",
+                                    "FILE:{root}/"])  # fmt: skip
+def test_add_finds_files_as_editors_name_them(site: Site, prefix: str) -> None:
+    site.configure(IMAGEHOST_URL=HOST)
+    start = prefix.format(root=site.root)
+    names = ["my cat.png", "50%25 caf\u00e9.png", "caf\udce9.png", "a?b#c.png"]
+    files = [site.picture(f"content/{name}", text_seed=n) for n, name in enumerate(names, 1)]
+    encoded = [quote(os.fsencode(f"{start}content/{name}"), safe="/:") for name in names]
+    completed = site.cli("add", *encoded, *(f"{start}content/{name}" for name in names[-2:]))
+    assert completed.returncode == 0, said(completed)
+    expected = [f"{HOST}/{key_of(file)}" for file in (*files, *files[-2:])]
+    assert completed.stdout.decode().splitlines() == expected
+
+
+def test_add_takes_a_file_of_exactly_that_name_first(site: Site) -> None:
+    exact = site.picture("my%20cat.png", text_seed=1)
+    site.picture("my cat.png", text_seed=2)
+    site.picture("file:/x.png", text_seed=3)
+    assert site.cli("add", "my%20cat.png").stdout.decode() == f"/images/{key_of(exact)}\n"
+    exact = site.root / "file:/x.png"
+    assert site.cli("add", "file:/x.png").stdout.decode() == f"/images/{key_of(exact)}\n"
+    assert site.cli("add", "file://example.com/my%20cat.png").returncode == 1
+
+
+@pytest.mark.parametrize("name", ["-x.gif", "-sunset.gif", "--help.gif", "-h.png", "-"])
+def test_add_takes_a_file_whose_name_begins_with_a_dash(site: Site, name: str) -> None:
+    file = site.picture(f"{name}", kind="gif")
+    completed = site.cli("add", "--", name)
+    assert completed.stdout.decode() == f"/images/{key_of(file, 'gif')}\n"
+    hinted = site.cli("add", "-s", "pelicanconf.py", name)
+    if name != "-":
+        assert hinted.returncode == 2
+        assert f"run: pelican-imagehost add -- {name}" in said(hinted)
+    assert "run:" not in said(site.cli("add", "-gone.gif"))
+    assert site.cli("add", "--settings=pelicanconf.py", "--", name).returncode == 0
 
 
 def test_add_hosts_a_file_from_outside_under_the_stores_path(site: Site, tmp_path: Path) -> None:

@@ -29,12 +29,13 @@ __all__ = ["COMMANDS"]
 
 
 @settings_command
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def add(site: SettingsFile, files: tuple[Path, ...]) -> None:
+@click.argument("files", nargs=-1, required=True)
+def add(site: SettingsFile, files: tuple[str, ...]) -> None:
     """Store FILES and print one address per line, in the given order.
 
-    For editors that upload pasted images (in Typora: Image Uploader, Custom Command). If a
-    file fails, no address is printed and the exit code is 1.
+    For editors that upload pasted images (in Typora: Image Uploader, Custom Command). FILES may
+    be percent-encoded, or file: URLs. If any fail, each of these is named, no address is
+    printed, and the exit code is 1.
     """
     from pelican_imagehost.hosting import ImageHost
 
@@ -295,13 +296,20 @@ def _end(site: Site, keys: list[str], *, now: bool, dry_run: bool, grace_days: i
         say(f"{count(len(due), 'old image')} to take offline")
     elif due:
         if site.settings.url is not None and now:
-            from pelican_imagehost.publish.publisher import publish
-
-            publish(
-                site, remote=None, dry_run=False, patience=None, progress=make_progress(), say=say
-            )
+            _publish_listed(site)
         delete.delete_now(site.settings, due)
         say(f"took {count(len(due), 'old image')} offline")
+
+
+def _publish_listed(site: Site) -> None:
+    """Publish everything that the manifest lists."""
+    from pelican_imagehost.publish.publisher import Publisher, Wanted
+    from pelican_imagehost.storage.manifest import Manifest
+    from pelican_imagehost.storage.store import Store
+
+    publisher = Publisher(site.settings, Store(site.settings.store))
+    wanted = Wanted.of(Manifest.load(site.settings.manifest).images)
+    publisher.send(wanted, make_progress(), say)
 
 
 @hidden

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
+import shlex
 import sys
 from contextlib import contextmanager
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +90,28 @@ def open_site(settings_file: Path, **overrides: object) -> Site:
 
 def _named(function: Callable[..., int | None], run: Callable[..., None]) -> click.Command:
     name = function.__name__.rstrip("_").replace("_", "-")
-    return click.command(name)(settings_option(run))
+    return click.command(name, cls=_Command)(settings_option(run))
+
+
+class _Command(click.Command):
+    """A command that says how to give it a file whose name looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments, unless one that is not an option is a file.
+
+        Raises:
+            UsageError: an argument is wrong, or such a file.
+        """
+        options = {name for one in self.get_params(ctx) for name in one.opts}
+        values = {after for option, after in pairwise(args) if option in options}
+        for one in takewhile("--".__ne__, args):
+            is_wrong = one.startswith("-") and one.partition("=")[0] not in options | values
+            if is_wrong and len(one) > 1 and os.path.lexists(one):
+                raise click.UsageError(
+                    f"the name of this file begins with a dash; run: {ctx.command_path} -- "
+                    f"{printable(shlex.quote(one))}"
+                )
+        return super().parse_args(ctx, args)
 
 
 def hidden(command: click.Command) -> click.Command:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pelican_imagehost.documents.local import local_file
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.images.identify import read
 from pelican_imagehost.serve.body import answer_refused, read_body
@@ -156,8 +155,7 @@ def _parse_list(body: bytes) -> list[str]:
 
 def _path(path: str) -> str:
     shown = repr(path[:_SHOWN])
-    if path.lower().startswith("file:"):
-        path = unquote(re.sub("(?i)^file:(//[^/]*)?", "", path))
+    path = local_file(path)
     if "://" in path or path.startswith(("data:", "//")):
         raise Refusal(400, "no_file", f"{shown}: URLs are not fetched; upload the file")
     if path.startswith("/") or path[1:3] in {":\\", ":/"}:

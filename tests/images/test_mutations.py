@@ -31,7 +31,7 @@ FILES = {
 def accept(data: bytes) -> tuple[int, int] | None:
     """Return the size of an accepted file, None for a refused one."""
     try:
-        return identify(data, LIMITS)[3:]
+        return identify(data, LIMITS)[3:5]
     except ImageHostError:
         return None
 

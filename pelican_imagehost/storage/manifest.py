@@ -172,7 +172,7 @@ class Manifest:
         return "\n".join((*conflicting, *self._kept))
 
     def _completed(self, path: str, image: Image) -> Image:
-        """Keep the variants of a line; whoever read the image may not have known them."""
+        """Keep the variants of a line; the reader of the image need not know them."""
         known = self.images.get(path)
         is_less = known is not None and not image.forms and known.sha256 == image.sha256
         return image._replace(forms=known.forms) if known and is_less else image

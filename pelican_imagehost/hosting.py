@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Self
 from pelican_imagehost.documents.local import local_file
 from pelican_imagehost.documents.location import Location
 from pelican_imagehost.errors import ImageHostError, MissingImage, StoreError, printable
-from pelican_imagehost.report import Document, HostedImage, Problem, Progress, Report, count, silent
+from pelican_imagehost.report import (
+    Document,
+    HostedImage,
+    Problem,
+    Progress,
+    Report,
+    Say,
+    count,
+    silent,
+)
 from pelican_imagehost.storage.catalogue import Catalogue
 from pelican_imagehost.storage.durable import clone
 from pelican_imagehost.storage.index import Index
@@ -166,6 +175,43 @@ class ImageHost:
             for one in locations
             for image in [entries.images[one.path]]
         ]
+
+    def give_variants(self, images: dict[str, Image], *, makes: bool, say: Say) -> list[Problem]:
+        """Give images the variants that are there, and make those that are lacking.
+
+        Args:
+            images: manifest path → image; those with other variants are replaced in it.
+            makes: whether any are made.
+            say: is called with a line for the user.
+
+        Returns:
+            The images that cannot be decoded.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        # Imported here, because most builds need nothing of it.
+        from pelican_imagehost.storage.making import (  # noqa: PLC0415
+            find_lacking,
+            make_variants,
+            with_present,
+        )
+
+        lacking = find_lacking(self.catalogue, images) if makes else {}
+        making = make_variants(self.catalogue, lacking, say)
+        forms = making.forms
+        if self.settings.embedded is not None:
+            forms |= with_present(
+                self.catalogue,
+                (
+                    image._replace(forms=forms.get(image.sha256, image.forms))
+                    for image in images.values()
+                ),
+            )
+        for path, image in images.items():
+            if image.sha256 in forms:
+                images[path] = image._replace(forms=forms[image.sha256])
+        return making.problems
 
     def deliver(self, images: Iterable[Image]) -> None:
         """Copy images to the output, unless they are there or a host serves them.

@@ -47,6 +47,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _is_counts(value: object) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(map(_is_count, value))
+
+
 def _is_host(value: object) -> bool:
     if value is None:
         return True
@@ -106,6 +110,18 @@ OPTIONS: dict[str, Option] = {
     "SEARCH_PATHS": Option(
         (), "a list of folders, relative to the settings file, even for a single one", _is_names
     ),
+    "FORMATS": Option(
+        ("avif",),
+        "a list out of 'avif' and 'webp', or []",
+        lambda value: _is_names(value) and set(value) <= {"avif", "webp"},
+    ),
+    "WIDTHS": Option((720, 1080, 1440), "a list of whole numbers of pixels above 0", _is_counts),
+    "SIZES": Option(
+        "100vw",
+        "a text for the attribute sizes, such as '(min-width: 760px) 720px, 100vw'",
+        lambda value: isinstance(value, str) and bool(value) and not set(value) & set('"<>&'),
+    ),
+    "MAKE_VARIANTS": Option(True, "True or False", _is_flag),
     "KEEP_METADATA": Option(
         (),
         "[], ['copyright'] or ['all']",
@@ -155,6 +171,10 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         records: the record of uploads.
         origins: the origins of other sites whose pages may upload with a bearer token.
         limits: the limits on an image.
+        formats: the types of the variants; none are made without one.
+        widths: the widths of the variants in pixels, ascending.
+        sizes: the attribute `sizes` of images with variants.
+        make_variants: whether a build makes variants that are lacking.
         keep_metadata: the metadata that published images keep: `copyright` or `all`.
         ignore: shell patterns of links to leave unchanged.
         wikilinks: whether `![[…]]` embeds an image; None if no other plugin reads it.
@@ -187,6 +207,10 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
     records: Path
     origins: frozenset[str]
     limits: Limits
+    formats: tuple[str, ...]
+    widths: tuple[int, ...]
+    sizes: str
+    make_variants: bool
     keep_metadata: frozenset[str]
     ignore: tuple[str, ...]
     wikilinks: bool | None
@@ -239,6 +263,10 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
             "records": main / own["RECORDS"],
             "origins": frozenset(own["ORIGINS"]),
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
+            "formats": tuple(sorted(set(own["FORMATS"]))),
+            "widths": tuple(sorted(set(own["WIDTHS"]))),
+            "sizes": own["SIZES"],
+            "make_variants": own["MAKE_VARIANTS"],
             "keep_metadata": frozenset(own["KEEP_METADATA"]),
             "ignore": tuple(own["IGNORE"]),
             "wikilinks": own["WIKILINKS"],

@@ -238,6 +238,35 @@ def _delete(
 
 
 @site_command
+@click.option("--dry-run", is_flag=True, help="Only say what would be made.")
+def variants(site: Site, *, dry_run: bool) -> int:
+    """Make the smaller variants of images that a build would make.
+
+    They go into the store and the manifest; pages name them with the next build. Ctrl-C keeps
+    what is made.
+    """
+    from pelican_imagehost.hosting import ImageHost
+    from pelican_imagehost.report import count
+    from pelican_imagehost.storage.making import find_lacking, make_variants
+
+    documents, _ = site.documents()
+    with ImageHost(site.settings, progress=make_progress()) as image_host:
+        report = image_host.host(documents)
+        lacking = find_lacking(image_host.catalogue, report.images)
+        if dry_run:
+            say(f"{count(len(lacking), 'image')} to make variants of")
+            return 0
+        making = make_variants(image_host.catalogue, lacking, say)
+    for problem in making.problems:
+        say(str(problem))
+    made = sum(forms.count('", "') for forms in making.forms.values())
+    say(f"{count(made, 'variant')} of {count(len(making.forms), 'image')} made")
+    if making.forms:
+        say(f"{site.settings.manifest.name} has changed; commit it")
+    return 1 if making.problems else 0
+
+
+@site_command
 @click.option("--dry-run", is_flag=True, help="Show what would be cleaned; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
@@ -348,4 +377,4 @@ def export(site: Site, document: Path) -> int:
     return 0
 
 
-COMMANDS = (add, check, check_commit, list_, verify, gc, clean, delete_chosen, export)
+COMMANDS = (add, check, check_commit, list_, verify, gc, clean, variants, delete_chosen, export)

@@ -158,6 +158,7 @@ class Build:
         """
         self.originals.attach()
         self.report.problems += self.image_host.record_uses(self.report.uses)
+        self._make_variants()
         self._deliver(self.report)
         self.image_host.close()
         certain = (not isinstance(one.error, MissingImage) for one in self.report.problems)
@@ -210,6 +211,15 @@ class Build:
         else:
             self.follower.finish(self)
         self.contents = []
+
+    def _make_variants(self) -> None:
+        """Make the variants that images lack; while drafting, another process does."""
+        makes = self.settings.make_variants and self.follower is None
+        try:
+            problems = self.image_host.give_variants(self.report.images, makes=makes, say=_say)
+        except ImageHostError as error:
+            problems = [Problem("", None, "", error)]
+        self.report.problems += problems
 
     def _settle(self, look: LastLook, names: set[str]) -> None:
         """Lead the names in written texts to what they mean, and report those that lead nowhere."""
@@ -267,6 +277,11 @@ def look_at(ended: list[Build]) -> None:
     for build in reversed(ended):  # the outermost first
         build.tell(told)
         build.close()
+
+
+def _say(line: str) -> None:
+    if logger.isEnabledFor(logging.WARNING):
+        console.print(f"pelican-imagehost: {line}.", highlight=False, soft_wrap=True)
 
 
 builds: dict[str, Build] = {}  # by OUTPUT_PATH: a plugin may run one Pelican within another

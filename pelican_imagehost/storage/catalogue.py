@@ -128,7 +128,7 @@ class Catalogue:
             self.manifest = _load(settings)
             self._files = self.index.files()
         self.dry_run = dry_run
-        self._progress = progress
+        self.progress = progress
         self._retracted: frozenset[str] = frozenset()
 
     def enter(self, locations: dict[str, Location]) -> Entries:
@@ -242,7 +242,7 @@ class Catalogue:
 
         found, recall = _Read({}, {}), self._recall()
         sizes = [location.status.st_size for location in unread if location.status]
-        bar = self._progress if sum(sizes) > _WORTH_A_BAR else silent
+        bar = self.progress if sum(sizes) > _WORTH_A_BAR else silent
         with bar("Hosting images", sum(sizes)) as advance, _workers(len(unread)) as apply:
             for location, size, result in zip(unread, sizes, apply(read, unread), strict=True):
                 if isinstance(result, _Result):

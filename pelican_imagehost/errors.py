@@ -10,6 +10,7 @@ __all__ = [
     "ManifestConflict",
     "ManifestError",
     "MissingBytes",
+    "MissingEncoder",
     "MissingImage",
     "OutsideSite",
     "PublishError",
@@ -71,6 +72,10 @@ class MissingImage(ImageHostError):
 
 class MissingBytes(ImageHostError):
     """The file of an image in the manifest is missing, also from the store."""
+
+
+class MissingEncoder(ImageHostError):
+    """Pillow is not installed, or was built without a type that is to be made."""
 
 
 class RetractedImage(ImageHostError):

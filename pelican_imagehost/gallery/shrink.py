@@ -1,8 +1,7 @@
 """Decode and shrink images, in a process of its own with limits on time and memory.
 
-Only this module decodes images. It is run as a script that imports nothing of this package,
-so that it starts quickly and knows no secret. Each line of its input is a JSON list: the
-image, its type, and the file to write. Each line of its output is 1, or 0 for failures.
+It is run as a script that knows no secret. Each line of its input is a JSON list: the image,
+its type, and the file to write. Each line of its output is 1, or 0 for failures.
 """
 
 from __future__ import annotations
@@ -12,33 +11,29 @@ import os
 import resource
 import sys
 import time
-import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from PIL import Image, ImageOps
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.images.variants.picture import decode_in_one_thread, open_picture
 
 __all__ = ["main"]
 
-_FORMATS = {"avif": "AVIF", "jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
 _SIDE = 480  # pixels; twice the size in the gallery, for high-resolution screens
 _MOST_PIXELS = 30_000_000  # decoded at once: 120 MB of memory
-_MEMORY = 1024**3  # bytes of address space
-_QUALITY = 75
 _POLITE = 10  # steps of `nice`: the service itself goes first
 
 
 def main() -> None:
-    """Shrink images until the input ends; the first argument is the seconds of CPU for each."""
-    seconds = int(sys.argv[1])
-    _limit(resource.RLIMIT_AS, _MEMORY)
+    """Shrink images until the input ends.
+
+    The arguments are the seconds of CPU for each, and the bytes of address space for all.
+    """
+    seconds, memory = map(int, sys.argv[1:])
+    _limit(resource.RLIMIT_AS, memory)
     _limit(resource.RLIMIT_CORE, 0)
     os.nice(_POLITE)
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have our own limit
+    decode_in_one_thread()  # each thread reserves address space
     for line in sys.stdin:
         # Exceeding it ends this process; the limit applies to the sum over all images.
         _limit(resource.RLIMIT_CPU, int(time.process_time()) + seconds)
@@ -55,38 +50,27 @@ def _limit(kind: int, value: int) -> None:
 
 def _make(original: Path, kind: str, small: Path) -> bool:
     """Make a thumbnail; return False if the disk is full, or on a bad image."""
-    # Broken files make decoders fail in many ways.
-    failures = (OSError, ValueError, SyntaxError, EOFError, MemoryError)
-    with suppress(*failures, Image.DecompressionBombError):
-        if kind == "avif":
-            _use_one_thread()
-        with Image.open(original, formats=[_FORMATS[kind]]) as picture:
-            # Decode a JPEG at a fraction of its size; has no effect on other types.
-            picture.draft("RGB", (_SIDE, _SIDE))
-            if picture.width * picture.height <= _MOST_PIXELS:
-                _save(_shrink(picture), small)
-                return True
+    with suppress(OSError, ImageHostError):
+        _save(_shrink(original.read_bytes(), kind), small)
+        return True
     return False
 
 
-def _use_one_thread() -> None:
-    """Decode AVIF in one thread: each thread reserves address space, which is limited."""
-    from PIL import AvifImagePlugin  # noqa: PLC0415  only if needed
-
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-
-
-def _shrink(picture: Picture) -> Picture:
-    upright = ImageOps.exif_transpose(picture)
-    upright.thumbnail((_SIDE, _SIDE))
-    return upright if upright.mode in {"RGB", "RGBA"} else upright.convert("RGBA")
+def _shrink(data: bytes, kind: str) -> bytes:
+    with open_picture(data, kind, most=_MOST_PIXELS) as source:
+        source.reduce(_SIDE)
+        picture = source.decode(faithful=False)
+        assert picture is not None  # noqa: S101  no colours are refused
+        longest = max(_SIDE, *picture.size)
+        width, height = (max(1, round(side * _SIDE / longest)) for side in picture.size)
+        return picture.resize((width, height)).encode("webp")
 
 
-def _save(picture: Picture, small: Path) -> None:
+def _save(data: bytes, small: Path) -> None:
     small.parent.mkdir(parents=True, exist_ok=True)
     temporary = small.with_suffix(f".{os.getpid()}.tmp")
     try:
-        picture.save(temporary, "WEBP", quality=_QUALITY)
+        temporary.write_bytes(data)
         temporary.replace(small)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,12 +1,11 @@
 """Thumbnails of stored images, so that a page of many loads quickly on a phone.
 
 They are made for the gallery of the owner, never on upload, by `shrink` in a child process.
-Without Pillow, and for images that it cannot read, the gallery shows the image itself.
+For images that it cannot read, the gallery shows the image itself.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,10 +13,11 @@ import sys
 import threading
 import weakref
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pelican_imagehost.storage.store import Store
 
 __all__ = ["Thumbnails"]
@@ -28,7 +28,8 @@ _TYPES = frozenset(
 )  # the others are animated, or scale by themselves
 _SECONDS = 10  # of CPU for an image; honest ones take less than one
 _LONGEST = 60.0  # seconds by the clock, on a busy machine too
-_SCRIPT = Path(__file__).with_name("shrink.py")
+_MEMORY = 1024**3  # bytes of address space
+_MODULE = "pelican_imagehost.gallery.shrink"
 
 
 class Thumbnails:
@@ -38,14 +39,17 @@ class Thumbnails:
         store: the store of the images.
         folder: the cache; its files may be deleted at any time.
         seconds: the CPU time allowed for an image.
+        memory: the bytes of address space allowed.
     """
 
-    def __init__(self, store: Store, folder: Path, *, seconds: int = _SECONDS) -> None:
+    def __init__(
+        self, store: Store, folder: Path, *, seconds: int = _SECONDS, memory: int = _MEMORY
+    ) -> None:
         self._store = store
         self._folder = folder
         self._lock = threading.Lock()  # one at a time, to limit memory
         self._failed: set[str] = set()
-        self._child = _Child(seconds)
+        self._child = _Child(seconds, memory)
 
     def ready(self, key: str) -> Path | None:
         """Return the file to show for an image at once; None if it must be made first."""
@@ -82,16 +86,15 @@ class _Child:
 
     Args:
         seconds: the CPU time allowed for an image.
+        memory: the bytes of address space allowed.
     """
 
-    def __init__(self, seconds: int) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: int, memory: int) -> None:
+        self._limits = (str(seconds), str(memory))
         self._process: subprocess.Popen[bytes] | None = None
 
     def make(self, original: Path, kind: str, small: Path) -> bool:
         """Make a thumbnail; return whether it succeeded."""
-        if importlib.util.find_spec("PIL") is None:  # an extra
-            return False
         process = self._process or self._start()
         timer = threading.Timer(_LONGEST, process.kill)
         timer.start()
@@ -105,9 +108,9 @@ class _Child:
         return answer == b"1\n"
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._process = process = subprocess.Popen(  # noqa: S603  our own script
-            # -P: no module beside the script is imported instead of the library's.
-            [sys.executable, "-P", str(_SCRIPT), str(self._seconds)],
+        self._process = process = subprocess.Popen(  # noqa: S603  our own module
+            # -P: no module of the working folder is imported instead of the library's.
+            [sys.executable, "-P", "-m", _MODULE, *self._limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -13,7 +13,6 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from pelican_imagehost.gallery import thumbnails as thumbnails_module
 from pelican_imagehost.gallery.thumbnails import Thumbnails
 from pelican_imagehost.storage.store import Store
 from tests.gallery.hostile import endless_jpeg
@@ -46,7 +45,7 @@ def children() -> set[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # processes of other tests come and go
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"shrink.py" in (folder / "cmdline").read_bytes():
+            if parent == os.getpid() and b"gallery.shrink" in (folder / "cmdline").read_bytes():
                 found.add(int(folder.name))
     return found
 
@@ -56,16 +55,6 @@ def flat(width: int, height: int) -> bytes:
     buffer = BytesIO()
     PIL.Image.new("RGB", (width, height), "red").save(buffer, "PNG")
     return buffer.getvalue() + bytes(60_000)
-
-
-def smaller_memory(folder: Path, size: int) -> Path:
-    """Copy the script with another limit on memory."""
-    script = thumbnails_module._SCRIPT.read_text("utf-8")  # noqa: SLF001  a limit that a test reaches
-    folder.mkdir(exist_ok=True)
-    copy = folder / "shrink.py"
-    assert "_MEMORY = 1024**3" in script
-    copy.write_text(script.replace("_MEMORY = 1024**3", f"_MEMORY = {size}"), "utf-8")
-    return copy
 
 
 @pytest.fixture
@@ -187,15 +176,14 @@ def test_a_process_that_was_killed_is_replaced(gallery: Gallery) -> None:
     assert gallery.make(3).is_relative_to(gallery.folder)
 
 
-def test_memory_is_limited(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_limited(gallery: Gallery) -> None:
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     key = gallery.put(noise(2000, 2000, "PNG"), "png")
-    monkeypatch.setattr(
-        thumbnails_module, "_SCRIPT", smaller_memory(gallery.folder.parent, 200 * 1024**2)
-    )
+    thumbnails = Thumbnails(gallery.store, gallery.folder, memory=120 * 1024**2)
     big = gallery.put(flat(5400, 5400), "png")
-    assert gallery.thumbnails.find(big) == gallery.store.path(big)
-    assert gallery.thumbnails.find(key).is_relative_to(gallery.folder)
+    assert thumbnails.find(big) == gallery.store.path(big)
+    assert thumbnails.find(key).is_relative_to(gallery.folder)
+    assert gallery.thumbnails.find(big).is_relative_to(gallery.folder)
     assert resource.getrlimit(resource.RLIMIT_AS)[1] == hard
 
 

@@ -1,0 +1,1 @@
+"""Smaller variants of images, and thumbnails: the only place that decodes and encodes pictures."""

@@ -17,7 +17,7 @@ from pelican_imagehost.report import Problem, Progress, silent
 from pelican_imagehost.storage.committed import load_committed
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.recall import Recall, Recalled
+from pelican_imagehost.storage.recall import Known, Recall, Recalled
 from pelican_imagehost.storage.store import Batch, Store
 
 if TYPE_CHECKING:
@@ -112,18 +112,19 @@ class Catalogue:
         self._progress = progress
         self._retracted: frozenset[str] = frozenset()
 
-    def enter(self, locations: dict[str, Location]) -> Entries:
+    def enter(self, locations: dict[str, Location], *, afresh: bool = False) -> Entries:
         """Identify files, and store new images.
 
         Args:
             locations: manifest path → the location; without a file, the manifest is used.
+            afresh: read also the files that the index knows, and compare the stored bytes.
 
         Returns:
             The outcome; files that cannot be hosted are in its `errors`.
         """
         self._retracted = self.store.retracted()
         with _without_collector():
-            recalled = self._recall().all(locations)
+            recalled = self._recall({} if afresh else self._files).all(locations)
         read, problems = _Read({}, {}), list[Problem]()
         if self.dry_run or not self.settings.stores:
             read = self._read_all(recalled.unread, None)
@@ -133,8 +134,8 @@ class Catalogue:
         new = {result.image.key for result in read.results.values() if result.is_new}
         return Entries(recalled.images | read.images, recalled.errors | read.errors, new, problems)
 
-    def _recall(self) -> Recall:
-        return Recall(self.settings, self.store, self.manifest, self._files, self._retracted)
+    def _recall(self, files: Known) -> Recall:
+        return Recall(self.settings, self.store, self.manifest, files, self._retracted)
 
     def _write(self, recalled: Recalled) -> tuple[_Read, list[Problem]]:
         try:
@@ -192,7 +193,7 @@ class Catalogue:
             except ImageHostError as error:
                 return error
 
-        found, recall = _Read({}, {}), self._recall()
+        found, recall = _Read({}, {}), self._recall({})
         sizes = [location.status.st_size for location in unread if location.status]
         bar = self._progress if sum(sizes) > _WORTH_A_BAR else silent
         with bar("Hosting images", sum(sizes)) as advance, ThreadPoolExecutor(_WORKERS) as pool:
@@ -214,8 +215,10 @@ class Catalogue:
         error = recall.refusal(location.path, image)
         if error is not None:
             raise error
-        is_new = self.settings.stores and not self.store.has(image)
-        is_new = is_new and (batch is None or batch.add(image, data))
+        if batch is None:
+            is_new = self.settings.stores and not self.store.has(image)
+        else:
+            is_new = batch.add(image, data)
         stamp = Stamp.of(status)
         return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)
 

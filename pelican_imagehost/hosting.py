@@ -29,7 +29,7 @@ from pelican_imagehost.storage.durable import clone
 from pelican_imagehost.storage.index import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pelican_imagehost.images.image import Image
@@ -157,7 +157,7 @@ class ImageHost:
         """
         found = [self._locate(name) for name in names]
         locations = [one for one in found if isinstance(one, Location)]
-        entries = self.catalogue.enter({location.path: location for location in locations})
+        entries = self.catalogue.enter({one.path: one for one in locations}, afresh=True)
         for problem in entries.problems:
             raise problem.error
         errors = [
@@ -213,8 +213,12 @@ class ImageHost:
                 images[path] = image._replace(forms=forms[image.sha256])
         return making.problems
 
-    def deliver(self, images: Iterable[Image]) -> None:
+    def deliver(self, images: Iterable[Image], new: Container[str] = ()) -> None:
         """Copy images to the output, unless they are there or a host serves them.
+
+        Args:
+            images: the images.
+            new: the keys of those that are new in the store; a copy of one may be damaged.
 
         Raises:
             StoreError: the output cannot be written, or a stored image is damaged.
@@ -223,7 +227,11 @@ class ImageHost:
         if folder is None:
             return
         wanted = {one.sha256: one for image in images for one in image.all}.values()
-        missing = [image for image in wanted if not _has_size(f"{folder}/{image.key}", image.size)]
+        missing = [
+            image
+            for image in wanted
+            if image.key in new or not _has_size(f"{folder}/{image.key}", image.size)
+        ]
         incoming = folder / ".incoming"
         if not missing and not os.path.isdir(incoming):
             return

@@ -289,6 +289,12 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         return None if self.url else self.output / STORE_FOLDERS[0]
 
     @property
+    def image_folders(self) -> tuple[Path, ...]:
+        """Return the folders whose images documents may use, the first to look in first."""
+        static = (path for path in self.static_paths if not path.is_file())
+        return (self.content, *static, *self.search_paths)
+
+    @property
     def stores(self) -> bool:
         """Return whether builds write the store: a frozen site needs no copy of a host's images."""
         return not self.frozen or self.embedded is not None

@@ -142,13 +142,14 @@ def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 
 @click.option(
     "--repair",
     is_flag=True,
-    help="Set corrupt files aside, restore from the site or git, record untracked uploads.",
+    help="Set corrupt files aside, restore from the site or git, correct lines of the manifest, "
+    "record untracked uploads.",
 )
 def verify(site: Site, *, repair: bool) -> int:
-    """Re-hash images; report corrupt, missing and unrecorded files.
+    """Re-hash images; report corrupt, missing and unrecorded files, and bad manifest lines.
 
-    Exits with 1 if corrupt or missing files remain. An unrecorded file is an upload without a
-    record, or an image that the site no longer uses.
+    Exits with 1 if corrupt or missing files or bad lines remain. An unrecorded file is an
+    upload without a record, or an image that the site no longer uses.
     """
     from pelican_imagehost.upkeep.verify import verify
 

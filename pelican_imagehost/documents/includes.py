@@ -82,7 +82,9 @@ def _find(name: str, folders: list[str]) -> list[str]:
 
 
 def _read(file: str) -> str | None:
+    if not os.path.isfile(file):  # a pipe or a device would never end
+        return None
     try:
         return Path(file).read_text("utf-8", errors="replace")
-    except (OSError, ValueError):  # a NUL in its name
+    except OSError:
         return None

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from pelican_imagehost.documents.bounds import Bounds
 from pelican_imagehost.documents.location import Location
 from pelican_imagehost.documents.names import Names
 from pelican_imagehost.documents.wikilinks import target_of
@@ -62,10 +63,8 @@ class Resolver:
         self._settings = settings
         self._known = known
         self._folders: dict[str, _Folder] = {}
-        static = [path for path in settings.static_paths if not path.is_file()]
-        self._roots = [str(settings.content), *map(str, static)]
-        self._roots += map(str, settings.search_paths)
-        self._real_roots = [os.path.realpath(root) for root in self._roots]
+        self._roots = list(map(str, settings.image_folders))
+        self._bounds = Bounds(self._roots)
         self._site_path = urlsplit(settings.site_url).path
         self._names = Names(settings, self._roots, known)
 
@@ -229,7 +228,7 @@ class Resolver:
             file, inside = candidate, folder.inside
             if stat.S_ISLNK(status.st_mode):
                 file = os.path.realpath(candidate)
-                status, inside = os.stat(file), self._is_inside(file)
+                status, inside = os.stat(file), self._bounds.contain(file)
         except (OSError, ValueError) as error:
             return self._absent(path, error)
         if not inside:
@@ -250,12 +249,9 @@ class Resolver:
         with suppress(ValueError):  # a NUL, or half a character
             real = os.path.realpath(directory)
         path = os.path.relpath(directory, self._settings.root).replace(os.sep, "/")
-        folder = _Folder(real, "" if path == "." else path, self._is_inside(real))
+        folder = _Folder(real, "" if path == "." else path, self._bounds.contain(real))
         self._folders[directory] = folder
         return folder
-
-    def _is_inside(self, real: str) -> bool:
-        return any(real == root or real.startswith(root + os.sep) for root in self._real_roots)
 
     def _outside(self, candidate: str, file: str) -> OutsideSite:
         via = f", a link to {file}," if file != candidate else ""

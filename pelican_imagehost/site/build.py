@@ -252,7 +252,7 @@ class Build:
         if folder is not None and self.follower is not None:
             self.follower.expect(_files(folder, report))
         try:
-            self.image_host.deliver(report.images.values())
+            self.image_host.deliver(report.images.values(), report.new)
         except ImageHostError as error:
             report.problems.append(Problem("", None, "", error))
 

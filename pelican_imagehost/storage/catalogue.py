@@ -16,7 +16,7 @@ from pelican_imagehost.errors import ImageHostError, ManifestError, StoreError
 from pelican_imagehost.report import Problem, Progress, silent
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.recall import Recall, Recalled
+from pelican_imagehost.storage.recall import Known, Recall, Recalled
 from pelican_imagehost.storage.store import Batch, Store
 
 if TYPE_CHECKING:
@@ -131,18 +131,19 @@ class Catalogue:
         self.progress = progress
         self._retracted: frozenset[str] = frozenset()
 
-    def enter(self, locations: dict[str, Location]) -> Entries:
+    def enter(self, locations: dict[str, Location], *, afresh: bool = False) -> Entries:
         """Identify files, and store new images.
 
         Args:
             locations: manifest path → the location; without a file, the manifest is used.
+            afresh: read also the files that the index knows, and compare the stored bytes.
 
         Returns:
             The outcome; files that cannot be hosted are in its `errors`.
         """
         self._retracted = self.store.retracted()
         with _without_collector():
-            recalled = self._recall().all(locations)
+            recalled = self._recall({} if afresh else self._files).all(locations)
         read, problems = _Read({}, {}), list[Problem]()
         if self.dry_run or not self.settings.stores:
             read = self._read_all(recalled.unread, None)
@@ -174,18 +175,18 @@ class Catalogue:
         from pelican_imagehost.images.prepare import prepare  # noqa: PLC0415
 
         found = read(file, self.settings.limits)
-        standing = (recall or self._recall()).standing(found.image.sha256)
+        standing = (recall or self._recall({})).standing(found.image.sha256)
         if standing is not None and standing.sha256 == found.image.sha256:
             return found._replace(image=standing)
-        if standing is not None and self.store.has(standing):
-            return found._replace(data=b"", image=standing)
         data, image = prepare(found.data, found.image, self.settings.keep_metadata)
-        if standing is not None and standing[:5] != image[:5] and self.settings.url:
+        if standing is not None and standing[:5] == image[:5]:
+            return found._replace(data=data, image=standing)
+        if standing is not None and (self.settings.url or self.store.has(standing)):
             return found._replace(data=b"", image=standing)
         return found._replace(data=data, image=image)
 
-    def _recall(self) -> Recall:
-        return Recall(self.settings, self.store, self.manifest, self._files, self._retracted)
+    def _recall(self, files: Known) -> Recall:
+        return Recall(self.settings, self.store, self.manifest, files, self._retracted)
 
     def _write(self, recalled: Recalled) -> tuple[_Read, list[Problem]]:
         try:
@@ -240,7 +241,7 @@ class Catalogue:
             except ImageHostError as error:
                 return error
 
-        found, recall = _Read({}, {}), self._recall()
+        found, recall = _Read({}, {}), self._recall({})
         sizes = [location.status.st_size for location in unread if location.status]
         bar = self.progress if sum(sizes) > _WORTH_A_BAR else silent
         with bar("Hosting images", sum(sizes)) as advance, _workers(len(unread)) as apply:
@@ -259,8 +260,12 @@ class Catalogue:
         error = recall.refusal(location.path, image)
         if error is not None:
             raise error
-        is_new = self.settings.stores and bool(data) and not self.store.has(image)
-        is_new = is_new and (batch is None or batch.add(image, data))
+        if not data:  # the store or the host has it
+            is_new = False
+        elif batch is None:
+            is_new = self.settings.stores and not self.store.has(image)
+        else:
+            is_new = batch.add(image, data)
         stamp = Stamp.of(status)
         return _Result(image, stamp if stamp.is_settled(time.time_ns()) else None, is_new)
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ManifestConflict, ManifestError
 from pelican_imagehost.storage.durable import replace_file
 from pelican_imagehost.storage.lines import format_line, read_line, read_usual
+from pelican_imagehost.storage.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Manifest"]
 
 _MARK = "\ufeff"  # a byte order mark
-_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe must not wait for a writer
 
 
 class Manifest:
@@ -75,16 +74,14 @@ class Manifest:
             ManifestError: the file cannot be read.
         """
         try:
-            with open(file, "rb", opener=_open) as opened:
-                status = os.fstat(opened.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise ManifestError(f"{file.name} cannot be read: it is not a regular file")
+            with open_regular(file) as opened:
+                stamp = _stamp(os.fstat(opened.fileno()))
                 data = opened.read()
         except FileNotFoundError:
             return cls(file)
         except OSError as error:
             raise ManifestError(f"{file.name} cannot be read: {error.strerror}") from error
-        return cls.parse(file, data, _stamp(status))
+        return cls.parse(file, data, stamp)
 
     @classmethod
     def parse(cls, file: Path, data: bytes, stamp: tuple[int, ...] | None = None) -> Manifest:
@@ -206,10 +203,6 @@ class Manifest:
             f"{number}), and the file is missing; delete the wrong line, or restore the file and "
             "build"
         )
-
-
-def _open(file: str, flags: int) -> int:
-    return os.open(file, flags | _NONBLOCK)
 
 
 def _joined(one: Image, other: Image) -> Image:

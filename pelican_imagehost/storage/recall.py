@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,15 +18,16 @@ from pelican_imagehost.images.lfs import MAX_SIZE, Pointer, read_pointer
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container
 
     from pelican_imagehost.documents.location import Location
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.manifest import Manifest
     from pelican_imagehost.storage.store import Store
 
-__all__ = ["Recall", "Recalled"]
+__all__ = ["Known", "Recall", "Recalled"]
 
+Known = Mapping[str, tuple[tuple[int, ...] | None, tuple[Any, ...]]]  # see `Recall`
 _MANY = 1000
 _Found = tuple[Image | None, ImageHostError | None]
 _NOTHING: _Found = (None, None)
@@ -62,7 +64,7 @@ class Recall:
         settings: Settings,
         store: Store,
         manifest: Manifest,
-        files: Mapping[str, tuple[tuple[int, ...] | None, tuple[Any, ...]]],
+        files: Known,
         retracted: Container[str] = (),
     ) -> None:
         self._settings = settings

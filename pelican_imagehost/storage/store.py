@@ -20,6 +20,7 @@ from pelican_imagehost.storage.durable import (
     sync_directories,
     sync_files,
 )
+from pelican_imagehost.storage.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,6 +48,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._prefix = os.path.join(root, "")
+        self._hashed: dict[str, tuple[int, ...]] = {}  # key → the state of a file that is intact
 
     @property
     def uploads(self) -> Path:
@@ -83,6 +85,25 @@ class Store:
                 names.update(os.listdir(self._prefix + folder))
         return names
 
+    def holds(self, image: Image) -> bool:
+        """Return whether the tree has the bytes of an image that has just arrived again.
+
+        The length alone does not tell, after damage by a disk or a program. A file is hashed
+        once as it is, so that many arrivals of one image cost little.
+        """
+        try:
+            status = os.stat(self._prefix + image.key)
+        except OSError:
+            return False
+        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        if self._hashed.get(image.key) == state:
+            return True
+        if status.st_size == image.size:
+            with contextlib.suppress(StoreError):  # what cannot be read is replaced
+                if self.is_intact(image.key):
+                    self._hashed[image.key] = state
+        return self._hashed.get(image.key) == state
+
     def is_intact(self, key: str) -> bool:
         """Return whether the bytes of a file have the digest in its name.
 
@@ -90,7 +111,7 @@ class Store:
             StoreError: the file cannot be read.
         """
         try:
-            with self.path(key).open("rb") as file:
+            with open_regular(self.path(key)) as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise StoreError(f"{self.path(key)} cannot be read: {error.strerror}") from error
@@ -212,15 +233,15 @@ class Batch:
         self._named: set[str] = set()
 
     def add(self, image: Image, data: bytes) -> bool:
-        """Write the bytes of an image, unless the tree or the batch contains it.
+        """Write the bytes of an image, unless the tree or the batch contains them.
 
         Returns:
-            Whether the image is new.
+            Whether the image is new, or replaces a damaged file.
 
         Raises:
             StoreError: the bytes cannot be written.
         """
-        if self._store.has(image):
+        if self._store.holds(image):
             return False
         temporary = self._incoming / image.key.rpartition("/")[2]
         if self._waiting.setdefault(image.key, temporary) is not temporary:
@@ -238,15 +259,16 @@ class Batch:
         return True
 
     def adopt(self, image: Image, file: Path) -> bool:
-        """Add a file on the same file system, unless the tree or the batch contains the image.
+        """Add a file on the same file system, unless the tree or the batch contains its bytes.
 
         Returns:
-            Whether the image is new; if so, the batch moves or removes the file.
+            Whether the image is new, or replaces a damaged file; if so, the batch moves or
+            removes the file.
 
         Raises:
             StoreError: the permissions of the file cannot be set.
         """
-        if self._store.has(image):
+        if self._store.holds(image):
             self._named.add(image.key[:2])
             return False
         if image.key in self._waiting:

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.documents.bounds import Bounds
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.gallery.listing import Facts
 from pelican_imagehost.gallery.uses import Mentions
@@ -198,12 +199,13 @@ def _desired(settings: Settings, image: Image, paths: Iterable[str]) -> tuple[by
         FileNotFoundError: the store does not have it.
     """
     keep = settings.keep_metadata
+    bounds = Bounds([settings.root, settings.store, *settings.image_folders])
     stored = settings.store / image.key
     if keep:  # which the stored bytes may have lost
         for path in paths:
-            file = settings.root / path
-            if file.is_file():
-                found = read(str(file), settings.limits)
+            file = bounds.find(os.path.join(settings.root, path))  # a line may lead anywhere
+            if file is not None and os.path.isfile(file):
+                found = read(file, settings.limits)
                 if found.image.sha256 == image.original:
                     return prepare(found.data, found.image, keep)
     data = stored.read_bytes()

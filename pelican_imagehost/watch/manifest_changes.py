@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+from pelican_imagehost.storage.regular import open_regular
+
 __all__ = ["Lines"]
 
 
@@ -32,7 +34,7 @@ class Lines:
 
     def _read(self) -> frozenset[bytes]:
         try:
-            with open(self.file, "rb") as file:
+            with open_regular(self.file) as file:
                 return frozenset(file.read().splitlines())
         except OSError:
             return frozenset()
@@ -41,5 +43,10 @@ class Lines:
         try:
             path = json.loads(line)["path"]
             return os.path.isfile(os.path.join(self._root, path))
-        except (ValueError, TypeError, LookupError):  # not a valid line; builds report it
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            RecursionError,
+        ):  # not a valid line; builds report it
             return False

@@ -171,7 +171,10 @@ def _state(path: str, before: _State | None) -> _State | None:
         stamp = Stamp.of(status)
         if before is not None and before.stamp == stamp and before.digest is None:
             return before
-        if stamp.is_settled(time.time_ns()) and (before is None or before.stamp != stamp):
+        is_pipe = not stat.S_ISREG(status.st_mode)  # or a device; its stamp must do
+        if is_pipe or (
+            stamp.is_settled(time.time_ns()) and (before is None or before.stamp != stamp)
+        ):
             return _State(stamp, None)
         with open(path, "rb") as file:
             after = _State(stamp, hashlib.file_digest(file, "blake2b").digest())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -165,3 +166,12 @@ def test_includes_may_include_each_other(tmp_path: Path) -> None:
     found = find_origin(str(tmp_path / "a.md"), "cat.jpg")
     assert found == Origin(2, "cat.jpg", str(tmp_path / "c.md"), 2)
     assert find_origin(str(tmp_path / "a.md"), "dog.jpg") is None
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe.md", "."])
+def test_what_is_not_a_file_is_not_included(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    source = tmp_path / "a.md"
+    source.write_text(f'{{% include "{name}" %}}\n')
+    assert find_origin(str(source), "cat.png") is None

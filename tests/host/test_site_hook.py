@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +31,6 @@ from tests.host.hostkit import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from tests.conftest import Site
     from tests.host.hostkit import Content, Push
@@ -157,6 +158,32 @@ def test_document_that_pelican_leaves_out_refuses_the_push(blog: Blog, host: Hos
     assert (listing(host), host.leftovers()) == ([], [])
 
 
+def test_hostile_manifest_is_one_line_for_each_bad_line(blog: Blog, host: Host) -> None:
+    """Whoever reviews a contribution reads these lines; nothing else comes of them."""
+    blog.commit()
+    manifest = blog.site.root / "imagehost.jsonl"
+    good = json.loads(manifest.read_text())
+    bad = [{"size": 10**400}, {"path": "\ud800.png"}, {"path": "a\0.png"}, {"type": "\x1b[2J"},
+           {"path": ["\x1b]0;x\x07"]}, {"width": True}]  # fmt: skip
+    outside = {"path": "../../../../../../../../etc/passwd"}
+    lines = [json.dumps(good | change) for change in ({}, outside, *bad)]
+    manifest.write_text("\n".join([*lines, "\x1b[2J", "[" * 100_000]))
+    blog.git("add", "-A")
+    blog.git("commit", "-q", "-m", "x")
+    blog.push_images()
+    push = blog.push()
+    assert push.code != 0
+    numbers = [re.search(r" imagehost\.jsonl:(\d+): ", line) for line in push.said]
+    assert [int(one[1]) for one in numbers if one] == [*range(3, 11)]
+    assert all(line.isprintable() and len(line) < 1100 for line in push.said)
+    manifest.write_text("\n".join(lines[:2]))
+    blog.git("commit", "-q", "-a", "-m", "x")
+    push = blog.push()
+    assert push.code == 0, push.output
+    shown = {file.read_bytes() for file in host.layout.current.rglob("*") if file.is_file()}
+    assert Path("/etc/passwd").read_bytes() not in shown
+
+
 def test_build_knows_nothing_of_the_quarantine(blog: Blog, host: Host) -> None:
     with (blog.site.root / "pelicanconf.py").open("a") as file:
         file.write(
@@ -231,6 +258,7 @@ def test_output_that_is_ready_made(host: Host, author: Author, output: Author) -
         ({"index.html": b"x", "a.json": page(IMAGE_KEY).replace(b"/", b"\\/")}, "a.json uses"),
         ({"index.html": page(*pictures(9))}, "and 6 more; not served yet"),
         ({"index.html": b"x", "a": ("120000", b"/etc/passwd")}, "a is a symbolic link"),
+        ({"index.html": b"x", "a.html": ("120000", b"/dev/zero")}, "a.html is a symbolic link"),
     ],
 )
 def test_output_that_is_refused(

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from pelican_imagehost.images.image import KEY, Image
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 def describe(data: bytes) -> Image:
@@ -103,6 +104,69 @@ def test_a_file_of_another_length_is_not_taken_for_the_image_and_is_healed(store
     assert not store.has(image)
     assert put(store, b"cat") == [True]
     assert store.is_intact(image.key)
+
+
+def adopt(store: Store, data: bytes) -> bool:
+    """Let an upload arrive."""
+    store.uploads.mkdir(parents=True, exist_ok=True)
+    file = store.uploads / "a.part"
+    file.write_bytes(data)
+    with store.locked(), store.batch() as batch:
+        return batch.adopt(describe(data), file)
+
+
+def damage(file: Path, data: bytes) -> None:
+    """Write other bytes of the same length, and leave the time as it was."""
+    before = file.stat()
+    file.chmod(0o644)
+    file.write_bytes(data)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("arrive", [lambda store, data: put(store, data)[0], adopt])
+@pytest.mark.parametrize("same", [True, False])
+def test_a_file_damaged_at_the_same_length_is_replaced_when_its_bytes_arrive_again(
+    store: Store, arrive: Callable[[Store, bytes], bool], *, same: bool
+) -> None:
+    put(store, b"cat", b"dog")
+    file = store.path(describe(b"cat").key)
+    assert not arrive(store, b"cat")
+    inode = file.stat().st_ino
+    damage(file, b"cut")
+    store = store if same else Store(store.root)
+    assert arrive(store, b"cat")
+    assert file.read_bytes() == b"cat"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o444
+    assert file.stat().st_ino != inode
+    assert not arrive(store, b"cat")
+
+
+def test_a_file_that_arrives_often_is_hashed_once(store: Store) -> None:
+    data = b"cat" * 100_000
+    put(store, data)
+    before = bytes_read()
+    assert not adopt(store, data)
+    once = bytes_read()
+    assert [adopt(store, data) for _ in range(3)] == [False] * 3
+    assert once - before > len(data)
+    assert bytes_read() - once < len(data)
+
+
+def bytes_read() -> int:
+    """Return the number of bytes that this process has read (proc_pid_io(5))."""
+    lines = Path("/proc/self/io").read_text("ascii").splitlines()
+    return int(dict(line.split(": ") for line in lines)["rchar"])
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_an_image_is_not_opened(store: Store) -> None:
+    path = store.path(describe(b"cat").key)
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    with pytest.raises(StoreError, match="not a regular file"):
+        store.is_intact(describe(b"cat").key)
+    assert put(store, b"cat") == [True]
+    assert path.read_bytes() == b"cat"
 
 
 def test_changed_bytes_are_found_and_can_be_set_aside(store: Store) -> None:

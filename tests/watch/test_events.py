@@ -254,3 +254,12 @@ def test_git_checkouts_are_seen(folder: Path) -> None:
     with Ear(folder) as ear:
         git("checkout", "-q", "main~1")
         ear.expect(*names)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_and_a_device_are_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    (tmp_path / "zero.md").symlink_to("/dev/zero")
+    snapshot = Snapshot(Roots((str(tmp_path),), (), (), (), ""))
+    assert snapshot.compare() == {str(tmp_path / name) for name in ("pipe.md", "zero.md")}
+    assert snapshot.compare() == set()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pelican_imagehost.watch.manifest_changes import Lines
 
 if TYPE_CHECKING:
@@ -34,6 +36,14 @@ def test_only_a_line_that_answers_for_a_missing_file_is_news(tmp_path: Path) -> 
 def test_an_invalid_line_is_a_change_too(tmp_path: Path) -> None:
     manifest = tmp_path / "imagehost.jsonl"
     lines = Lines(str(manifest), str(tmp_path))
-    for text in ("<<<<<<< ours\n", "[]\n", '{"path": 1}\n', "{}\n"):
+    for text in ("<<<<<<< ours\n", "[]\n", '{"path": 1}\n', "{}\n", "[" * 9999):
         manifest.write_text(text)
         assert lines.are_news()
+
+
+@pytest.mark.timeout(20)
+def test_what_is_not_a_file_has_no_lines(tmp_path: Path) -> None:
+    manifest = tmp_path / "imagehost.jsonl"
+    lines = Lines(str(manifest), str(tmp_path))
+    manifest.symlink_to("/dev/zero")
+    assert not lines.are_news()

@@ -1,0 +1,33 @@
+"""Open files that may be anything: a pipe or a device would block, or never end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import io
+    from pathlib import Path
+
+__all__ = ["open_regular"]
+
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe must not wait for a writer
+
+
+def open_regular(path: str | Path) -> io.BufferedReader:
+    """Open a regular file for reading.
+
+    Raises:
+        OSError: it cannot be opened, or is something else.
+    """
+    file = open(path, "rb", opener=_open)  # noqa: SIM115  the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return file
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | _NONBLOCK)

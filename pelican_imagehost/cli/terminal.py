@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,7 @@ def settings_command(function: Callable[..., int | None]) -> click.Command:
 
     @functools.wraps(function)
     def run(settings_file: Path, **options: Any) -> None:  # noqa: ANN401  Click's
+        gc.disable()  # it ends before its garbage matters, and looks at each image of a manifest
         with explained():
             from pelican_imagehost.site.settings_file import read_settings
 
@@ -78,6 +80,7 @@ def settings_command(function: Callable[..., int | None]) -> click.Command:
 
 def open_site(settings_file: Path, **overrides: object) -> Site:
     """Open a site with Pelican, whose warnings go to standard error."""
+    gc.enable()
     start_logging()
     from pelican_imagehost.site.site import Site
 

@@ -28,14 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Manifest"]
 
 FORMAT = 1
+_DIGITS = 64
+_HEXADECIMAL = re.compile("[0-9a-f]+").fullmatch
 _FIELDS = ("path", "sha256", "type", "size", "width", "height")
 _get_fields = itemgetter(*_FIELDS)
-# A line as it is written, with a path that JSON does not escape.
-_usual = re.compile(
-    r'\{"path": "([^"\\\x00-\x1f]+)", "sha256": "([0-9a-f]{64})", "type": "([a-z]+)", '
-    r'"size": ([1-9]\d{0,9}), "width": ([1-9]\d{0,9}), "height": ([1-9]\d{0,9})\}',
-    re.ASCII,
-).fullmatch
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -103,13 +99,12 @@ class Manifest:
         manifest._stamp = stamp
         lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
         images, numbers = manifest.images, manifest._numbers
-        for number, line in enumerate(lines, 1):
-            match = _usual(line)  # half the time of reading JSON
-            path, sha256, kind, *sizes = match.groups() if match else ("", "", "")
-            if path and path not in manifest and kind in MEDIA_TYPES:
-                images[path], numbers[path] = Image(sha256, kind, *map(int, sizes)), number
+        for number, (line, record) in enumerate(zip(lines, _parse(lines), strict=True), 1):
+            path, image = _read_plain(record)
+            if image is None or path in manifest:
+                manifest._take(number, line, record)
             else:
-                manifest._take(number, line)
+                images[path], numbers[path] = image, number
         return manifest
 
     def update(self, images: Mapping[str, Image], *, drop: Iterable[str] = ()) -> bool:
@@ -142,7 +137,7 @@ class Manifest:
             self.images[path] = image
             self.conflicts.pop(path, None)
             for line in self._conflicting.pop(path, ()):
-                _, settled, extras = _read(line)
+                _, settled, extras = _read(json.loads(line))
                 if settled == image:
                     self._extras.setdefault(path, {}).update(extras)
         for path in drop:
@@ -155,11 +150,11 @@ class Manifest:
         conflicting = [line for lines in self._conflicting.values() for line in lines]
         return "\n".join((*conflicting, *self._kept))
 
-    def _take(self, number: int, line: str) -> None:
+    def _take(self, number: int, line: str, record: object) -> None:
         if not line.strip():
             return
         try:
-            path, image, extras = _read(line)
+            path, image, extras = _read(record)
         except ManifestError as error:
             self.errors.append((number, error))
             self._kept.append(line)
@@ -200,14 +195,36 @@ def _stamp(status: os.stat_result) -> tuple[int, ...]:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-def _read(line: str) -> tuple[str, Image, dict[str, Any]]:
+def _parse(lines: list[str]) -> list[object]:
+    """Parse all lines at once, which is six times faster, or one by one if any is invalid."""
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        reason = "too many brackets" if isinstance(error, RecursionError) else error
+        records = json.loads("[" + ",".join(line or "null" for line in lines) + "]")
+    except (ValueError, RecursionError):
+        records = None
+    if isinstance(records, list) and len(records) == len(lines) and _are_whole(lines):
+        return records
+    return [_parse_line(line) for line in lines]
+
+
+def _parse_line(line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        return error
+    except RecursionError:
+        return ValueError("too many brackets")
+
+
+def _are_whole(lines: list[str]) -> bool:
+    """Return whether no line contains two records; parsed together, that could go unnoticed."""
+    return not any(re.search(r"\}\s*,\s*\{", line) for line in lines)
+
+
+def _read(record: object) -> tuple[str, Image, dict[str, Any]]:
+    if isinstance(record, ValueError):
         raise ManifestError(
-            f"is not a JSON object ({reason}); look for an unresolved merge or a truncated line"
-        ) from None
+            f"is not a JSON object ({record}); look for an unresolved merge or a truncated line"
+        )
     if not isinstance(record, dict):
         raise ManifestError(f"is not a JSON object with the fields {', '.join(_FIELDS)}")
     if record.get("format", FORMAT) != FORMAT:
@@ -226,6 +243,28 @@ def _read(line: str) -> tuple[str, Image, dict[str, Any]]:
 
 def _extras(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in _FIELDS}
+
+
+def _read_plain(record: object) -> tuple[str, Image | None]:
+    """Read a usual line, quickly; None for any other, which `_read` examines."""
+    if type(record) is not dict or len(record) != len(_FIELDS):
+        return "", None
+    try:
+        path, sha256, kind, size, width, height = _get_fields(record)
+        plain = (
+            type(path) is str
+            and type(size) is type(width) is type(height) is int
+            and len(sha256) == _DIGITS
+            and _HEXADECIMAL(sha256) is not None
+            and kind in MEDIA_TYPES
+            and size > 0
+            and width > 0
+            and height > 0
+            and path != ""
+        )
+    except (KeyError, TypeError):
+        return "", None
+    return path, Image(sha256, kind, size, width, height) if plain else None
 
 
 def _check(path: object, image: Image) -> None:

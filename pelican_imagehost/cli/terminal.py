@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shlex
 import sys
@@ -72,6 +73,7 @@ def settings_command(function: Callable[..., int | None]) -> click.Command:
 
     @functools.wraps(function)
     def run(settings_file: Path, **options: Any) -> None:  # noqa: ANN401  Click's
+        gc.disable()  # it ends before its garbage matters, and looks at each image of a manifest
         with explained():
             from pelican_imagehost.site.settings_file import read_settings
 
@@ -82,6 +84,7 @@ def settings_command(function: Callable[..., int | None]) -> click.Command:
 
 def open_site(settings_file: Path, **overrides: object) -> Site:
     """Open a site with Pelican, whose warnings go to standard error."""
+    gc.enable()
     start_logging()
     from pelican_imagehost.site.site import Site
 

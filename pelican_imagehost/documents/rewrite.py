@@ -7,12 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.documents.location import Location
-from pelican_imagehost.documents.origin import find_origin
-from pelican_imagehost.documents.references import (
-    Reference,
-    find_references,
-    replace_references,
-)
 from pelican_imagehost.documents.resolve import Place, Resolver
 from pelican_imagehost.documents.wanted import has_image_suffix
 from pelican_imagehost.documents.wikilinks import target_of
@@ -21,6 +15,8 @@ from pelican_imagehost.report import Document, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from pelican_imagehost.documents.references import Reference
 
 __all__ = ["Rewrite"]
 
@@ -35,7 +31,7 @@ class Rewrite:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._place = Place(os.path.dirname(document.source), document.page)
-        self._references = [find_references(text) for text in document.html]
+        self._references = [_find_references(text) for text in document.html]
         self._fields = [value if has_image_suffix(value) else "" for value in document.fields]
         urls = [reference.url for references in self._references for reference in references]
         self._found: dict[str, Location | ImageHostError | None] = dict.fromkeys(
@@ -107,6 +103,8 @@ class Rewrite:
         return errors.get(found.path) if isinstance(found, Location) else found
 
     def _problem(self, url: str, error: ImageHostError, relative: Callable[[str], str]) -> Problem:
+        from pelican_imagehost.documents.origin import find_origin  # noqa: PLC0415  seldom needed
+
         source = self.document.source
         origin = find_origin(source, url)
         if origin is None:
@@ -127,7 +125,18 @@ class Rewrite:
     ) -> str:
         new = {reference: address(reference.url) for reference in references}
         replacements = {reference: url for reference, url in new.items() if url is not None}
-        return replace_references(text, replacements) if replacements else text
+        if not replacements:
+            return text
+        from pelican_imagehost.documents.references import replace_references  # noqa: PLC0415
+
+        return replace_references(text, replacements)
+
+
+def _find_references(html: str) -> list[Reference]:
+    # Imported here, because documents that Pelican has not read have no HTML.
+    from pelican_imagehost.documents.references import find_references  # noqa: PLC0415
+
+    return find_references(html)
 
 
 def _is_spaced(written: str, url: str) -> bool:

@@ -193,15 +193,13 @@ class StoreRepository:
         Raises:
             PublishError: the host refused the push or does not answer.
         """
-        commit = self.git.commit_of(BRANCH)
-        if not commit:
-            return True
-        refs = f"{commit}:{BRANCH}"
-        answer = self.git.run("push", "--porcelain", REMOTE, refs, check=False)
+        answer = self.git.run("push", "--porcelain", REMOTE, BRANCH, check=False)
         if _OURS.search(answer.errors):
             self.git.set_config("imagehost.ours", self.git.config(f"remote.{REMOTE}.url"))
         if answer.code == 0:
             return True  # git has moved PUSHED, too
+        if "src refspec" in answer.errors:
+            return True  # nothing was committed yet
         if "[rejected]" not in answer.output and "cannot lock ref" not in answer.errors:
             raise explain("push", answer)
         return False

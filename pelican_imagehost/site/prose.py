@@ -126,7 +126,8 @@ class Prose:
             return None
         if self._fields.search(source) or self._suspect.search(_IMAGE.sub("", source)):
             return None
-        return [match[1] for match in _IMAGE.finditer(source)]
+        names = [match[1] for match in _IMAGE.finditer(source)]
+        return names if all(name.lower().endswith(IMAGE_SUFFIXES) for name in names) else None
 
     def _are_listed(self, names: list[str], folder: str) -> bool:
         return all(posixpath.normpath(f"{folder}/{name}") in self._listed for name in names)

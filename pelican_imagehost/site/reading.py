@@ -32,7 +32,7 @@ def read_documents(
         listed: the paths in the manifest.
 
     Returns:
-        The documents; of those that Pelican has not read, only the images.
+        The documents; those that Pelican has not read have their images as fields.
     """
     settings, open_site = site.settings, cache(open_site)
     if not is_plain_site(site.pelican, settings):
@@ -44,8 +44,7 @@ def read_documents(
         if images is None:
             others.add(name)
         elif images:
-            html = "".join(f'<img alt="" src="{image}">' for image in images)
-            documents.append(Document(source, partial(_page, open_site, name), (html,), ()))
+            documents.append(Document(source, partial(_page, open_site, name), (), tuple(images)))
     return documents + (open_site().documents(others)[0] if others else [])
 
 

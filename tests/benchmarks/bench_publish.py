@@ -6,15 +6,18 @@ First: the first commit and push of a folder of images, CPU of client and server
 against `git add -A && git commit && git push` with git's defaults (but without the
 background maintenance of git, which would distort the result). Then: ten new images into a
 store that has many, from `pelican-imagehost publish` to the tenth HTTP 200, against a bare
-`git push` of the same commit over the same ssh to a repository without a hook. Last: ordinary
-pushes of that site, against `git push --no-verify`, CPU of all processes. It needs what the
-tests of publishing need: git, ssh, sshd and nginx.
+`git push` of the same commit over the same ssh to a repository without a hook; CPU of all
+processes, those of sshd too. Then: ordinary pushes of that site, against
+`git push --no-verify`. Last: checking that addresses are online, and how many connections that
+takes. It needs what the tests of publishing need: git, ssh, sshd and nginx.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import http.client
 import json
 import os
 import shutil
@@ -53,11 +56,39 @@ _THEIRS = """
 git init -q . && git add -A && git -c maintenance.auto=false commit -q -m x &&
 git push -q "$1" HEAD:refs/heads/main
 """
-# The imports and settings that every command needs before it can start.
-_START = """
-import click, git, rich.console, pelican.log, pelican
-from pelican.settings import read_settings
-read_settings("publishconf.py")
+# A server that only answers HEAD, as fast as it can, over connections that stay open.
+_SERVER = """
+import asyncio, sys
+count = 0
+
+class Answers(asyncio.Protocol):
+    def connection_made(self, transport):
+        global count
+        count += 1
+        self.transport = transport
+
+    def data_received(self, data):
+        kind = b"text/plain" if b" /count " in data else b"image/png"
+        body = b"%d" % count if b" /count " in data else b""
+        length = len(body) or 2000
+        self.transport.write(
+            b"HTTP/1.1 200 OK\\r\\nContent-Type: %b\\r\\nContent-Length: %d\\r\\n\\r\\n%b"
+            % (kind, length, body)
+        )
+
+async def serve():
+    server = await asyncio.get_running_loop().create_server(Answers, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(serve())
+"""
+_ASK = """
+import hashlib, sys
+from pelican_imagehost.publish.confirm import Expected, find_absent
+digests = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(int(sys.argv[2])))
+images = [Expected(f"{sys.argv[1]}/{d[:2]}/{d}.png", 2000) for d in digests]
+sys.exit(bool(find_absent(images, patience=0, say=print).answers))
 """
 _NEW = 10
 _NEW_SIZE = 100_000
@@ -71,6 +102,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of the first push")
     parser.add_argument("--stores", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--pushes", type=int, default=9, help="of ten new images")
+    parser.add_argument("--addresses", type=int, default=10_000, help="to check over HTTP")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(Path(folder, "machine"))
@@ -81,6 +113,8 @@ def main() -> None:
     for size in options.stores:
         with tempfile.TemporaryDirectory() as folder:
             _ten_more(Path(folder), size, options.pushes)
+    if options.addresses:
+        _check_addresses(options.addresses)
 
 
 def _first_push(folder: Path, machine: Machine, options: argparse.Namespace) -> None:
@@ -137,7 +171,7 @@ def _ten_more(folder: Path, size: int, pushes: int) -> None:
                 data = make_picture(int(name[:-4]), _NEW_SIZE)
                 site.write(f"content/{name}", data)
             site.post("new", " ".join(f"![a]({name})" for name in names))
-            cost = run(ours, site.root)
+            cost = run(ours, site.root, machine.sshd)
             for name in names:
                 wrong, _ = reader.picture(site.key(name))
                 if wrong:
@@ -146,21 +180,19 @@ def _ten_more(folder: Path, size: int, pushes: int) -> None:
 
         commands: dict[str, Callable[[], Cost]] = {
             "publish, to the tenth 200": publish,  # this one creates the commit
-            "git push, no hook": partial(run, bare, store.root),
-            "publish with nothing new": partial(run, ours, site.root),
-            "Python and Pelican alone": partial(run, [sys.executable, "-c", _START], site.root),
+            "git push, no hook": partial(run, bare, store.root, machine.sshd),
+            "publish with nothing new": partial(run, ours, site.root, machine.sshd),
+            "pelican-imagehost --version": partial(run, [*ours[:3], "--version"], site.root),
             "our git push again, no news": partial(
-                run, ["git", "push", "--quiet", "imagehost", "main"], store.root
+                run, ["git", "push", "--quiet", "imagehost", "main"], store.root, machine.sshd
             ),
         }
         costs = compare(commands, rounds=pushes)
         ordinary = _ordinary_pushes(site, machine, pushes)
         reader.close()
     print(f"{_NEW} new images of {_NEW_SIZE:,} bytes into a store of {size:,}:")
-    _table(costs, "git push, no hook", "wall")
-    wall = {name: median(measured, "wall") for name, measured in costs.items()}
-    rest = wall["publish, to the tenth 200"] - wall["Python and Pelican alone"]
-    print(f"  publish without that start   {rest / wall['git push, no hook']:.2f} of git push")
+    for figure in ("cpu", "wall"):
+        _table(costs, "git push, no hook", figure)
     print(f"pushes of the site, whose manifest lists {size:,}:")
     least = median(ordinary["git push --no-verify"])
     for name, measured in ordinary.items():
@@ -191,6 +223,23 @@ def _ordinary_pushes(site: Blogger, machine: Machine, pushes: int) -> dict[str, 
         "up to date": partial(run, ["git", "push", "--quiet", "pages", "main"], site.root),
     }
     return compare(commands, rounds=pushes)
+
+
+def _check_addresses(count: int) -> None:
+    """Check that addresses are online, against starting Python and checking none."""
+    server = subprocess.Popen([sys.executable, "-c", _SERVER], stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"  # type: ignore[union-attr]  # a pipe
+        ask = [sys.executable, "-c", _ASK, url]
+        none, all_ = run([*ask, "0"], Path.cwd()), run([*ask, str(count)], Path.cwd())
+        with contextlib.closing(http.client.HTTPConnection(url.partition("//")[2])) as client:
+            client.request("GET", "/count")
+            connections = int(client.getresponse().read()) - 1
+    finally:
+        server.kill()
+        server.communicate()
+    print(f"checking that {count:,} addresses are online, over {connections} connections:")
+    print(f"  {all_.cpu - none.cpu:.2f} s CPU, {all_.wall - none.wall:.2f} s")
 
 
 def _table(costs: dict[str, list[Cost]], base: str, figure: str) -> None:

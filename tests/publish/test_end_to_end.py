@@ -59,6 +59,7 @@ class Machine:
             "[user]\nname = An Author\nemail = author@example.com\n[init]\ndefaultBranch = main\n"
         )
         self.printed = ""
+        self.sshd = 0  # its process
 
     def environment(self) -> dict[str, str]:
         """Return the environment of an author: an identity, a key, no other configuration."""
@@ -78,7 +79,7 @@ class Machine:
         # Here the user who runs the tests owns the host.
         self.printed = self.printed.replace("imagehost@", f"{self.user}@")
         with contextlib.ExitStack() as held:
-            held.enter_context(_server(self._ssh(), self.ssh_port))
+            self.sshd = held.enter_context(_server(self._ssh(), self.ssh_port))
             held.enter_context(_server(self._nginx(), self.port))
             yield self
 
@@ -126,11 +127,11 @@ class Machine:
 
 
 @contextlib.contextmanager
-def _server(command: list[str], port: int) -> Iterator[None]:
+def _server(command: list[str], port: int) -> Iterator[int]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(port)
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(_WAIT)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ImageHostError, MissingEncoder
-from pelican_imagehost.images.variants.make import Made, Wanted, make
+from pelican_imagehost.images.variants.make import Made, Wanted, is_worthwhile, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -22,10 +22,10 @@ __all__ = ["Done", "Job", "estimate", "make_all"]
 _BATCH = 50  # images; a killed process has lost no more
 _MOST_PIXELS = 60_000_000  # in memory, decoded
 _AHEAD = 2  # jobs that wait for a thread, so that none waits for whoever takes the results
-# Measured seconds of CPU: 0.3 for a JPEG of 12 to 24 MP, with three AVIFs and the fallback.
+# Measured seconds of CPU: 0.3 for a JPEG of 12 to 24 MP, with three AVIFs and the fallback. Other
+# types are decoded at full size; a PNG or GIF is also encoded without loss.
 _EACH = 0.2
-_A_MEGAPIXEL = {"jpg": 0.006}
-_A_MEGAPIXEL_OF_OTHERS = 0.1  # decoded at full size, and maybe lossless
+_A_MEGAPIXEL = {"jpg": 0.006, "avif": 0.06, "webp": 0.06, "png": 0.15, "gif": 0.15, "svg": 0}
 
 
 class Job(NamedTuple):
@@ -59,10 +59,9 @@ class Done(NamedTuple):
 def estimate(images: Iterable[Image]) -> float:
     """Return about how many seconds of CPU the variants of some images take."""
     return sum(
-        _EACH
-        + image.width * image.height / 1e6 * _A_MEGAPIXEL.get(image.type, _A_MEGAPIXEL_OF_OTHERS)
+        _EACH + image.width * image.height / 1e6 * _A_MEGAPIXEL[image.type]
         for image in images
-        if image.type != "svg"
+        if is_worthwhile(image.size, image.type)
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.variants.picture import Picture, Source
 
-__all__ = ["Made", "Wanted", "make"]
+__all__ = ["Made", "Wanted", "is_worthwhile", "make"]
 
 _SMALL = 30_000  # bytes; smaller images get no variants
 _GAIN = 0.8  # of the original's bytes, at most
@@ -65,6 +65,11 @@ class Made(NamedTuple):
     data: bytes
 
 
+def is_worthwhile(size: int, image_type: str) -> bool:
+    """Return whether an image may get variants, by its bytes and type alone."""
+    return size >= _SMALL and image_type != "svg"
+
+
 def make(
     data: bytes,
     image_type: str,
@@ -97,7 +102,7 @@ def make(
         CorruptImage: the original cannot be decoded.
         ImageTooLarge: it has too many pixels, or frames.
     """
-    if image_type == "svg" or len(data) < _SMALL or not wanted.formats:
+    if not (wanted.formats and is_worthwhile(len(data), image_type)):
         return []
     if image_type == "jpg" and (scans := data.count(_SCAN)) > _MOST_SCANS:
         raise CorruptImage(f"has {scans:,} scans, which take long to decode; a JPEG has about ten")

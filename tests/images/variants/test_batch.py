@@ -10,8 +10,8 @@ import PIL.Image
 import pytest
 
 from pelican_imagehost.errors import CorruptImage, MissingBytes, MissingEncoder
-from pelican_imagehost.images.image import Image
-from pelican_imagehost.images.variants import batch
+from pelican_imagehost.images.image import IMAGE_TYPES, Image
+from pelican_imagehost.images.variants import batch, picture
 from pelican_imagehost.images.variants.batch import Done, Job, estimate, make_all
 from pelican_imagehost.images.variants.make import make
 from tests.images.variants.pictures import SIZE, SOME, encode, photo
@@ -65,6 +65,7 @@ def test_a_file_that_cannot_be_decoded_is_an_error_for_it_alone() -> None:
 
 
 def test_a_missing_encoder_ends_everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert picture.can_encode("avif")
     monkeypatch.delitem(PIL.Image.SAVE, "AVIF")
     with pytest.raises(MissingEncoder):
         run([job(data) for data in photos(3)])
@@ -173,10 +174,17 @@ def test_the_memory_of_a_failure_is_free_again() -> None:
 
 
 def test_photos_take_about_a_third_of_a_second() -> None:
-    photo_12, photo_24, drawing = (
-        Image("", kind, 1, width, height)
-        for kind, width, height in (("jpg", 4000, 3000), ("jpg", 6000, 4000), ("svg", 1, 1))
+    photo_12, photo_24, drawing, small = (
+        Image("", kind, size, width, height)
+        for kind, size, width, height in (
+            ("jpg", 4_000_000, 4000, 3000),
+            ("jpg", 8_000_000, 6000, 4000),
+            ("svg", 40_000, 1, 1),
+            ("jpg", 29_000, 4000, 3000),
+        )
     )
     assert 0.2 < estimate([photo_12]) < estimate([photo_24]) < 0.4
     assert estimate([photo_12] * 100) == pytest.approx(100 * estimate([photo_12]))
-    assert estimate([drawing]) == 0
+    assert estimate([drawing, small]) == 0
+    for kind in IMAGE_TYPES:
+        assert estimate([photo_12._replace(type=kind)]) >= 0

@@ -19,6 +19,7 @@ from pelican_imagehost.errors import (
     MissingEncoder,
 )
 from pelican_imagehost.images.variants import make as make_module
+from pelican_imagehost.images.variants import picture as picture_module
 from pelican_imagehost.images.variants.make import Made, Wanted, make
 from tests.gallery.hostile import endless_jpeg
 from tests.images.variants.pictures import (
@@ -446,6 +447,7 @@ def test_without_pillow_there_is_one_clear_error() -> None:
 
 
 def test_without_an_encoder_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert picture_module.can_encode("avif")
     monkeypatch.delitem(PIL.Image.SAVE, "AVIF")
     data = encode(photo(), "jpg")
     with pytest.raises(MissingEncoder, match=r"^Pillow cannot write AVIF here; run: pip"):

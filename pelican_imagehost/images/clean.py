@@ -38,6 +38,6 @@ def clean(
     return pieces if changed else None
 
 
-def locates(data: bytes | mmap.mmap, kind: str) -> bool:
+def has_location(data: bytes | mmap.mmap, kind: str) -> bool:
     """Return whether a file says where it was taken."""
     return clean(data, kind) is not None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pelican_imagehost.images.clean import Piece
+    from pelican_imagehost.images.pieces import Piece
     from pelican_imagehost.images.image import Image
 
 __all__ = ["prepare", "prepare_file"]

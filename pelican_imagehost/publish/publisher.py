@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from pelican_imagehost.errors import PublishError
+from pelican_imagehost.errors import CorruptImage, PublishError
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.git import Git, LeanGit
 from pelican_imagehost.publish.repository import TOMBSTONES, TRIES, StoreRepository
@@ -247,10 +247,14 @@ class Publisher:
         keys = [key for key in keys if self.store.path(key).exists()]
         if not keys or "all" in self.settings.keep_metadata:
             return
-        from pelican_imagehost.images.clean import locates  # noqa: PLC0415  only for new images
+        from pelican_imagehost.images.clean import has_location  # noqa: PLC0415  only for new images
 
         for key in keys:
-            if locates(self.store.path(key).read_bytes(), key.rpartition(".")[2]):
+            try:
+                tells = has_location(self.store.path(key).read_bytes(), key.rpartition(".")[2])
+            except CorruptImage as error:
+                raise PublishError(f"{wanted.sources[key]} {error}; nothing was sent") from error
+            if tells:
                 raise PublishError(
                     f"{wanted.sources[key]} says where it was taken; nothing was sent; run: "
                     "pelican-imagehost clean"

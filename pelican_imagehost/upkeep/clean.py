@@ -18,7 +18,7 @@ from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.gallery.listing import Facts
 from pelican_imagehost.gallery.uses import Mentions
 from pelican_imagehost.hosting import ImageHost
-from pelican_imagehost.images.clean import clean, locates
+from pelican_imagehost.images.clean import clean, has_location
 from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.prepare import prepare
 from pelican_imagehost.report import Problem, silent
@@ -93,7 +93,7 @@ def plan(settings: Settings, progress: Progress = silent) -> Plan:
             try:
                 new = _desired(settings, image, paths)[1]
                 if new.sha256 != image.sha256:
-                    tells = locates(store.path(image.key).read_bytes(), image.type)
+                    tells = has_location(store.path(image.key).read_bytes(), image.type)
                     moves.append(Move(image, new, paths, name, tells))
             except ImageHostError as error:
                 problems.append(Problem("", None, name, error))
@@ -164,8 +164,15 @@ def find_located(settings: Settings) -> list[Problem]:
     return [
         Problem("", None, paths.get(key, key), error)
         for key in store.keys()  # noqa: SIM118  a method: the store is not a dict
-        if locates(store.path(key).read_bytes(), key.rpartition(".")[2])
+        if _tells(store, key)
     ]
+
+
+def _tells(store: Store, key: str) -> bool:
+    try:
+        return has_location(store.path(key).read_bytes(), key.rpartition(".")[2])
+    except ImageHostError:  # damaged; `verify` reports it
+        return False
 
 
 def _names(facts: Facts) -> dict[Image, list[str]]:

@@ -180,6 +180,14 @@ def test_a_problem_of_a_build_is_one_line_in_the_gallery(strange: Site) -> None:
         page = check_plain(answer.body)
         assert page.count('class="card"') == len(NAMES)
         assert page.count(r"p\xe9.md</code>") >= len(NAMES)
+        digests = [line["sha256"] for line in strange.manifest()]
+        answer = service.request(
+            "POST", "/delete", json.dumps({"sha256": digests}).encode(),
+            Content_Type="application/json", Authorization=f"Bearer {TOKEN}",
+        )  # fmt: skip
+        kept = answer.json["deletions"]
+        assert [one["deleted"] for one in kept] == [False] * len(NAMES)
+        assert all(r"p\xe9.md" in printable(one["message"]) == one["message"] for one in kept)
     finally:
         check_plain(service.stop())
 

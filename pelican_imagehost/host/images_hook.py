@@ -12,7 +12,7 @@ import io
 import re
 from typing import IO, TYPE_CHECKING
 
-from pelican_imagehost.errors import ImageHostError, PublishError, printable
+from pelican_imagehost.errors import ImageHostError, PublishError
 from pelican_imagehost.host.push import (
     GIT,
     MAIN,
@@ -150,7 +150,7 @@ def _checked_svg(path: str, data: bytes) -> IO[bytes]:
     try:
         svg.inspect(data)
     except ImageHostError as error:
-        raise PublishError(f"{path} {printable(str(error), 300)}") from None
+        raise PublishError(f"{path} {shown(str(error), limit=300)}") from None
     return io.BytesIO(data)
 
 

@@ -32,8 +32,6 @@ __all__ = [
     "shown",
 ]
 
-_LONGEST = 120  # characters of a pushed name in a message
-
 GIT = LeanGit(os.curdir)
 MAIN = "refs/heads/main"
 
@@ -62,9 +60,9 @@ def say(message: str) -> None:
         sys.stderr.flush()
 
 
-def shown(text: str) -> str:
-    """Make pushed text safe to print, and not too long for a message."""
-    return printable(text, _LONGEST)
+def shown(text: str, limit: int = 120) -> str:
+    """Make pushed text safe for a terminal, at most `limit` characters long."""
+    return printable(text, limit)
 
 
 def read_update(stdin: Iterable[str]) -> Update:

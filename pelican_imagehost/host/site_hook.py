@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.errors import PublishError, printable
+from pelican_imagehost.errors import PublishError
 from pelican_imagehost.host.push import GIT, MAIN, check_forward, read_config, say, shown
 from pelican_imagehost.host.releases import Releases, named_keys
 from pelican_imagehost.host.served import locked
@@ -136,7 +136,7 @@ def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
     ) as build:
         for line in build.stdout or ():
             if line.strip():
-                say(printable(line.rstrip(), 1000))
+                say(shown(line.rstrip(), limit=1000))
     if build.returncode:
         raise PublishError("the site cannot be built, see above; fix it, commit, and push again")
     if not output.is_dir():

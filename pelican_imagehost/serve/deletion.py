@@ -59,11 +59,17 @@ async def delete(service: Service, digests: Sequence[str]) -> list[Deletion]:
         process.kill()
         raise Refusal(504, "too_slow", "deleting took too long; reload the page later") from None
     try:
-        deletions = [Deletion(**fields) for fields in json.loads(output)]
+        deletions = [_shown(Deletion(**fields)) for fields in json.loads(output)]
     except ValueError:
         lines = messages.decode(errors="replace").strip().splitlines()
         reason = lines[-1] if lines else f"gc exited with status {process.returncode}"
         raise Refusal(500, "not_deleted", reason.removeprefix("pelican-imagehost: ")) from None
     for deletion in deletions:
-        logger.info("delete %s: %s", printable(deletion.name), printable(deletion.message))
+        logger.info("delete %s: %s", deletion.name, deletion.message)
     return deletions
+
+
+def _shown(deletion: Deletion) -> Deletion:
+    """Make the name of a file safe for a page, for JSON and for the log."""
+    name, message = printable(deletion.name), printable(deletion.message)
+    return deletion._replace(name=name, message=message)

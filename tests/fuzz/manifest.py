@@ -11,6 +11,22 @@ from pelican_imagehost.storage.manifest import Manifest
 FILE = Path("imagehost.jsonl")
 PATH = "the line of another.png"
 GOOD = json.dumps({"path": PATH, **Image("0" * 64, "png", 1, 1, 1)._asdict()}).encode()
+_LINE = (
+    '{"path": "%s", "sha256": "' + "a" * 64 + '", "type": "jpg", "size": 1, "width": 2, "height": 3'
+)
+SEEDS = (
+    (
+        _LINE % "cat.jpg" + "}\n" + _LINE % "dog.jpg" + ', "alt": [{"a": null}], "format": 1}\n'
+    ).encode(),
+    (
+        _LINE % "cat.jpg"
+        + "}\n<<<<<<< HEAD\n"
+        + _LINE.replace("a" * 64, "b" * 64) % "cat.jpg"
+        + "}"
+    ).encode(),
+    (_LINE % r"caf\udce9 \u0000 \ud800.jpg" + "}\r\n").encode(),
+    "\ufeff{}\n[1e999, -0, NaN]\n".encode(),
+)
 
 
 def check(data: bytes) -> None:

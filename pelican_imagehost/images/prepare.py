@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pelican_imagehost.images.pieces import Piece
     from pelican_imagehost.images.image import Image
+    from pelican_imagehost.images.pieces import Piece
 
 __all__ = ["prepare", "prepare_file"]
 

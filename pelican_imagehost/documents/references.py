@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.documents.css import find_urls
 from pelican_imagehost.documents.tags import WS, Tag, decode, find_tags
 from pelican_imagehost.documents.wanted import Syntax, has_image_suffix, rules_for
+from pelican_imagehost.images.css import find_urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -1,22 +1,35 @@
-"""The size of an SVG, and a check that it cannot run scripts or load other files.
+"""What an SVG is: well-formed, shown by browsers as an image, harmless, and of which size.
 
-A browser does not run scripts of an SVG in `<img>`, but it does when a reader opens the
-address of the image itself, so an image host must not serve them. This module allows the
-"secure static mode" of SVG 2 (section 2.2).
+The file is parsed once. As an image, browsers read every SVG as UTF-8 whatever it declares, or
+as UTF-16 by its byte order mark, and show nothing if the root is not `svg` in its namespace or
+a prefix is not declared.
 """
 
 from __future__ import annotations
 
+import io
 import re
+from bisect import bisect
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from pelican_imagehost.errors import CorruptImage, UnsupportedImage
+from pelican_imagehost.images.svg_rules import (
+    SEPARATOR,
+    STYLES,
+    SVG,
+    find_danger,
+    find_style_danger,
+    shown,
+)
+from pelican_imagehost.images.svg_size import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["inspect", "looks_like_svg"]
+    from pelican_imagehost.images.svg_rules import Danger
+
+__all__ = ["inspect", "looks_like_svg", "to_utf8"]
 
 _SAMPLE = 65_536
 _ROOT = re.compile(
@@ -26,30 +39,22 @@ _ROOT = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_ACTIVE = frozenset(
-    [
-        "script",
-        "foreignobject",
-        "iframe",
-        "embed",
-        "object",
-        "audio",
-        "video",
-        "handler",
-        "listener",
-    ]
-)
-_LINKS = frozenset(["href", "src"])
-_CSS_URL = re.compile(r"url\(\s*+[\"']?+\s*+(?!#|data:)|@import|image-set\(|\bsrc\(", re.IGNORECASE)
-_XHTML = "http://www.w3.org/1999/xhtml"
-_DATA_IMAGES = frozenset(["image", "feimage"])  # these never run scripts (SVG 2, section 2.2)
-_LENGTH = re.compile(
-    r"\s*((?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?:e[+-]?[0-9]++)?)\s*(px|pt|pc|mm|cm|in|)\s*",
-    re.IGNORECASE,
-)
-_UNITS = {"px": 1.0, "": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
-_DEFAULT_SIZE = (300, 150)  # CSS 2.2, section 10.3.2: a replaced element without a size
-_MAX_SIDE = 10**9
+_MARKS = (*_UTF16, b"\xef\xbb\xbf")  # byte order marks, which count before a declaration
+_UTF8 = frozenset(["", "utf-8", "utf8"])
+# Expat cannot be stopped within what it was given, so it is given a part at a time. With each
+# part it reads an unfinished tag again from its start: parts end with a tag, and are not many.
+_LEAST_PART, _MOST_PARTS = 65_536, 64
+_DEEPEST = 1000  # elements within each other; Chromium shows at least 2,500
+_LONGEST_NAMESPACE = 300  # characters; each element's name has it in full
+_MOST_ATTRIBUTE_TYPES = 100  # declared in a DTD; expat looks through all for each element
+_EXPANSION = 4  # characters of text and attributes, relative to the bytes of the file
+_FREE_EXPANSION = 1_000_000
+_REASONS = {
+    expat.errors.codes[expat.errors.XML_ERROR_UNBOUND_PREFIX]: "a prefix without its xmlns:…",
+    expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]: "undefined entity (&…;)",
+}
+_PREDEFINED = frozenset(["amp", "apos", "gt", "lt", "quot"])
+_REFERENCE = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|&([^#;][^;]*);", re.DOTALL)
 
 
 def looks_like_svg(data: bytes) -> bool:
@@ -60,98 +65,136 @@ def looks_like_svg(data: bytes) -> bool:
 
 
 def inspect(data: bytes) -> tuple[int, int]:
-    """Measure an SVG, and refuse one that could run scripts or load other files.
+    """Measure an SVG, and refuse one that browsers do not show or that could act.
 
     Args:
         data: the whole document.
 
     Returns:
-        Width and height in CSS pixels, from the attributes, else the viewBox, else 300 × 150.
+        Width and height in CSS pixels, as `svg_size.measure`.
 
     Raises:
-        CorruptImage: not well-formed XML, or its root is not `svg`.
-        UnsupportedImage: it contains a script, an event handler, or a reference to another file.
+        CorruptImage: browsers show nothing of it.
+        UnsupportedImage: it could run a script or load another file, or is built to be costly.
     """
-    inspector = _Inspector()
+    text = to_utf8(data)
+    inspector = _Inspector(len(text), any_encoding=data.isascii() or data.startswith(_MARKS))
     try:
-        inspector.parser.Parse(data, True)
-    except (LookupError, ValueError) as error:  # from expat, for an unknown encoding
-        raise UnsupportedImage(f"is an SVG in an encoding that cannot be read: {error}") from None
+        for part in _split(text):
+            inspector.parser.Parse(part, False)
+        inspector.parser.Parse(b"", True)
     except expat.ExpatError as error:
-        reason = expat.ErrorString(error.code)
-        raise CorruptImage(f"is not a well-formed SVG: {reason}, line {error.lineno}") from None
-    return _dimensions(inspector.root)
+        reason = _REASONS.get(error.code) or expat.ErrorString(error.code)
+        raise CorruptImage(
+            f"is not a well-formed SVG: {reason}, line {error.lineno}; browsers show nothing of it"
+        ) from None
+    inspector.check_end(text)
+    return measure(inspector.root)
+
+
+def to_utf8(data: bytes) -> bytes:
+    """Return an SVG as UTF-8, as which browsers read it.
+
+    Raises:
+        CorruptImage: it is in another encoding.
+    """
+    try:
+        if data.startswith(_UTF16):
+            return data.decode("utf-16").encode()
+        if not data.isascii():
+            data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CorruptImage(
+            f"is an SVG that is not in UTF-8 (line {line}), so browsers do not show it as an "
+            "image; save it as UTF-8"
+        ) from None
+    return data
+
+
+def _split(text: bytes) -> Iterator[bytes]:
+    least = max(_LEAST_PART, len(text) // _MOST_PARTS)
+    start = 0
+    while start < len(text):
+        end = text.find(b">", start + least) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+class _Sheet:
+    """The text of a `<style>` without that of elements in it, as browsers join it."""
+
+    def __init__(self) -> None:
+        self._text = io.StringIO()
+        self._offsets: list[int] = []  # where each line of the file begins
+        self._lines: list[int] = []
+
+    def add(self, text: str, line: int) -> None:
+        if not self._lines or self._lines[-1] != line:
+            self._offsets.append(self._text.tell())
+            self._lines.append(line)
+        self._text.write(text)
+
+    def find_danger(self) -> tuple[Danger, int] | None:
+        """Find what the sheet fetches, and its line in the file."""
+        danger = find_style_danger(self._text.getvalue())
+        return danger and (danger, self._lines[bisect(self._offsets, danger.offset) - 1])
 
 
 class _Inspector:
     """Expat handlers that check every element, attribute and style sheet once."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int, *, any_encoding: bool) -> None:
         self.root: Mapping[str, str] = {}
-        self.styles: list[list[str]] = []  # the text so far of each open <style>
-        self.depth = 0
-        self.parser = expat.ParserCreate()
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
-        self.parser.EntityDeclHandler = self._entity
-        self.parser.StartDoctypeDeclHandler = self._doctype
-        self.parser.ProcessingInstructionHandler = self._instruction
+        self._any_encoding = any_encoding
+        self._left = _EXPANSION * size + _FREE_EXPANSION
+        self._open: list[_Sheet | None] = []  # one of each open element
+        self._entities = {*_PREDEFINED}
+        self._attribute_types = 0
+        self._has_dtd = False
+        self.parser = parser = expat.ParserCreate("utf-8", SEPARATOR)
+        parser.XmlDeclHandler = self._declaration
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.EntityDeclHandler = self._entity
+        parser.AttlistDeclHandler = self._attribute_type
+        parser.StartNamespaceDeclHandler = self._namespace
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.ProcessingInstructionHandler = self._instruction
 
-    def _refuse(self, part: str) -> UnsupportedImage:
-        line = self.parser.CurrentLineNumber
-        return UnsupportedImage(f"is an SVG with {part} in line {line}; remove it to host the file")
+    def check_end(self, text: bytes) -> None:
+        """Check that every entity is declared; with an external DTD, expat lets others pass."""
+        if self._has_dtd:
+            for match in _REFERENCE.finditer(text):
+                name = (match[1] or b"amp").decode()
+                if name not in self._entities:
+                    line = text.count(b"\n", 0, match.start()) + 1
+                    raise CorruptImage(
+                        f"is an SVG with an undeclared entity (&{shown(name)};) in line {line}, so "
+                        "browsers show nothing of it; write the character itself"
+                    )
 
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        name = _local(tag)
-        if self.depth == 0:
-            if name != "svg":
-                raise CorruptImage(f"is not an SVG: its root is <{tag}>")
-            self.root = attributes
-        self.depth += 1
-        if name in _ACTIVE:
-            raise self._refuse(f"<{tag}>")
-        if name == "style":
-            self.styles.append([])
-        for attribute, value in attributes.items():
-            self._check_attribute(name, _local(attribute), value)
+    def _refuse(self, part: str, remedy: str = "remove it", line: int = 0) -> UnsupportedImage:
+        line = line or self.parser.CurrentLineNumber
+        return UnsupportedImage(f"is an SVG with {part} in line {line}; {remedy} to host the file")
 
-    def _check_attribute(self, element: str, name: str, value: str) -> None:
-        target = "".join(value.split()).lower()
-        if value.strip() == _XHTML:
-            raise self._refuse("HTML elements")  # <meta>, <img srcset>, … work in an SVG too
-        if name.startswith("on"):
-            raise self._refuse(f"an event handler ({name})")
-        if target.startswith(("javascript:", "vbscript:", "data:text/html")):
-            raise self._refuse("a script URL")
-        if (
-            name in _LINKS
-            and element != "a"
-            and target
-            and not target.startswith("#")
-            and not (element in _DATA_IMAGES and target.startswith("data:image/"))
-        ):
-            raise self._refuse(f"a reference to another file ({value[:80]})")
-        if name == "attributename" and _local(target) in _LINKS:
-            raise self._refuse("an animated link")
-        if "(" in value and _CSS_URL.search(_css(value)):
-            raise self._refuse(f"a reference to another file ({value[:80]})")
+    def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:  # noqa: ARG002  expat's signature
+        if not version.startswith("1."):
+            raise CorruptImage(f"is an SVG of XML {shown(version)}; browsers know XML 1.0 alone")
+        if (encoding or "").lower() not in _UTF8 and not self._any_encoding:
+            raise CorruptImage(
+                f"is an SVG that declares encoding={shown(encoding or '')!r}; as an image, "
+                "browsers read it as UTF-8: save it so, and change the declaration"
+            )
 
-    def _end(self, tag: str) -> None:
-        self.depth -= 1
-        if _local(tag) == "style" and _CSS_URL.search(_css("".join(self.styles.pop()))):
-            raise self._refuse("a style sheet that refers to another file")
-
-    def _text(self, text: str) -> None:
-        for style in self.styles:
-            style.append(text)
-
-    def _doctype(self, name: str, system: str | None, public: str | None, subset: int) -> None:  # noqa: ARG002  expat's signature
+    def _doctype(self, name: str, system: str | None, public: str | None, subset: int) -> None:  # noqa: ARG002  as above
+        self._has_dtd = system is not None
         # With the identifiers of XHTML, browsers resolve `&colon;`; expat skips it.
         if public is not None and "//DTD SVG" not in public:
-            raise self._refuse(f"a document type other than SVG ({public[:80]})")
+            raise self._refuse(f"a document type other than SVG ({shown(public)})")
 
-    def _entity(  # noqa: PLR0913, PLR0917  expat's signature
+    def _entity(  # noqa: PLR0913, PLR0917  as above
         self,
         name: str,
         is_parameter: bool,  # noqa: FBT001  as above
@@ -161,56 +204,76 @@ class _Inspector:
         public: str | None,  # noqa: ARG002  as above
         notation: str | None,  # noqa: ARG002  as above
     ) -> None:
-        # Nested entities grow without bound; the limit in expat takes effect late.
         if system is not None or is_parameter or "&" in (value or ""):
-            raise self._refuse(f"an entity that refers to other content ({name})")
+            raise self._refuse(
+                f"an entity that refers to other content ({shown(name)})",
+                "replace it by its text",
+            )
+        self._entities.add(name)
 
-    def _instruction(self, target: str, data: str) -> None:  # noqa: ARG002  expat's signature
+    def _attribute_type(self, *_: object) -> None:
+        self._attribute_types += 1
+        if self._attribute_types > _MOST_ATTRIBUTE_TYPES:
+            raise self._refuse(f"more than {_MOST_ATTRIBUTE_TYPES} declared attributes")
+
+    def _namespace(self, prefix: str | None, uri: str | None) -> None:
+        if uri and len(uri) > _LONGEST_NAMESPACE:
+            name = f"xmlns:{prefix}" if prefix else "xmlns"
+            raise self._refuse(f"a namespace of {len(uri):,} characters ({shown(name)})")
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        if not self._open:
+            _check_root(tag)
+            self.root = attributes
+        elif len(self._open) == _DEEPEST:
+            raise self._refuse(f"elements nested {_DEEPEST:,} deep", "ungroup them")
+        self._open.append(_Sheet() if tag in STYLES else None)
+        self._spend(sum(map(len, attributes.values())))
+        danger = find_danger(tag, attributes)
+        if danger:
+            raise self._refuse(danger.part, danger.remedy)
+
+    def _end(self, _: str) -> None:
+        sheet = self._open.pop()
+        found = sheet and sheet.find_danger()
+        if found:
+            danger, line = found
+            raise self._refuse(danger.part, danger.remedy, line)
+
+    def _text(self, text: str) -> None:
+        self._spend(len(text))
+        sheet = self._open[-1]
+        if sheet:
+            sheet.add(text, self.parser.CurrentLineNumber)
+
+    def _spend(self, characters: int) -> None:
+        self._left -= characters
+        if self._left < 0:
+            raise self._refuse(
+                f"entities that make it more than {_EXPANSION} times as long",
+                "replace them by their text",
+            )
+
+    def _instruction(self, target: str, data: str) -> None:  # noqa: ARG002  as above
         if target.lower() == "xml-stylesheet":
-            raise self._refuse("an external style sheet")
+            raise self._refuse("an external style sheet (<?xml-stylesheet?>)")
 
 
-def _local(name: str) -> str:
-    return name.rpartition(":")[2].lower()
+def _check_root(tag: str) -> None:
+    """Check that browsers take the document for an SVG.
 
-
-def _css(text: str) -> str:
-    """Resolve escapes, which could hide `url(` (CSS Syntax 3, section 4.3.7).
-
-    Comments are kept: they cannot split `url(` or `@import`, and a string may contain text
-    that looks like one. References within comments are refused too.
+    Raises:
+        CorruptImage: they do not.
     """
-    return re.sub(
-        r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))",
-        lambda m: chr(min(int(m[1], 16), 0x10FFFF)) if m[1] else m[2],
-        text,
-    )
-
-
-def _dimensions(root: Mapping[str, str]) -> tuple[int, int]:
-    width, height = _pixels(root.get("width")), _pixels(root.get("height"))
-    if width and height:
-        return width, height
-    box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
-    if len(box) == 4:  # noqa: PLR2004  min-x, min-y, width, height
-        sides = _pixels(box[2]), _pixels(box[3])
-        if sides[0] and sides[1]:
-            return _scaled(width, height, sides[0], sides[1])
-    return width or _DEFAULT_SIZE[0], height or _DEFAULT_SIZE[1]
-
-
-def _scaled(width: int, height: int, box_width: int, box_height: int) -> tuple[int, int]:
-    """Compute the missing side from the proportions of the viewBox."""
-    if width:
-        return width, max(1, round(width * box_height / box_width))
-    if height:
-        return max(1, round(height * box_width / box_height)), height
-    return box_width, box_height
-
-
-def _pixels(length: str | None) -> int:
-    match = _LENGTH.fullmatch(length or "")
-    if match is None:
-        return 0
-    value = float(match[1]) * _UNITS[match[2].lower()]
-    return min(max(round(value), 1 if value else 0), _MAX_SIDE) if value < _MAX_SIDE else _MAX_SIDE
+    namespace, _, name = tag.rpartition(SEPARATOR)
+    if name != "svg":
+        raise CorruptImage(f"is not an SVG: its root is <{shown(name)}>")
+    if not namespace:
+        raise CorruptImage(
+            f'is an SVG without xmlns="{SVG}", so browsers show nothing of it; add that to <svg>'
+        )
+    if namespace != SVG:
+        raise CorruptImage(
+            f'is an SVG with xmlns="{shown(namespace)}", so browsers show nothing of it; write '
+            f'xmlns="{SVG}"'
+        )

@@ -11,9 +11,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from pelican_imagehost.documents.css import find_urls
 from pelican_imagehost.documents.references import find_references
 from pelican_imagehost.documents.wanted import has_image_suffix
+from pelican_imagehost.images.css import find_urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

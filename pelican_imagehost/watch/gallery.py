@@ -19,7 +19,9 @@ __all__ = ["PAGE", "Answer", "Images"]
 
 PAGE: Final = "/.imagehost/images"
 # An SVG opened by itself runs and loads nothing.
-_IMAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+_IMAGE_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox"
+)
 
 
 class Answer(NamedTuple):

@@ -173,7 +173,7 @@ def test_images_are_served_before_the_push_is_answered(
 
 
 def test_svg_gets_a_compressed_copy(host: Host, author: Author, base: str) -> None:
-    key, tiny = key_of(SVG, "svg"), b"<svg/>"
+    key, tiny = key_of(SVG, "svg"), b'<svg xmlns="http://www.w3.org/2000/svg"/>'
     assert author.push(author.commit({key: SVG, key_of(tiny, "svg"): tiny}, base)).code == 0
     assert host.served() == {KEY, key, f"{key}.gz", key_of(tiny, "svg")}
     assert gzip.decompress((host.layout.served / f"{key}.gz").read_bytes()) == SVG

@@ -1,0 +1,112 @@
+"""What a browser would request of a style sheet, compared with another tokenizer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import tinycss2
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pelican_imagehost.images.css import find_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+TAKERS = {"url", "src", "image", "image-set", "-webkit-image-set"}
+SUBSTITUTES = {"var", "env", "attr", "inherit"}
+PARTS = ["url(", "u\\72 l(", "URL(", "xurl(", "#url(", "1url(", ")", "'", '"', "\\", "a", "\n", " "]
+PARTS += ["/*", "*/", "(", "[", "}", ";", "image-set(", "src(", "type(", "var(", "--f(", "<!--"]
+PARTS += [
+    "-->",
+    "-",
+    "@import",
+    "@\\69mport",
+    "@imports",
+    "@namespace",
+    "@",
+    "#",
+    "\\\n",
+    "é",
+    "1e2",
+]
+
+
+def requests(css: str) -> list[str]:
+    return [found.text for found in find_requests(css)]
+
+
+def _oracle(nodes: Sequence[tinycss2.ast.Node], *, taken: bool = False) -> Iterator[str]:
+    """List the same by the tree that tinycss2 makes."""
+    nodes = [node for node in nodes if node.type not in {"whitespace", "comment"}]
+    for place, node in enumerate(nodes):
+        rule = "" if taken else _rule_before(nodes[:place])
+        if node.type in {"string", "url"}:
+            if rule == "import" or (rule != "namespace" and (node.type == "url" or taken)):
+                yield node.value
+        elif node.type == "function":
+            name = node.lower_name
+            if taken and (name in SUBSTITUTES or name.startswith("--")):
+                yield f"{name}()"
+            if rule != "namespace" or name not in TAKERS:
+                yield from _within(node, taken=taken or name in TAKERS)
+        elif node.type.endswith(" block"):
+            yield from _oracle(node.content, taken=taken)
+
+
+def _rule_before(nodes: Sequence[tinycss2.ast.Node]) -> str:
+    """Return the at-rule whose address comes next, if that is so."""
+    names = [n.lower_value if n.type == "at-keyword" else n.type for n in nodes[-2:]]
+    if names[-1:] in (["import"], ["namespace"]):
+        return str(names[-1])
+    return "namespace" if names == ["namespace", "ident"] else ""
+
+
+def _within(function: tinycss2.ast.FunctionBlock, *, taken: bool) -> Iterator[str]:
+    arguments = function.arguments
+    if function.lower_name == "type":
+        arguments = [node for node in arguments if node.type != "string"]
+    yield from _oracle(arguments, taken=taken)
+
+
+def _judge(css: str) -> None:
+    expected = [text for text in _oracle(tinycss2.parse_component_value_list(css)) if text]
+    assert requests(css) == expected, css
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=30).map("".join))
+@settings(max_examples=300)
+def test_another_tokenizer_finds_the_same(css: str) -> None:
+    _judge(css)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+@given(st.lists(st.sampled_from(PARTS), max_size=30).map("".join))
+@settings(max_examples=100_000, suppress_health_check=list(HealthCheck))
+def test_another_tokenizer_finds_the_same_in_a_great_many(css: str) -> None:
+    _judge(css)
+
+
+@pytest.mark.parametrize(
+    ("css", "expected"),
+    [
+        ("a{b:url(x)}", ["x"]),
+        ("a{b:ur\\6c\r\n(x)}", ["x"]),
+        ("@import/**/ 'x' layer('y');", ["x"]),
+        ("@import url('x') supports(a:url(y));", ["x", "y"]),
+        ("@namespace a/**/ url(x); b{c:url(y)}", ["y"]),
+        ("@namespace url(x) url(y);", ["y"]),
+        ("@namespace a b url(x);", ["x"]),
+        ("@namespace; a{b:url(x)}", ["x"]),
+        ("image-set('x' type('y') 1x, var(--z) 2x)", ["x", "var()"]),
+        ("image-set((('x')))", ["x"]),
+        ("var(--a) attr(b)", []),
+        ("<!--url(x)-->url(y)", ["x", "y"]),
+        ("'\nurl(x)", ["x"]),
+        ('"url(x)" /* url(y) */ a.url (z)', []),
+    ],
+)
+def test_a_request_is_found(css: str, expected: list[str]) -> None:
+    assert requests(css) == expected

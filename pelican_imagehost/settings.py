@@ -136,6 +136,7 @@ OPTIONS: dict[str, Option] = {
     "REDIRECTS": Option(
         None, "'nginx', 'netlify' or None", lambda value: value in (None, "nginx", "netlify")
     ),
+    "DECORATE": Option(True, "True or False", _is_flag),
     "STRICT": Option(False, "True or False", _is_flag),
     "FROZEN": Option(
         None, "True, False or None", lambda value: value is None or isinstance(value, bool)
@@ -180,6 +181,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         wikilinks: whether `![[…]]` embeds an image; None if no other plugin reads it.
         keep_static: whether hosted static files also stay at their old addresses.
         redirects: the host that redirects from old addresses: `nginx` or `netlify`.
+        decorate: whether pictures in written pages get their sizes.
         strict: whether a problem makes the build fail.
         frozen: whether only images of the committed manifest may be used.
     """
@@ -216,6 +218,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
     wikilinks: bool | None
     keep_static: bool
     redirects: str | None
+    decorate: bool
     strict: bool
     frozen: bool
 
@@ -272,6 +275,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
             "wikilinks": own["WIKILINKS"],
             "keep_static": own["KEEP_STATIC"],
             "redirects": own["REDIRECTS"],
+            "decorate": own["DECORATE"],
             "strict": own["STRICT"],
             "frozen": bool(own["URL"]) and _is_ci() if own["FROZEN"] is None else own["FROZEN"],
         }

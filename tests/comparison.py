@@ -3,8 +3,8 @@
     python tests/comparison.py SITE_FOLDER [SETTINGS_FILE]
 
 builds a site twice and prints every difference that is not an image's address. The
-rule: in a page nothing changes but references to images, and each of those becomes the
-address of the bytes that it referred to.
+rule: in a page nothing changes but references to images, each of which becomes the address
+of the bytes that it referred to, and what decoration adds; in anything else, references alone.
 """
 
 from __future__ import annotations
@@ -18,10 +18,25 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
-__all__ = ["Replacement", "compare_outputs"]
+__all__ = ["Replacement", "compare_outputs", "undecorate"]
 
 _ADDRESS = r"[0-9a-f]{2}/([0-9a-f]{64})\.(?:avif|gif|jpg|png|svg|webp)"
 _TEXTS = {".html", ".xml", ".txt"}
+_SHEET = re.compile(
+    r"<style>:where\(img\[data-imagehost\]:not\(\[data-imagehost\$=w\]\)\)\{height:auto\}"
+    r"@supports\(contain-intrinsic-size:1px\)\{"
+    r":where\(img\[data-imagehost\]:not\(\[data-imagehost\$=h\]\)\)\{width:auto\}"
+    r"(?::where\(img\[data-imagehost\|=\"\d+x\d+\"\]\)\{contain:size;"
+    r"contain-intrinsic-size:\d+px \d+px;aspect-ratio:auto \d+/\d+\})+\}</style>"
+)
+_ATTRIBUTES = re.compile(
+    r"""(?<=<img)
+    (?: (?: [ ]width=(["']?)\d+\1 )? (?: [ ]height=(["']?)\d+\2 )?
+        [ ]data-imagehost=(["']?)\d+x\d+(?:-[hw])?\3 )?
+    (?: [ ]fetchpriority=(["']?)high\4 | [ ]loading=(["']?)lazy\5 )?
+    (?: [ ]decoding=(["']?)async\6 )?""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 Replacement = tuple[str, str, str]  # page, reference as written, SHA-256 of its address
 
@@ -57,6 +72,15 @@ def compare_outputs(plain: Path, hosted: Path, prefix: str) -> tuple[list[Replac
     return replaced, differences
 
 
+def undecorate(page: str) -> str:
+    """Return a page without what decoration adds.
+
+    An author who writes the same in the same place loses it too, so take it off both sides of
+    a comparison.
+    """
+    return _ATTRIBUTES.sub("", _SHEET.sub("", page))
+
+
 def _files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -64,6 +88,8 @@ def _files(folder: Path) -> set[str]:
 def _replacements(before: Path, after: Path, prefix: str) -> list[tuple[str, str]] | None:
     """Compare two texts; an address in the second matches anything but markup in the first."""
     old, new = before.read_text("utf-8"), after.read_text("utf-8")
+    if after.suffix == ".html":
+        old, new = undecorate(old), undecorate(new)
     address = re.compile(f"(?:{prefix}){_ADDRESS}")
     pattern, position = "", 0
     digests = []

@@ -5,6 +5,7 @@ Types for annotations: `if TYPE_CHECKING: from tests.conftest import PictureMake
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -24,6 +25,8 @@ from pelican_imagehost.settings import CI_VARIABLES, Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
 # Tests must not fail because the machine is busy.
 hypothesis.settings.register_profile("imagehost", deadline=None)
@@ -283,3 +286,17 @@ def _mount(require: Require, *arguments: str) -> None:
     require(shutil.which("mount"), "there is no mount(8)")
     completed = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
     require(completed.returncode == 0, f"mounting is not permitted: {completed.stderr}")
+
+
+@pytest.fixture
+def browser(require: Require) -> Iterator[Browser]:
+    """Start headless Chromium."""
+    chromium = shutil.which("chromium")
+    require(importlib.util.find_spec("playwright"), "playwright is not installed")
+    require(chromium, "chromium is not installed")
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  perhaps not here
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()

@@ -76,6 +76,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "KEEP_METADATA": [[], ["copyright"], ("all",), {"copyright", "all"}],
     "KEEP_STATIC": [True, False],
     "REDIRECTS": [None, "nginx", "netlify"],
+    "DECORATE": [True, False],
     "STRICT": [True, False],
     "FROZEN": [True, False],
 }
@@ -127,6 +128,7 @@ REFUSED: dict[str, list[Any]] = {
     "KEEP_METADATA": ["all", ["gps"], [None], True, None],
     "KEEP_STATIC": [1, 0, "yes", None],
     "REDIRECTS": ["apache", True, 1, []],
+    "DECORATE": [1, "no", None],
     "STRICT": [1, "true", None],
     "FROZEN": [1, 0, "true", ""],
 }
@@ -213,6 +215,7 @@ def test_each_setting_arrives(site: Site) -> None:
         IMAGEHOST_SEARCH_PATHS=["../shared", "/srv/pictures"],
         IMAGEHOST_IGNORE=["/thumbs/*"],
         IMAGEHOST_KEEP_STATIC=True,
+        IMAGEHOST_DECORATE=False,
         IMAGEHOST_STRICT=True,
     )
     assert settings.url == "https://img.example.com/pictures"
@@ -227,6 +230,7 @@ def test_each_setting_arrives(site: Site) -> None:
     ]
     assert settings.ignore == ("/thumbs/*",)
     assert settings.keep_static is True
+    assert settings.decorate is False
     assert settings.strict is True
 
 

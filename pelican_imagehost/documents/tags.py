@@ -21,7 +21,7 @@ from pelican_imagehost.images.image import IMAGE_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-__all__ = ["WS", "Tag", "decode", "find_tags"]
+__all__ = ["ATTRIBUTES", "RAW_TEXT", "WS", "Tag", "decode", "find_tags", "read_tag"]
 
 
 class Tag(NamedTuple):
@@ -31,12 +31,14 @@ class Tag(NamedTuple):
         name: The name of the element, in lower case.
         attributes: The span of the value of each attribute, by its name in lower case;
             empty if it does not have one.
+        start: Where the tag begins.
         end: Where the tag ends.
         text_end: Where its text ends, if that is raw; otherwise `end`.
     """
 
     name: str
     attributes: dict[str, tuple[int, int]]
+    start: int
     end: int
     text_end: int
 
@@ -48,7 +50,7 @@ def _any_of(words: Collection[str]) -> str:
     return "|".join(f"{i}(?:{rest})" for i, rest in zip(initials, rests, strict=True))
 
 
-_RAW_TEXT = ("iframe", "noembed", "noframes", "style", "textarea", "title", "xmp")
+RAW_TEXT = ("iframe", "noembed", "noframes", "style", "textarea", "title", "xmp")
 
 # The white space of HTML; `\s` matches more. HTML letters are ASCII: without re.A the Kelvin
 # sign would match k, and the long s would match s.
@@ -66,13 +68,13 @@ _NAME = rf"[^{WS}/>][^{WS}/>=]*+"
 _EQUALS = rf"[{WS}]*+ = [{WS}]*+"
 _UNQUOTED = rf"""[^{WS}>"'][^{WS}>]*+"""
 _VALUE = rf"""(?: "[^"]*+ (?: "|\Z ) | '[^']*+ (?: '|\Z ) | {_UNQUOTED} )"""
-_ATTRIBUTES = rf"(?: [{WS}/]++ | {_NAME} (?: {_EQUALS} {_VALUE}?+ )?+ )*+"
+ATTRIBUTES = rf"(?: [{WS}/]++ | {_NAME} (?: {_EQUALS} {_VALUE}?+ )?+ )*+"
 
 # Most tags can be skipped at once: an end tag without quotes; a tag that cannot contain a
 # reference and whose attributes, all double-quoted, contain neither `<` nor `>`, so that the
 # next `<` is after it; and such a link that does not contain the suffix of an image. A `style`
 # with a URL has a parenthesis.
-_NAMES = _any_of({*ELEMENTS, *_RAW_TEXT, "script", "plaintext"})
+_NAMES = _any_of({*ELEMENTS, *RAW_TEXT, "script", "plaintext"})
 _SUFFIX = "|".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
 _LATE = _any_of({name[5:] for name in EVERYWHERE if name.startswith("data-")})
 _ANYWHERE = rf"(?: style | background | data-(?:{_LATE}) )"
@@ -89,13 +91,13 @@ _MARKUP = re.compile(
     < (?! {_SKIPPED} )
     (?: !-- (?: -?> | [\s\S]*? (?: --!?> | \Z ) )  # "Comment start state"
       | (?: [!?] | /(?![a-z]) ) [^>]*+             # "Bogus comment state"
-      | (?P<name> /?[a-z][^{WS}/>]*+ ) {_ATTRIBUTES} (?: (?P<close> > ) | \Z )
+      | (?P<name> /?[a-z][^{WS}/>]*+ ) {ATTRIBUTES} (?: (?P<close> > ) | \Z )
     )""",
     _FLAGS,
 )
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _MAY_NAME = re.compile(_ANYWHERE, _FLAGS)
-_RAW_TEXT_END = {name: re.compile(rf"</{name}{_NAME_END}", _FLAGS) for name in _RAW_TEXT}
+_RAW_TEXT_END = {name: re.compile(rf"</{name}{_NAME_END}", _FLAGS) for name in RAW_TEXT}
 _SCRIPT_STEP = re.compile(rf"<!--(?:-?>)?|-->|<(?P<slash>/?)script{_NAME_END}", _FLAGS)
 _NEXT_ATTRIBUTE = re.compile(
     rf"""[{WS}/]*+
@@ -136,12 +138,37 @@ def find_tags(html: str) -> Iterator[Tag]:
             position = _script_end(html, end)
         elif name == "plaintext":
             return
-        first, last = markup.end("name"), end - 1
-        if name in ELEMENTS or (name[0] != "/" and _MAY_NAME.search(html, first, last)):
-            attributes = _attributes(html, first, last)
-            owner = html[slice(*attributes.get("class", (0, 0)))]
-            if not (owner and _OWNED_ELSEWHERE.search(decode(owner)[0])):
-                yield Tag(name, attributes, end, position)
+        is_wanted = name in ELEMENTS or (
+            name[0] != "/" and _MAY_NAME.search(html, markup.end("name"), end - 1)
+        )
+        tag = _read(html, name, markup, position) if is_wanted else None
+        if tag is not None:
+            yield tag
+
+
+def read_tag(html: str, position: int) -> Tag | None:
+    """Read the one tag at a position, which is not within a comment, a script or raw text.
+
+    Args:
+        html: Any text.
+        position: Where the tag begins.
+
+    Returns:
+        The tag, as `find_tags` gives it; None if there is no start tag, the end of the text
+        cuts it off, or it is left to another plugin.
+    """
+    markup = _MARKUP.match(html, position)
+    if markup is None or not markup["close"] or markup["name"][0] == "/":
+        return None
+    return _read(html, markup["name"].lower(), markup, markup.end())
+
+
+def _read(html: str, name: str, markup: re.Match[str], text_end: int) -> Tag | None:
+    attributes = _attributes(html, markup.end("name"), markup.end() - 1)
+    owner = html[slice(*attributes.get("class", (0, 0)))]
+    if owner and _OWNED_ELSEWHERE.search(decode(owner)[0]):
+        return None
+    return Tag(name, attributes, markup.start(), markup.end(), text_end)
 
 
 def _script_end(html: str, position: int) -> int:

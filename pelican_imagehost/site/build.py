@@ -126,7 +126,7 @@ class Build:
         output = self.pelican_settings["OUTPUT_PATH"]
         self.image_host.reopen()
         self.written = Written(self.settings)
-        self.written.digests = {image.sha256 for image in self.report.images.values()}
+        self.written.know(self.report.images.values())
         builds[output] = self
         try:
             yield
@@ -147,7 +147,7 @@ class Build:
         if self.settings.first_image:
             for content in contents:
                 give_first_image(content, self.settings)
-        self.written.digests |= {image.sha256 for image in report.images.values()}
+        self.written.know(report.images.values())
         report.documents.clear()  # kept objects would slow down every garbage collection
         return report
 

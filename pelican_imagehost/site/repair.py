@@ -72,7 +72,7 @@ class Repair:
             The text; if it contains no own address, it is unchanged.
         """
         for form in self._forms:
-            if form.prefix in text:
+            if form.slash[0] in text and form.prefix in text:  # few texts have a backslash
                 relative = f"{top}/{self._folder}/" if top and self._folder else ""
                 text = self._repair(text, form, relative if form.slash == "/" else "")
         return text

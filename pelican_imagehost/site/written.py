@@ -1,8 +1,8 @@
 """The texts that Pelican writes, seen on their way to the output.
 
 Every page and every feed passes through `_open_w` of the writer, also of one that another
-plugin made, and while drafting. So a text is seen whole, once and in memory; whatever else
-is to change a page as it is written belongs into `Written.see`, beside the repair.
+plugin made, and while drafting. So a text is seen whole, once and in memory: addresses in it
+are repaired, and the pictures of a page decorated.
 """
 
 from __future__ import annotations
@@ -17,18 +17,22 @@ from typing import IO, TYPE_CHECKING, Any
 from blinker import ANY
 from pelican import signals
 
+from pelican_imagehost.documents.decorate import decorate
 from pelican_imagehost.settings import STORE_FOLDERS
 from pelican_imagehost.site.names import name_of, urls_in
 from pelican_imagehost.site.repair import Repair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
+    from pelican_imagehost.documents.decorate import Size
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
 
 __all__ = ["Written", "see_texts"]
 
+_PAGES = (".html", ".htm")
 _Stamp = tuple[int, int, int]  # size, time in ns, inode
 _LATER = (
     signals.content_written,
@@ -50,21 +54,29 @@ class Written:
         urls: (folder of the page, or "" for a URL that means the same in each; URL of an
             image that is not hosted) → the files that contain it, relative to the output.
         repair: repairs a text.
-        digests: the SHA-256 of each hosted image, for pages; others may be files of the site.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.urls: dict[tuple[str, str], list[str]] = {}
         self.repair = Repair(settings)
-        self.digests: set[str] = set()
+        self._sizes: dict[str, Size | None] = {}
         self._output = os.path.join(settings.output, "")
         self._prefix = settings.address_prefix
+        self._decorates = settings.decorate
         self._site_url = settings.site_url
         self._is_relative = settings.relative_urls
+        self._is_embedded = settings.embedded is not None
         self._stamps: dict[str, _Stamp | None] = {}
 
+    def know(self, images: Iterable[Image]) -> None:
+        """Take note of hosted images that texts may name; of all others a name may lead nowhere."""
+        for image in images:
+            # An SVG may have no size of its own, which its numbers do not say.
+            is_drawn = image.type == "svg"
+            self._sizes[image.sha256] = None if is_drawn else (image.width, image.height)
+
     def see(self, path: str, text: str) -> str:
-        """Repair a text that is about to be written, and note the URLs in it.
+        """Repair a text that is about to be written, note the URLs in it, and decorate a page.
 
         Args:
             path: the absolute file.
@@ -79,7 +91,10 @@ class Written:
         top = self.top(name) if self._is_relative and not _FEED.match(text) else ""
         text = self.repair(text, top)
         self.note(name, text, top)
-        return text
+        if not (self._decorates and name.endswith(_PAGES)):
+            return text
+        prefix = f"{top}/{STORE_FOLDERS[0]}/" if top and self._is_embedded else self._prefix
+        return decorate(text, prefix, self._sizes.get)
 
     def top(self, name: str) -> str:
         """Return what a page writes before the path of a file; without a slash at its end."""
@@ -95,7 +110,7 @@ class Written:
         """
         own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/") if top else (self._prefix,)
         folder = posixpath.dirname(name) or "."
-        for url in dict.fromkeys(urls_in(text, own, self.digests)):
+        for url in dict.fromkeys(urls_in(text, own, self._sizes)):
             key = ("" if url.startswith(("/", "http")) else folder, url)
             self.urls.setdefault(key, []).append(name)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from pelican_imagehost.watch.messages import Problems
-    from tests.conftest import Require, Site
+    from tests.conftest import Site
 
 LONG = "\n\n".join(f"Paragraph {number}." for number in range(200))
 LOADED = "() => [...document.images].every((one) => one.complete && one.naturalWidth)"
@@ -44,19 +42,6 @@ class Stage(Desk):
     def problems(self, problems: Problems) -> None:
         self.preview.wrong(problems)
         super().problems(problems)
-
-
-@pytest.fixture
-def browser(require: Require) -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    require(importlib.util.find_spec("playwright"), "playwright is not installed")
-    require(chromium, "chromium is not installed")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  perhaps not here
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

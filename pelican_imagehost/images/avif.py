@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.images import boxes, broken, heif, tracks
+from pelican_imagehost.images import avif_clean, boxes, broken, exif, heif, tracks
 from pelican_imagehost.images.boxes import Reader
 
 if TYPE_CHECKING:
     import mmap
+    from collections.abc import Iterator
 
-__all__ = ["check", "measure"]
+    from pelican_imagehost.images.exif import Credits
+    from pelican_imagehost.images.pieces import Piece
+
+__all__ = ["check", "clean", "measure", "metadata"]
 
 _NAME = "an AVIF"
-_METADATA = frozenset([b"Exif", b"mime", b"uri "])  # types of items that draw nothing
 
 
 def measure(data: bytes | mmap.mmap) -> tuple[int, int]:
@@ -54,8 +57,7 @@ def check(data: bytes | mmap.mmap) -> None:
         CorruptImage: it is cut off, or not what browsers show.
     """
     try:
-        items = _read_items(data)
-        ends = [end for item, _, end in items.extents if items.types.get(item) not in _METADATA]
+        ends = [end for _, end in _read_items(data).pictures()]
         frames = [end for _, end in tracks.samples(data)]
     except ValueError as error:
         raise broken.damaged(_NAME, str(error)) from error
@@ -63,6 +65,40 @@ def check(data: bytes | mmap.mmap) -> None:
         raise broken.damaged(_NAME, "no picture")
     if max(ends + frames) > len(data):
         raise broken.cut_off(_NAME)
+
+
+def clean(data: bytes | mmap.mmap, credited: Credits | None = None) -> list[Piece] | None:
+    """Return the pieces without metadata; see `images/clean`.
+
+    Every box stays where it is, because offsets lead everywhere: metadata is overwritten.
+
+    Args:
+        data: the whole file.
+        credited: whom the image shall credit.
+
+    Raises:
+        CorruptImage: as `check`, or metadata shares bytes with a picture.
+    """
+    check(data)
+    try:
+        return avif_clean.clean(data, credited or exif.NOBODY)
+    except ValueError as error:
+        raise broken.damaged(_NAME, str(error)) from error
+
+
+def metadata(data: bytes | mmap.mmap) -> Iterator[tuple[str, bytes]]:
+    """Yield the kind and content of each block of metadata; see `images/metadata`.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        CorruptImage: a box is damaged.
+    """
+    try:
+        yield from avif_clean.metadata(data)
+    except ValueError as error:
+        raise broken.damaged(_NAME, str(error)) from error
 
 
 def _read_items(data: bytes | mmap.mmap) -> heif.Items:

@@ -5,18 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.images import broken
+from pelican_imagehost.images.pieces import Pieces
 
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
 
-__all__ = ["CONTROL", "DATA", "FRAME", "TRAILER", "check", "measure", "walk"]
+    from pelican_imagehost.images.exif import Credits
+    from pelican_imagehost.images.pieces import Piece
+
+__all__ = ["check", "clean", "measure", "metadata", "walk"]
 
 _NAME = "a GIF"
 FRAME, EXTENSION, TRAILER = b",", b"!", b";"
 DATA = b"data"  # stands for the data of a frame, which has no name
 _BLOCKS = frozenset([FRAME, EXTENSION, TRAILER])
 CONTROL = b"!\xf9"  # the Graphic Control Extension, which announces a frame
+APPLICATION = b"!\xff"
+_DRAWN = frozenset([FRAME, DATA, TRAILER, CONTROL])
+_COLOURS = b"ICCRGBG1012"
+_LOOPS = frozenset([b"NETSCAPE2.0", b"ANIMEXTS1.0"])
+_CONTROL = 8  # bytes
 _HEADER = 13  # bytes: signature and Logical Screen Descriptor
 _DESCRIPTOR = 10
 _MAX_CODE_SIZE = 8  # bits; decoders refuse more
@@ -95,6 +104,45 @@ def check(data: bytes | mmap.mmap) -> None:
     Raises:
         CorruptImage: it is cut off, or not what browsers show.
     """
+    for _ in _follow(data):
+        pass
+
+
+def clean(data: bytes | mmap.mmap, credited: Credits | None = None) -> list[Piece] | None:  # noqa: ARG001  a GIF has no place for them
+    """Return the pieces without metadata; see `images/clean`.
+
+    Args:
+        data: the whole file.
+        credited: whom the image shall credit.
+
+    Raises:
+        CorruptImage: as `measure` and `check`.
+    """
+    pieces = Pieces(data)
+    pieces.keep(0, _HEADER + _table(data[10:11]))
+    for kind, start, end in _follow(data):
+        name = data[start + 3 : start + 14] if kind == APPLICATION else b""
+        if kind in _DRAWN or name == _COLOURS:
+            pieces.keep(start, end)
+        elif name in _LOOPS and data[start + 14] > 2 and data[start + 15] == 1:  # noqa: PLR2004  bytes
+            loops = data[start + 16 : start + 18]
+            pieces.put(APPLICATION + b"\x0b" + name + b"\3\1" + loops + b"\0")
+    return pieces.finish()
+
+
+def metadata(data: bytes | mmap.mmap) -> Iterator[tuple[str, bytes]]:
+    """Yield the kind and content of each block of metadata; see `images/metadata`.
+
+    Args:
+        data: the whole file.
+    """
+    for kind, start, end in walk(data):
+        if kind == APPLICATION and data[start + 3 : start + 14] == b"XMP DataXMP":
+            yield "xmp", data[start + 14 : end]
+
+
+def _follow(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
+    """Walk as `walk` does, and check that the file leads to the end of a frame."""
     frames, previous = 0, b""
     for kind, start, end in walk(data):
         if kind == DATA:
@@ -103,6 +151,9 @@ def check(data: bytes | mmap.mmap) -> None:
                 raise broken.damaged(_NAME, f"unknown compression at byte {start:,}")
         elif kind[:1] not in _BLOCKS and _may_continue(data, start, frames):
             raise broken.damaged(_NAME, f"no block begins at byte {start:,}")
+        elif kind == CONTROL and end != start + _CONTROL and end <= len(data):
+            raise broken.damaged(_NAME, f"a control of another length at byte {start:,}")
+        yield kind, start, end
         previous = kind if kind != DATA or end <= len(data) else FRAME
     if not frames or previous in {CONTROL, FRAME}:
         raise broken.cut_off(_NAME)

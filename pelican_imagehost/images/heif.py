@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["FULL", "Items", "read_items"]
 
 FULL = 4  # bytes of version and flags, which begin a full box
+_METADATA = frozenset([b"Exif", b"mime", b"uri "])
 _MOST_IPMA = 4  # one for each combination of version and flags
 _INSIDE = 1  # the construction method of an item whose bytes are in the box `idat`
 
@@ -34,6 +35,18 @@ class Items(NamedTuple):
     types: dict[int, bytes]
     extents: list[tuple[int, int, int]]
     properties: list[Box]
+
+    def pictures(self) -> list[tuple[int, int]]:
+        """Return start and end of all pieces of items that draw something."""
+        return [(s, e) for item, s, e in self.extents if self.types.get(item) not in _METADATA]
+
+    def metadata(self) -> list[tuple[bytes, list[tuple[int, int]]]]:
+        """Return the type of each other item, with start and end of its pieces."""
+        places: dict[int, list[tuple[int, int]]] = {}
+        for item, start, end in self.extents:
+            places.setdefault(item, []).append((start, end))
+        kinds = {item: kind for item, kind in self.types.items() if kind in _METADATA}
+        return [(kind, places.get(item, [])) for item, kind in kinds.items()]
 
 
 def read_items(data: bytes | mmap.mmap, meta: Box) -> Items:

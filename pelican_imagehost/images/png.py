@@ -6,18 +6,28 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.images import broken, exif
+from pelican_imagehost.images.pieces import Pieces
 
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
 
-__all__ = ["SIGNATURE", "check", "measure", "walk"]
+    from pelican_imagehost.images.exif import Credits
+    from pelican_imagehost.images.pieces import Piece
+
+__all__ = ["SIGNATURE", "check", "clean", "measure", "metadata", "walk"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NAME = "a PNG"
 _CRITICAL = frozenset([b"IHDR", b"PLTE", b"IDAT", b"IEND"])
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_TEXTS = frozenset([b"tEXt", b"zTXt", b"iTXt"])
+_RAW = b"Raw profile type "
+_MOST_TEXT = 2**20  # bytes
+_DRAWN = _CRITICAL | frozenset(
+    b"tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV mDCv cLLI cLLi bKGD pHYs acTL fcTL fdAT".split()
+)
 _MAX_SIDE = 2**31 - 1
 _STEP = 65_536
 _DATA = {b"IDAT": 8, b"fdAT": 12}  # bytes before the data: length, name, sequence number
@@ -87,14 +97,10 @@ def measure(data: bytes | mmap.mmap) -> tuple[int, int]:
 
     Raises:
         CorruptImage: the header is truncated or damaged.
+        UnsupportedImage: the image is of a kind that browsers lack.
     """
     header = _header(data)
-    for name, start, end in walk(data):
-        if name == b"IDAT" or end > len(data):
-            break
-        if name == b"eXIf" and _is_intact(data, start, end):
-            return exif.read(data[start + 8 : end - 4]).turn(header.width, header.height)
-    return header.width, header.height
+    return _read_exif(data).turn(header.width, header.height)
 
 
 def check(data: bytes | mmap.mmap) -> None:
@@ -108,6 +114,90 @@ def check(data: bytes | mmap.mmap) -> None:
     Raises:
         CorruptImage: it is cut off, or not what browsers show.
     """
+    for _ in _follow(data):
+        pass
+
+
+def clean(data: bytes | mmap.mmap, credited: Credits | None = None) -> list[Piece] | None:
+    """Return the pieces without metadata; see `images/clean`.
+
+    Args:
+        data: the whole file.
+        credited: whom the image shall credit; its own texts that do are kept then.
+
+    Raises:
+        CorruptImage, UnsupportedImage: as `measure` and `check`.
+    """
+    facts = exif.Exif(_read_exif(data).orientation)
+    block = exif.write(facts, credited or exif.NOBODY)
+    pieces = Pieces(data)
+    pieces.keep(0, len(SIGNATURE))
+    for name, start, end in _follow(data):
+        is_credit = credited is not None and name in _TEXTS and _is_credit(data, start)
+        if name in _DRAWN or is_credit:
+            pieces.keep(start, min(end, len(data)))
+        if name == b"IHDR" and block:
+            crc = zlib.crc32(b"eXIf" + block).to_bytes(4)
+            pieces.put(len(block).to_bytes(4) + b"eXIf" + block + crc)
+    return pieces.finish()
+
+
+def metadata(data: bytes | mmap.mmap) -> Iterator[tuple[str, bytes]]:
+    """Yield the kind and content of each block of metadata; see `images/metadata`.
+
+    Args:
+        data: the whole file.
+    """
+    for name, start, end in walk(data):
+        if name == b"eXIf":
+            yield "exif", data[start + 8 : end - 4]
+        elif name in _TEXTS:
+            keyword, text = _read_text(name, data[start + 8 : end - 4])
+            if keyword == b"XML:com.adobe.xmp":
+                yield "xmp", text
+            elif keyword.startswith(_RAW):  # as ImageMagick writes it: name, length, digits
+                kind = {b"exif": "exif", b"APP1": "exif", b"iptc": "iptc"}.get(keyword[17:], "xmp")
+                yield kind, _unhex(text).removeprefix(b"Exif\0\0")
+
+
+def _read_text(name: bytes, content: bytes) -> tuple[bytes, bytes]:
+    """Return the keyword and the text of a chunk (sections 11.3.3.2 to 11.3.3.4)."""
+    keyword, _, rest = content.partition(b"\0")
+    is_packed = name == b"zTXt" or (name == b"iTXt" and rest[:1] == b"\1")
+    text = rest.split(b"\0", 3)[-1] if name == b"iTXt" and not is_packed else rest
+    if is_packed:
+        start = rest.find(b"\x78") if name == b"iTXt" else 1
+        try:
+            text = zlib.decompressobj().decompress(rest[start:], _MOST_TEXT)
+        except zlib.error:
+            text = b""
+    return keyword, text
+
+
+def _unhex(text: bytes) -> bytes:
+    digits = b"".join(text.split()[2:])
+    try:
+        return bytes.fromhex(digits.decode("ascii"))
+    except ValueError:
+        return b""
+
+
+def _is_credit(data: bytes | mmap.mmap, start: int) -> bool:
+    return data[start + 8 : start + 18].partition(b"\0")[0] in {b"Author", b"Copyright"}
+
+
+def _read_exif(data: bytes | mmap.mmap) -> exif.Exif:
+    """Read the first intact eXIf before the data."""
+    for name, start, end in walk(data):
+        if name == b"IDAT" or end > len(data):
+            break
+        if name == b"eXIf" and _is_intact(data, start, end):
+            return exif.read(data[start + 8 : end - 4])
+    return exif.Exif()
+
+
+def _follow(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
+    """Walk as `walk` does, and check that the file leads to its end."""
     header = frame = _header(data)
     to_come, previous = 0, b""
     pieces: list[tuple[int, int]] = []  # of the data of the last frame
@@ -119,9 +209,10 @@ def check(data: bytes | mmap.mmap) -> None:
             to_come, pieces, frame = to_come - 1, [], _frame(data, start, header)
         elif name in _DATA:
             pieces.append((start + _DATA[name], end - 4))
-        elif name == b"IEND" and pieces:
-            return
+        yield name, start, end
         previous = name
+    if previous == b"IEND" and pieces:
+        return
     if to_come > 0 or not _has_rows(data, pieces, frame.raw_size()):
         raise broken.cut_off(_NAME)
 

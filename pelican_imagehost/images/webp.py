@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.images import broken
+from pelican_imagehost.images import broken, exif
+from pelican_imagehost.images.pieces import Pieces
 
 if TYPE_CHECKING:
     import mmap
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["check", "measure", "walk"]
+    from pelican_imagehost.images.exif import Credits
+    from pelican_imagehost.images.pieces import Piece
+
+__all__ = ["check", "clean", "measure", "metadata", "walk"]
 
 _NAME = "a WebP"
 _HEADER = 12  # bytes: RIFF, size, WEBP
 _BITSTREAMS = frozenset([b"VP8 ", b"VP8L"])
 ANIMATION = 0x02  # the flag in VP8X
+_EXIF, _XMP = 0x08, 0x04  # others
+_IN_FRAME = _BITSTREAMS | {b"ALPH"}
+_DRAWN = _IN_FRAME | {b"VP8X", b"ICCP", b"ANIM"}
 _VP8X = 18  # bytes of the chunk, its header included
 _ANMF = 24  # bytes before the chunks of a frame, the header of its own included
 _KEY_FRAME = b"\x9d\x01\x2a"
@@ -83,21 +90,89 @@ def check(data: bytes | mmap.mmap) -> None:
     Raises:
         CorruptImage: it is cut off, or not what browsers show.
     """
-    width, height = measure(data)
-    first, start, _ = next(walk(data))
-    is_extended = first == b"VP8X"
-    is_animated = is_extended and bool(data[start + 8] & ANIMATION)
-    pictures = 0
+    for _ in _follow(data):
+        pass
+
+
+def clean(data: bytes | mmap.mmap, credited: Credits | None = None) -> list[Piece] | None:
+    """Return the pieces without metadata; see `images/clean`.
+
+    Args:
+        data: the whole file.
+        credited: whom the image shall credit.
+
+    Raises:
+        CorruptImage: as `measure` and `check`.
+    """
+    parts = [part for name, *place in _follow(data) for part in _kept(data, name, *place)]
+    if data[12:16] == b"VP8X":
+        blocks = (content for kind, content in metadata(data) if kind == "exif")
+        facts = exif.Exif(exif.read(next(blocks, b"")).orientation)
+        block = exif.write(facts, credited or exif.NOBODY)
+        flags = data[20] & ~(_EXIF | _XMP) | (_EXIF if block else 0)
+        parts[0] = data[12:20] + bytes([flags]) + data[21 : _HEADER + _VP8X]
+        parts += [_header(b"EXIF", len(block)), block + b"\0" * (len(block) % 2)] if block else []
+    pieces = Pieces(data)
+    pieces.put(_header(b"RIFF", 4 + _size(parts)) + b"WEBP")
+    for part in parts:
+        if isinstance(part, bytes):
+            pieces.put(part)
+        else:
+            pieces.keep(*part)
+    return pieces.finish()
+
+
+def metadata(data: bytes | mmap.mmap) -> Iterator[tuple[str, bytes]]:
+    """Yield the kind and content of each block of metadata; see `images/metadata`.
+
+    Args:
+        data: the whole file.
+    """
     for name, start, end in walk(data):
+        if name in {b"EXIF", b"XMP "}:
+            content = data[start + 8 : end]
+            yield ("xmp" if name == b"XMP " else "exif"), content.removeprefix(b"Exif\0\0")
+
+
+def _follow(data: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
+    """Walk the chunks that matter, and check that the picture is among them."""
+    width, height = measure(data)
+    chunks = walk(data)
+    first, start, end = next(chunks)
+    yield first, start, end
+    if first != b"VP8X":
+        for _ in chunks:
+            pass  # nobody looks at what follows, but it must be whole
+        return
+    is_animated, pictures = bool(data[start + 8] & ANIMATION), 0
+    for name, start, end in chunks:
         if name == b"ANMF" and is_animated:
             _check_frame(data, start, end, (width, height))
             pictures += 1
-        elif name in _BITSTREAMS and is_extended and not is_animated:
+        elif name in _BITSTREAMS and not is_animated:
             if pictures or _picture(data, name, start, end) != (width, height):
                 raise broken.damaged(_NAME, "pictures of several sizes")
             pictures += 1
-    if is_extended and not pictures:
+        yield name, start, end
+    if not pictures:
         raise broken.damaged(_NAME, "no picture")
+
+
+def _kept(data: bytes | mmap.mmap, name: bytes, start: int, end: int) -> list[Piece]:
+    """Return what to keep of a chunk."""
+    if name != b"ANMF":
+        return [(start, end)] if name in _DRAWN else []
+    inner = [(s, e) for name, s, e in walk(data, start + _ANMF, end) if name in _IN_FRAME]
+    head = _header(b"ANMF", _ANMF - 8 + _size(inner)) + data[start + 8 : start + _ANMF]
+    return [head, *inner]
+
+
+def _header(name: bytes, size: int) -> bytes:
+    return name + size.to_bytes(4, "little")
+
+
+def _size(parts: Sequence[Piece]) -> int:
+    return sum(len(p) if isinstance(p, bytes) else p[1] - p[0] for p in parts)
 
 
 def _check_frame(data: bytes | mmap.mmap, start: int, end: int, canvas: tuple[int, int]) -> None:

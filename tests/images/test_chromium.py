@@ -8,10 +8,13 @@ import PIL.Image
 import pytest
 
 from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.images.clean import clean
 from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.image import IMAGE_TYPES, Limits
+from pelican_imagehost.images.pieces import join
 from tests.images.chromium import show
 from tests.images.parts import GIF, JPEG, LOSSLESS, LOSSY, PNG, SIZE, avif, encode
+from tests.images.private import PRIVATE
 from tests.images.table import TABLE
 
 if TYPE_CHECKING:
@@ -50,8 +53,14 @@ NOT_COUNTED = {"gif": range(len(GIF) - 5, len(GIF) - 1)}
 def shown(require: Require) -> dict[bytes, Shown]:
     """Load every file of this module in one page."""
     cuts = [data[:end] for name, data in WHOLE.items() for end in ENDS[name]]
-    files = [BLANK, *(data for data, _ in TABLE.values()), *WHOLE.values(), *cuts]
+    private = [one for pair in PRIVATE.values() for one in (pair[1], published(*pair))]
+    files = [BLANK, *(data for data, _ in TABLE.values()), *WHOLE.values(), *cuts, *private]
     return dict(zip(files, show(files, require), strict=True))
+
+
+def published(kind: str, data: bytes) -> bytes:
+    pieces = clean(data, kind)
+    return data if pieces is None else join(data, pieces)
 
 
 def is_accepted(data: bytes) -> bool:
@@ -80,3 +89,10 @@ def test_a_cut_file_is_accepted_if_it_is_shown_whole(name: str, shown: dict[byte
     seen = {end for end in ENDS[name] if shown[data[:end]] == shown[data]}
     accepted = {end for end in ENDS[name] if is_accepted(data[:end])}
     assert accepted == seen - {*NOT_COUNTED.get(name, ())}
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_what_is_published_looks_as_before(name: str, shown: dict[bytes, Shown]) -> None:
+    kind, data = PRIVATE[name]
+    assert shown[data].width
+    assert shown[published(kind, data)] == shown[data]

@@ -93,7 +93,7 @@ def read_rules() -> dict[str, Rule]:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     rows = re.findall(r"^\| \d+ \| (.+?) \| (.+?) \| (.*?) ?\|$", text, re.MULTILINE)
     core = re.findall("`(.+?)`", rows[0][0])
-    rules = {room: Rule(core[: core.index(room)], {}) for room in core}
+    rules = {room: Rule(core[: core.index(room)], read_libraries(rows[0][2])) for room in core}
     for rooms, allowed, alone in rows[1:]:
         names = re.findall("`(.+?)`", allowed)
         if "the core" in allowed:
@@ -101,10 +101,13 @@ def read_rules() -> dict[str, Rule]:
             names += [name for name in core if name != but]
         if "everything" in allowed:
             names = [name for name in {room_of(name) for name in FILES} if name != "plugin"]
-        parts = [part.partition(": ") for part in alone.split(", ") if part]
-        libraries = {name: module.strip("`") for name, _, module in parts}
-        rules[re.findall("`(.+?)`", rooms)[0]] = Rule(names, libraries)
+        rules[re.findall("`(.+?)`", rooms)[0]] = Rule(names, read_libraries(alone))
     return rules
+
+
+def read_libraries(column: str) -> dict[str, str]:
+    parts = [part.partition(": ") for part in column.split(", ") if part]
+    return {name: module.strip("`") for name, _, module in parts}
 
 
 RULES = read_rules()

@@ -14,7 +14,7 @@ from pelican_imagehost.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
-from pelican_imagehost.images import avif, gif, jpeg, kinds, png, svg, webp
+from pelican_imagehost.images import avif, gif, heic, jpeg, kinds, png, svg, webp
 from pelican_imagehost.images.image import Image
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ImageFile(NamedTuple):
     """An image file as it was read.
 
     Attributes:
-        data: the bytes.
+        data: the bytes; those of the JPEG that is published if the file is a HEIC photo.
         image: the image in them.
         status: fstat(2) of the file, the same before and after it was read.
     """
@@ -63,6 +63,10 @@ def read(file: str, limits: Limits) -> ImageFile:
         except OSError as error:
             raise UnreadableImage(f"cannot be read: {error.strerror}") from error
         if len(data) == before.st_size and _state(before) == _state(after):
+            if kinds.is_heic(data[: kinds.SAMPLE]):
+                source = hashlib.sha256(data).hexdigest()
+                data = heic.convert(data, limits.max_pixels)
+                return ImageFile(data, identify(data, limits)._replace(source=source), after)
             return ImageFile(data, identify(data, limits), after)
     raise UnreadableImage("changed each time it was read; is a program still writing it?")
 

@@ -10,7 +10,7 @@ import filetype
 from pelican_imagehost.errors import CorruptImage, UnsupportedImage
 from pelican_imagehost.images import boxes, lfs, svg
 
-__all__ = ["NAMES", "SAMPLE", "sniff"]
+__all__ = ["HEIC", "NAMES", "SAMPLE", "is_heic", "sniff"]
 
 SAMPLE = 65_536  # bytes, enough to tell the type
 NAMES = {
@@ -36,6 +36,9 @@ _AVIF = frozenset([b"avif", b"avis"])
 _EXPORT = "export it as PNG, JPEG or WebP"
 _DRAWN = "export it as SVG or PNG"
 _VIDEO = "link to it, or export it as animated WebP or AVIF"
+_JPEG = "export it as JPEG, or run: pip install 'pelican-imagehost[heic]'"
+_HEIC_BRAND = re.compile(rb"he[iv].|mi[fa].|msf1|avc[is]")
+HEIC = f"is a HEIC photo; {_JPEG}"
 # What else is taken for an image, by its first bytes, and what to do with it.
 _OTHERS = [
     (re.compile(start, re.DOTALL), name, advice)
@@ -75,7 +78,7 @@ _OTHERS = [
 ]
 # The same by the brands of ISO base media files; the first that a file has counts.
 _BRANDS = (
-    (re.compile(rb"he[iv].|mi[fa].|msf1|avc[is]"), "a HEIC photo", "export it as JPEG"),
+    (_HEIC_BRAND, "a HEIC photo", _JPEG),
     (re.compile(rb"qt  "), "a QuickTime video (MOV)", _VIDEO),
     (re.compile(rb"crx "), "a camera's raw file (CR3)", _EXPORT),
     (re.compile(rb"M4[AB] "), "an MPEG-4 audio file (M4A)", "link to it"),
@@ -108,6 +111,16 @@ def sniff(sample: bytes) -> str:
     if svg.looks_like_svg(sample):
         return "svg"
     raise UnsupportedImage(_describe(sample))
+
+
+def is_heic(sample: bytes) -> bool:
+    """Return whether a file is a HEIC photo, of whatever brand.
+
+    Args:
+        sample: its first bytes.
+    """
+    found = boxes.brands(sample)
+    return bool(found) and not _AVIF.intersection(found) and bool(_HEIC_BRAND.match(found[0]))
 
 
 def _describe(sample: bytes) -> str:

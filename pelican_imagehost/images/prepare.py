@@ -83,4 +83,4 @@ def _cut(data: memoryview | mmap.mmap, pieces: Iterable[Piece]) -> Iterable[byte
 
 
 def _renamed(image: Image, digest: str, size: int) -> Image:
-    return image._replace(sha256=digest, size=size, source=image.sha256)
+    return image._replace(sha256=digest, size=size, source=image.original)

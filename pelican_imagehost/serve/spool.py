@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import StoreError
+from pelican_imagehost.images import heic, kinds
 from pelican_imagehost.images.identify import check_size, identify
 from pelican_imagehost.images.prepare import prepare_file
 
@@ -133,12 +134,20 @@ class SpooledFile:
             ImageHostError: as `identify` and `prepare_file` do.
         """
         self.finish()
-        with self.path.open("rb", buffering=0) as file:
-            image = identify(file, self._limits)
         try:
+            self._convert()
+            with self.path.open("rb", buffering=0) as file:
+                image = identify(file, self._limits)
             return prepare_file(self.path, image, self._keep_metadata)
         except OSError as error:
             raise StoreError(f"{self.path.parent} cannot be written: {error.strerror}") from error
+
+    def _convert(self) -> None:
+        """Convert a HEIC photo, if it is one."""
+        with self.path.open("rb", buffering=0) as file:
+            is_heic = kinds.is_heic(file.read(kinds.SAMPLE))
+        if is_heic:
+            self.path.write_bytes(heic.convert(self.path.read_bytes(), self._limits.max_pixels))
 
     def discard(self) -> None:
         """Remove the file, unless it has been stored."""

@@ -175,7 +175,7 @@ class Catalogue:
         from pelican_imagehost.images.prepare import prepare  # noqa: PLC0415
 
         found = read(file, self.settings.limits)
-        standing = (recall or self._recall({})).standing(found.image.sha256)
+        standing = (recall or self._recall({})).standing(found.image.original)
         if standing is not None and standing.sha256 == found.image.sha256:
             return found._replace(image=standing)
         data, image = prepare(found.data, found.image, self.settings.keep_metadata)

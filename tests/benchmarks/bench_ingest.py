@@ -1,15 +1,20 @@
 """Compare the first ingest of many images with hashing and copying the same files.
 
     python tests/benchmarks/bench_ingest.py [--images 2000] [--size 300000] [--rounds 7]
+    python tests/benchmarks/bench_ingest.py --photos 8 [--rounds 7]
 
 The baseline is `openssl dgst -sha256` and `cp`, which do not identify or sync anything;
 the ingest is durable when it ends, so the baseline is shown with a `sync` as well. The
 page cache is warm for all. CPU time includes the copying by the kernel.
+
+With `--photos`, only cleaning is measured: a photograph with a location is read, hashed,
+cleaned and hashed again, relative to reading and hashing it once.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import subprocess
@@ -22,7 +27,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks.sites import configure, make_picture
+from pelican_imagehost.images.clean import clean
+from tests.benchmarks.sites import configure, make_photo, make_picture
 from tests.benchmarks.timing import Cost, compare, median, ratio, run
 
 if TYPE_CHECKING:
@@ -37,6 +43,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--size", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--photos", type=int, help="measure only how these are cleaned")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder else")
     parser.add_argument("--ingest", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -44,7 +51,10 @@ def main() -> None:
         _ingest(options.ingest)
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        _measure(Path(folder), options)
+        if options.photos:
+            _measure_cleaning(Path(folder), options)
+        else:
+            _measure(Path(folder), options)
 
 
 def _measure(root: Path, options: argparse.Namespace) -> None:
@@ -70,6 +80,39 @@ def _measure(root: Path, options: argparse.Namespace) -> None:
             cpu, wall = ratio(costs, name, base), ratio(costs, name, base, "wall")
             line += f"  {cpu:.2f} CPU, {wall:.2f} wall of {base};"
         print(line.rstrip(";"))
+
+
+def _measure_cleaning(root: Path, options: argparse.Namespace) -> None:
+    files = [root / f"photo-{number}.jpg" for number in range(options.photos)]
+    for number, file in enumerate(files):
+        file.write_bytes(make_photo(number))
+    commands: dict[str, Callable[[], Cost]] = {
+        "hash": partial(_timed, files, lambda data: hashlib.sha256(data).digest()),
+        "hash, clean, hash": partial(_timed, files, _hash_and_clean),
+    }
+    costs = compare(commands, rounds=options.rounds)
+    total = sum(file.stat().st_size for file in files)
+    print(f"{len(files)} photographs of {total:,} bytes in all, {options.rounds} rounds:")
+    for name, values in costs.items():
+        milliseconds = median(values) * 1000
+        print(f"  {name:18} {milliseconds:6.0f} ms CPU;  {ratio(costs, name, 'hash'):.2f} of hash")
+
+
+def _timed(files: list[Path], act: Callable[[bytes], object]) -> Cost:
+    wall, cpu = time.perf_counter(), time.process_time()
+    for file in files:
+        act(file.read_bytes())
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def _hash_and_clean(data: bytes) -> None:
+    hashlib.sha256(data).digest()
+    pieces = clean(data, "jpg")
+    if pieces is None:
+        sys.exit("a photograph has nothing to clean")
+    published, view = hashlib.sha256(), memoryview(data)
+    for piece in pieces:
+        published.update(piece if isinstance(piece, bytes) else view[piece[0] : piece[1]])
 
 
 def _copy(files: list[str], root: Path, *, sync: bool) -> Cost:

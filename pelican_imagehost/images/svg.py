@@ -190,6 +190,11 @@ class _Inspector:
 
     def _doctype(self, name: str, system: str | None, public: str | None, subset: int) -> None:  # noqa: ARG002  as above
         self._has_dtd = system is not None
+        if set(system or "") & {*"<>&;"}:
+            raise CorruptImage(
+                f"is an SVG whose document type has an odd address ({shown(system or '')}), so "
+                "browsers show nothing of it; remove the document type"
+            )
         # With the identifiers of XHTML, browsers resolve `&colon;`; expat skips it.
         if public is not None and "//DTD SVG" not in public:
             raise self._refuse(f"a document type other than SVG ({shown(public)})")

@@ -93,8 +93,11 @@ def _read_ratio(box: str) -> float | None:
     match = _BOX.fullmatch(box[:_LONGEST])
     if match is None:
         return None
-    width, height = float(match[3]), float(match[4])
-    valid = 1 / _INFINITE < width < _INFINITE and 1 / _INFINITE < height < _INFINITE
+    left, top, width, height = map(float, match.groups())
+    valid = (
+        min(width, height) > 1 / _INFINITE
+        and max(-left, left, -top, top, width, height) < _INFINITE
+    )
     return width / height if valid else None
 
 
@@ -129,12 +132,13 @@ def _to_pixels(value: str, font: float) -> float | None:
 def _font_size(root: Mapping[str, str]) -> float:
     """Read the size of the root's font in pixels; its style counts before its attribute."""
     styled = _FONT_SIZE.findall(root.get("style", "")[:_LONGEST])
-    value = (styled[-1] if styled else root.get("font-size", "")).strip()[:_LONGEST].lower()
-    if value.endswith("%"):
-        value = f"{value[:-1]}em"
-        return (_to_pixels(value, _MEDIUM) or 100 * _MEDIUM) / 100
-    pixels = _FONT_SIZES.get(value) or _to_pixels(value, _MEDIUM)
-    return _MEDIUM if pixels is None or pixels < 0 else pixels
+    for value in (*reversed(styled), root.get("font-size", "")[:_LONGEST]):
+        word = value.strip().lower()
+        percent = _to_pixels(f"{word[:-1]}em", _MEDIUM / 100) if word.endswith("%") else None
+        pixels = percent or _FONT_SIZES.get(word) or _to_pixels(word, _MEDIUM)
+        if pixels is not None and pixels >= 0:
+            return pixels
+    return _MEDIUM
 
 
 def _round(side: float) -> int:

@@ -57,6 +57,7 @@ SIZES = {
     'width="10em" height="1em" font-size="8pt"': (107, 11),
     'width="10em" height="1em" font-size="150%"': (240, 24),
     'width="10em" height="1em" style="font-size:large" font-size="9"': (180, 18),
+    'width="10em" height="1em" style="font-size:huge" font-size="9"': (90, 9),
     "": (300, 150),
     'width="40"': (40, 150),
     'height="40"': (300, 40),
@@ -74,6 +75,7 @@ SIZES = {
     'viewBox="0 0 0 3"': (300, 150),
     'viewBox="0 0 -4 3"': (300, 150),
     'viewBox="0 0 1e39 3"': (300, 150),
+    'viewBox="-1e39 0 4 3"': (300, 150),
     'viewBox="0,,0 4 3"': (300, 150),
     'viewbox="0 0 4 3"': (300, 150),
     'width="200" viewBox="0 0 4 3"': (200, 150),
@@ -324,6 +326,9 @@ INVISIBLE = {
     ),
     "an undeclared entity in an attribute": (
         f'{DOCTYPE}<svg {SVG}>\n<!-- &a; --><g id="&nbsp;"/></svg>'.encode(), "&nbsp;.* line 3"
+    ),
+    "an odd document type": (
+        f'<!DOCTYPE svg SYSTEM "a?b&c"><svg {SVG}/>'.encode(), "document type has an odd address"
     ),
     "XML 2": (f'<?xml version="2.0"?><svg {SVG}/>'.encode(), "XML 2.0"),
     "a bare ampersand": (f"<svg {SVG}>\n<text>a & b</text></svg>".encode(), "line 2"),

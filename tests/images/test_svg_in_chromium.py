@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.images.svg import inspect
 from tests.host.test_nginx import POLICY
 from tests.images.svg_exports import HONEST
@@ -46,6 +48,10 @@ QUIET = frozenset(
     an external public entity, a parameter entity, billions of laughs,
     an XHTML document type""".replace("\n    ", " ").split(", ")
 )
+SCRAPS = [b"<", b">", b"</", b"/>", b'"', b"&", b"&amp;", b"]]>", b"<![CDATA[", b"<!--", b"-->"]
+SCRAPS += [b"\xff\xfe", b"\0", b"\xe9", b"\xc2\xa0", b"xmlns", b"url(", b"1e999", b":", b"-", b"."]
+SCRAPS += [b"%", b"e", b"0", b"9", b" ", b"em", b" x:y='1'", b" xmlns:q='u'", b"&nbsp;", b"<?a?>"]
+SCRAPS += [b"<!DOCTYPE svg>", b"none", b";", b"'", b"\r\n"]
 NATURAL_SIZES = """async (names) => {
     const sizes = {};
     for (const [name, address] of Object.entries(names)) {
@@ -166,6 +172,36 @@ def test_what_is_accepted_is_shown_at_the_size_that_is_recorded(stage: Stage) ->
 def test_what_is_not_shown_is_refused(stage: Stage) -> None:
     shown = measure_all(stage, {name: data for name, (data, _) in INVISIBLE.items()})
     assert {name: size for name, size in shown.items() if 0 not in size} == {}
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("rounds", [2, pytest.param(500, marks=pytest.mark.full)])
+def test_a_damaged_file_is_shown_at_the_size_that_is_recorded(stage: Stage, rounds: int) -> None:
+    source = random.Random(rounds)  # noqa: S311  the same files every time
+    seeds = [*ACCEPTED.values(), *(data for data, _ in INVISIBLE.values())]
+    for _ in range(rounds):
+        files = {str(number): damage(source, source.choice(seeds)) for number in range(200)}
+        accepted = {name: size for name, data in files.items() if (size := accept(data))}
+        shown = measure_all(stage, {name: files[name] for name in accepted})
+        # What is thinner than half a pixel is recorded as one.
+        assert {
+            name: tuple(size or 1 for size in sizes) for name, sizes in shown.items()
+        } == accepted
+
+
+def damage(source: random.Random, data: bytes) -> bytes:
+    damaged = bytearray(data)
+    for _ in range(source.randrange(1, 4)):
+        start = source.randrange(min(len(damaged), source.choice([300, 9999])))
+        damaged[start : start + source.choice([0, 0, 1, 2, 5])] = source.choice(SCRAPS)
+    return bytes(damaged)
+
+
+def accept(data: bytes) -> tuple[int, int] | None:
+    try:
+        return inspect(data)
+    except ImageHostError:
+        return None
 
 
 def test_what_is_accepted_is_quiet_when_it_is_opened_alone(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from contextlib import contextmanager
 from io import BytesIO
@@ -53,16 +54,20 @@ _TURNED = range(5, 9)  # orientations that swap width and height
 _IGNORED = ("xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _FAILURES = (  # what decoders raise on broken files
     ArithmeticError,
+    AssertionError,
     EOFError,
     LookupError,
     OSError,
     RuntimeError,
     SyntaxError,
     TypeError,
+    UserWarning,  # where warnings are errors
     ValueError,
     struct.error,
     zlib.error,
 )
+# Pillow warns of damage that it, and browsers, pass over; nobody could tell which file it means.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def can_encode(image_type: str) -> bool:

@@ -446,6 +446,21 @@ def test_without_pillow_there_is_one_clear_error() -> None:
     assert done.stdout.endswith("); run: pip install --upgrade pillow\n")
 
 
+def test_pillow_itself_prints_nothing_about_a_damaged_file(tmp_path: Path) -> None:
+    data = encode(photo(), "jpg", exif=oriented(6))
+    at = data.index(b"Exif") + 10  # the offset of the only entry
+    (tmp_path / "damaged.jpg").write_bytes(data[:at] + b"\0\0\0\xff" + data[at + 4 :])
+    code = (
+        "from pathlib import Path\n"
+        "from pelican_imagehost.images.variants.make import Wanted, make\n"
+        "print(len(make(Path('damaged.jpg').read_bytes(), 'jpg', Wanted(widths=(100,)))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
 def test_without_an_encoder_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert picture_module.can_encode("avif")
     monkeypatch.delitem(PIL.Image.SAVE, "AVIF")

@@ -111,7 +111,7 @@ def make(
             if image_type == "avif":  # as small as it gets, and Pillow cannot say how it plays
                 return []
             return _animate(source, len(data), wanted, hold)
-        source.reduce(max(_TOP, *wanted.widths))
+        source.reduce(max((_TOP, *wanted.widths)))
         sharp = image_type in _SHARP and source.weight <= _MOST_LOSSLESS
         with hold(source.weight * (_LOSSLESS_WEIGHT if sharp else 1)):
             whole = source.decode()
@@ -126,7 +126,8 @@ def _pillow(formats: Sequence[str]) -> ModuleType:
         raise MissingEncoder(
             f"Pillow cannot be imported ({error}); run: pip install --upgrade pillow"
         ) from error
-    missing = [kind.upper() for kind in formats if not picture.can_encode(kind)]
+    kinds = dict.fromkeys((*formats, "webp"))  # WebP for what is kept without loss
+    missing = [kind.upper() for kind in kinds if not picture.can_encode(kind)]
     if missing:
         raise MissingEncoder(
             f"Pillow cannot write {' or '.join(missing)} here; run: pip install --upgrade pillow"

@@ -325,6 +325,11 @@ def test_no_smaller_original_gets_a_fallback() -> None:
     assert {one.type for one in make(data, "jpg", SOME)} == {"avif"}
 
 
+def test_without_widths_there_is_only_a_fallback() -> None:
+    data = padded(encode(photo(), "jpg"))
+    assert sizes(make(data, "jpg", Wanted(widths=()))) == [("jpg", *SIZE)]
+
+
 def test_the_same_is_made_each_time() -> None:
     data = encode(photo(), "jpg")
     assert make(data, "jpg", SOME) == make(data, "jpg", SOME)
@@ -468,3 +473,6 @@ def test_without_an_encoder_there_is_one_clear_error(monkeypatch: pytest.MonkeyP
     with pytest.raises(MissingEncoder, match=r"^Pillow cannot write AVIF here; run: pip"):
         make(data, "jpg", SOME)
     assert make(data, "jpg", Wanted(("webp",), (100,)))
+    monkeypatch.delitem(PIL.Image.SAVE, "WEBP")
+    with pytest.raises(MissingEncoder, match=r"^Pillow cannot write AVIF or WEBP here"):
+        make(data, "jpg", SOME)

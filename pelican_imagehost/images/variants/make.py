@@ -78,7 +78,9 @@ def make(
 ) -> list[Made]:
     """Make the variants of an image; the same bytes each time, from any number of threads.
 
-    - A photo gets each wanted width below 0.9 of its own, scaled from the next larger one.
+    - A photo gets each wanted width below 0.9 of its own, scaled from the next larger one, and
+      its own width if a wanted one is not below: a browser that takes a `<source>` never sees the
+      original, and would scale a narrower variant up.
     - A PNG or still GIF that is smaller as a lossless WebP at full size than as a photo of
       1440 pixels gets that WebP alone: a screenshot blurs when it is scaled.
     - An animation gets an animation of its size, unless it is an AVIF.
@@ -162,7 +164,7 @@ def _still(
     lossless = _lossless(whole, wanted.formats[0]) if sharp else b""
     plan: dict[int, list[str]] = {}
     if not lossless:
-        plan = {w: list(wanted.formats) for w in wanted.widths if w < _NARROWER * full[0]}
+        plan = {width: list(wanted.formats) for width in _widths(full[0], wanted.widths)}
     if wanted.fallback and size > _LARGE:
         kind = "png" if lossless or whole.is_transparent else "jpg"
         plan.setdefault(min(_TOP, full[0]), []).append(kind)
@@ -170,6 +172,12 @@ def _still(
     if lossless and len(lossless) <= _GAIN * size:
         made.insert(0, Made(*full, "webp", lossless))
     return made
+
+
+def _widths(own: int, wanted: Sequence[int]) -> set[int]:
+    """Return the widths to make: those that are narrower, and its own where the widest is not."""
+    widths = {width for width in wanted if width < _NARROWER * own}
+    return widths | ({own} if widths != set(wanted) else set())
 
 
 def _lossless(whole: Picture, kind: str) -> bytes:

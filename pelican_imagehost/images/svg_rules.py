@@ -19,19 +19,21 @@ from pelican_imagehost.images.css import find_requests
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SEPARATOR", "STYLES", "SVG", "Danger", "find_danger", "find_style_danger", "shown"]
+__all__ = ["MATHML", "SEPARATOR", "STYLES", "SVG", "XHTML", "XLINK", "Danger", "find_danger"]
+__all__ += ["find_style_danger", "shown"]
 
 SEPARATOR = "\x1f"  # between a namespace and a name; XML cannot contain it
 SVG = "http://www.w3.org/2000/svg"
-_XHTML = "http://www.w3.org/1999/xhtml"
-_MATHML = "http://www.w3.org/1998/Math/MathML"
-_XLINK_HREF = f"http://www.w3.org/1999/xlink{SEPARATOR}href"
-STYLES = frozenset([f"{SVG}{SEPARATOR}style", f"{_XHTML}{SEPARATOR}style"])
+XHTML = "http://www.w3.org/1999/xhtml"
+MATHML = "http://www.w3.org/1998/Math/MathML"
+XLINK = "http://www.w3.org/1999/xlink"
+_XLINK_HREF = f"{XLINK}{SEPARATOR}href"
+STYLES = frozenset([f"{SVG}{SEPARATOR}style", f"{XHTML}{SEPARATOR}style"])
 
 _FRAMES = frozenset(["applet", "embed", "fencedframe", "frame", "iframe", "object", "portal"])
 _ACTIVE = {
     SVG: frozenset(["script", "handler", "listener"]),
-    _XHTML: _FRAMES | frozenset(["audio", "base", "link", "script", "video"]),
+    XHTML: _FRAMES | frozenset(["audio", "base", "link", "script", "video"]),
 }
 _ANIMATIONS = frozenset(["animate", "animatecolor", "animatemotion", "animatetransform", "set"])
 _PICTURES = frozenset(["image", "feimage"])
@@ -210,7 +212,7 @@ _CHECKS: dict[str, _Checks] = {
         **dict.fromkeys(["attributionsrc", "ping"], _check_request),
         "src": _check_source,
     },
-    _XHTML: {
+    XHTML: {
         **dict.fromkeys(_FETCHED.split(), _check_source),
         **dict.fromkeys(["srcset", "imagesrcset"], _check_sources),
         **dict.fromkeys(_SENT.split(), _check_request),
@@ -218,7 +220,7 @@ _CHECKS: dict[str, _Checks] = {
         "http-equiv": _check_meta,
         "style": _check_style,
     },
-    _MATHML: {
+    MATHML: {
         **dict.fromkeys(["href", _XLINK_HREF], _check_link),
         "src": _check_source,
         "style": _check_style,

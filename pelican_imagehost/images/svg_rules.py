@@ -44,14 +44,11 @@ _WORDS = frozenset(["ongoing", "onion", "online", "onset", "ontology", "onward",
 
 _SCRIPT = re.compile(r"(?:javascript|vbscript):", re.IGNORECASE)
 _NOTHING = re.compile(r"(?!)")
-_PICTURE = re.compile(r"data:image/", re.IGNORECASE)
 # Opened on its own, and not as a picture, each of these runs scripts.
 _DOCUMENT = re.compile(r"data:[^,;]*(?:html|xml)", re.IGNORECASE)
+# A picture or a font, whatever type a program gave it.
+_DATA = re.compile(r"data:(?:image/|(?!text/)(?![^,;]*(?:html|xml)))", re.IGNORECASE)
 _PIXELS = re.compile(r"data:image/(?!svg)[\w.-]+[;,]", re.IGNORECASE)
-_PICTURE_OR_FONT = re.compile(
-    r"data:(?:image/|font/|application/(?:octet-stream|[\w.-]*(?:font|opentype|truetype))|[;,])",
-    re.IGNORECASE,
-)
 # What a browser takes out of an address (WHATWG URL, section 4.4): the ends, and line breaks.
 _ENDS = "".join(map(chr, range(0x21)))
 _BREAKS = dict.fromkeys(map(ord, "\t\n\r"))
@@ -110,7 +107,7 @@ def find_style_danger(css: str) -> Danger | None:
             return Danger(f"an imported style sheet {where}", remedy, found.start)
         if found.text.endswith("()"):
             return Danger(f"an address that is computed {where}", "write the address", found.start)
-        if not _is_within(found.text, _PICTURE_OR_FONT):
+        if not _is_within(found.text, _DATA):
             return Danger(f"a style that refers to another file {where}", _EMBED, found.start)
     return None
 
@@ -148,7 +145,7 @@ def _check_script(_: str, value: str) -> Danger | None:
     return _check_link("", value) if _SCRIPT.match(_bare(value)) else None
 
 
-def _check_source(name: str, value: str, allowed: re.Pattern[str] = _PICTURE) -> Danger | None:
+def _check_source(name: str, value: str, allowed: re.Pattern[str] = _DATA) -> Danger | None:
     if _is_within(value, allowed):
         return None
     reference = Danger(f"a reference to another file ({shown(value)})", _EMBED)
@@ -173,7 +170,7 @@ def _check_sources(_: str, value: str) -> Danger | None:
 def _check_svg_href(name: str, value: str) -> Danger | None:
     if name == "a":
         return _check_link(name, value)
-    return _check_source(name, value, _PICTURE if name in _PICTURES else _NOTHING)
+    return _check_source(name, value, _DATA if name in _PICTURES else _NOTHING)
 
 
 def _check_meta(_: str, value: str) -> Danger | None:

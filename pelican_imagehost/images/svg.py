@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.svg_rules import Danger
 
-__all__ = ["inspect", "looks_like_svg", "to_utf8"]
+__all__ = ["inspect", "looks_like_svg", "parse", "to_utf8"]
 
 _SAMPLE = 65_536
 _ROOT = re.compile(
@@ -79,17 +79,30 @@ def inspect(data: bytes) -> tuple[int, int]:
     """
     text = to_utf8(data)
     inspector = _Inspector(len(text), any_encoding=data.isascii() or data.startswith(_MARKS))
+    parse(inspector.parser, text)
+    inspector.check_end(text)
+    return measure(inspector.root)
+
+
+def parse(parser: expat.XMLParserType, text: bytes) -> None:
+    """Parse a whole document.
+
+    Args:
+        parser: the parser, with its handlers.
+        text: the document in UTF-8.
+
+    Raises:
+        CorruptImage: it is not well-formed.
+    """
     try:
         for part in _split(text):
-            inspector.parser.Parse(part, False)
-        inspector.parser.Parse(b"", True)
+            parser.Parse(part, False)
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         reason = _REASONS.get(error.code) or expat.ErrorString(error.code)
         raise CorruptImage(
             f"is not a well-formed SVG: {reason}, line {error.lineno}; browsers show nothing of it"
         ) from None
-    inspector.check_end(text)
-    return measure(inspector.root)
 
 
 def to_utf8(data: bytes) -> bytes:

@@ -19,19 +19,21 @@ from pelican_imagehost.images.css import find_requests
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SEPARATOR", "STYLES", "SVG", "Danger", "find_danger", "find_style_danger", "shown"]
+__all__ = ["MATHML", "SEPARATOR", "STYLES", "SVG", "XHTML", "XLINK", "Danger", "find_danger"]
+__all__ += ["find_style_danger", "shown"]
 
 SEPARATOR = "\x1f"  # between a namespace and a name; XML cannot contain it
 SVG = "http://www.w3.org/2000/svg"
-_XHTML = "http://www.w3.org/1999/xhtml"
-_MATHML = "http://www.w3.org/1998/Math/MathML"
-_XLINK_HREF = f"http://www.w3.org/1999/xlink{SEPARATOR}href"
-STYLES = frozenset([f"{SVG}{SEPARATOR}style", f"{_XHTML}{SEPARATOR}style"])
+XHTML = "http://www.w3.org/1999/xhtml"
+MATHML = "http://www.w3.org/1998/Math/MathML"
+XLINK = "http://www.w3.org/1999/xlink"
+_XLINK_HREF = f"{XLINK}{SEPARATOR}href"
+STYLES = frozenset([f"{SVG}{SEPARATOR}style", f"{XHTML}{SEPARATOR}style"])
 
 _FRAMES = frozenset(["applet", "embed", "fencedframe", "frame", "iframe", "object", "portal"])
 _ACTIVE = {
     SVG: frozenset(["script", "handler", "listener"]),
-    _XHTML: _FRAMES | frozenset(["audio", "base", "link", "script", "video"]),
+    XHTML: _FRAMES | frozenset(["audio", "base", "link", "script", "video"]),
 }
 _ANIMATIONS = frozenset(["animate", "animatecolor", "animatemotion", "animatetransform", "set"])
 _PICTURES = frozenset(["image", "feimage"])
@@ -42,14 +44,11 @@ _WORDS = frozenset(["ongoing", "onion", "online", "onset", "ontology", "onward",
 
 _SCRIPT = re.compile(r"(?:javascript|vbscript):", re.IGNORECASE)
 _NOTHING = re.compile(r"(?!)")
-_PICTURE = re.compile(r"data:image/", re.IGNORECASE)
 # Opened on its own, and not as a picture, each of these runs scripts.
 _DOCUMENT = re.compile(r"data:[^,;]*(?:html|xml)", re.IGNORECASE)
+# A picture or a font, whatever type a program gave it.
+_DATA = re.compile(r"data:(?:image/|(?!text/)(?![^,;]*(?:html|xml)))", re.IGNORECASE)
 _PIXELS = re.compile(r"data:image/(?!svg)[\w.-]+[;,]", re.IGNORECASE)
-_PICTURE_OR_FONT = re.compile(
-    r"data:(?:image/|font/|application/(?:octet-stream|[\w.-]*(?:font|opentype|truetype))|[;,])",
-    re.IGNORECASE,
-)
 # What a browser takes out of an address (WHATWG URL, section 4.4): the ends, and line breaks.
 _ENDS = "".join(map(chr, range(0x21)))
 _BREAKS = dict.fromkeys(map(ord, "\t\n\r"))
@@ -108,7 +107,7 @@ def find_style_danger(css: str) -> Danger | None:
             return Danger(f"an imported style sheet {where}", remedy, found.start)
         if found.text.endswith("()"):
             return Danger(f"an address that is computed {where}", "write the address", found.start)
-        if not _is_within(found.text, _PICTURE_OR_FONT):
+        if not _is_within(found.text, _DATA):
             return Danger(f"a style that refers to another file {where}", _EMBED, found.start)
     return None
 
@@ -146,7 +145,7 @@ def _check_script(_: str, value: str) -> Danger | None:
     return _check_link("", value) if _SCRIPT.match(_bare(value)) else None
 
 
-def _check_source(name: str, value: str, allowed: re.Pattern[str] = _PICTURE) -> Danger | None:
+def _check_source(name: str, value: str, allowed: re.Pattern[str] = _DATA) -> Danger | None:
     if _is_within(value, allowed):
         return None
     reference = Danger(f"a reference to another file ({shown(value)})", _EMBED)
@@ -171,7 +170,7 @@ def _check_sources(_: str, value: str) -> Danger | None:
 def _check_svg_href(name: str, value: str) -> Danger | None:
     if name == "a":
         return _check_link(name, value)
-    return _check_source(name, value, _PICTURE if name in _PICTURES else _NOTHING)
+    return _check_source(name, value, _DATA if name in _PICTURES else _NOTHING)
 
 
 def _check_meta(_: str, value: str) -> Danger | None:
@@ -210,7 +209,7 @@ _CHECKS: dict[str, _Checks] = {
         **dict.fromkeys(["attributionsrc", "ping"], _check_request),
         "src": _check_source,
     },
-    _XHTML: {
+    XHTML: {
         **dict.fromkeys(_FETCHED.split(), _check_source),
         **dict.fromkeys(["srcset", "imagesrcset"], _check_sources),
         **dict.fromkeys(_SENT.split(), _check_request),
@@ -218,7 +217,7 @@ _CHECKS: dict[str, _Checks] = {
         "http-equiv": _check_meta,
         "style": _check_style,
     },
-    _MATHML: {
+    MATHML: {
         **dict.fromkeys(["href", _XLINK_HREF], _check_link),
         "src": _check_source,
         "style": _check_style,

@@ -119,6 +119,10 @@ HARMLESS = {
         f'href="{PNG}"/></filter><h:img src="{PNG}" srcset="{PNG} 1x, {PNG} 2x"/><h:input '
         f'type="image" src="{PNG}"/><h:td background="{PNG}"/>'
     ),
+    "data of another type": (
+        '<image href="data:;base64,x"/><image href="data:img/png;base64,x"/><h:img '
+        'src="data:application/octet-stream;base64,x"/><rect fill="url(data:font/ttf;base64,x)"/>'
+    ),
     # An image within an image runs no script and loads nothing (SVG 2, section 2.2).
     "an embedded SVG": (
         '<image href="data:image/svg+xml,%3Csvg xmlns=%27http://www.w3.org/2000/svg%27 '

@@ -60,7 +60,8 @@ def _is_host(value: object) -> bool:
         parts = urlsplit(value)
     except ValueError:  # brackets without an IPv6 address
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.netloc)
+    # A name and a password would be in every page.
+    return parts.scheme in {"http", "https"} and bool(parts.netloc) and "@" not in parts.netloc
 
 
 def _is_path(value: object) -> bool:

@@ -90,6 +90,7 @@ REFUSED: dict[str, list[Any]] = {
         "https:///path",
         "https://img.example.com/a b",
         "https://img.example.com/?a",
+        "https://name:word@img.example.com",
         "https://img.example.com/#a",
         'https://img.example.com/"',
         "https://[::1",

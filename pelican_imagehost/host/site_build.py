@@ -1,14 +1,21 @@
 """Run Pelican, and fail if it leaves out a document.
 
 Pelican logs an error, continues without the document and exits with 0; a published site must
-be complete. Run as `python -m pelican_imagehost.host.site_build`, with Pelican's
-own arguments.
+be complete. Run as `python -m pelican_imagehost.host.site_build`, with a JSON list of folders
+whose files are not here, and Pelican's own arguments.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pelican import Pelican
 
 __all__ = ["main"]
 
@@ -32,10 +39,26 @@ def main() -> None:
 
     log = _Log()
     logging.getLogger().addHandler(log)  # and Pelican adds none of its own
-    pelican.main(sys.argv[1:])
+    check = partial(_check_folders, json.loads(sys.argv[1]))
+    pelican.signals.initialized.connect(check)
+    pelican.main(sys.argv[2:])
     if log.errors:
         sys.stderr.write(f"Pelican reported errors: {log.errors:,}\n")
         sys.exit(1)
+
+
+def _check_folders(lacking: list[str], site: Pelican) -> None:
+    """Exit if the documents are not here: readers would see an empty site."""
+    settings = site.settings
+    for name in {*settings["ARTICLE_PATHS"], *settings["PAGE_PATHS"]}:
+        folder = os.path.join(settings["PATH"], name)
+        for path in lacking:
+            if os.path.join(folder, "").startswith(os.path.join(path, "")):
+                sys.stderr.write(
+                    f"ERROR: {os.path.relpath(folder)} is in a submodule, whose documents are not "
+                    "part of the push; move them into this repository, or push built output\n"
+                )
+                sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -82,12 +82,16 @@ def _make(commit: str, staging: Path, config: dict[str, str]) -> Path:
     """Return a folder with the pushed site, built from source or pushed as output."""
     source = staging / "source"
     _extract(commit, source)
-    for path in _submodules(commit):
-        say(f"{shown(path)} is a submodule; its files are not part of the push, nor of the release")
+    submodules = _submodules(commit)
+    for path in submodules:
+        say(
+            f"{shown(path)} is a submodule; its files are not part of the push, nor of the release,"
+            " except images that the manifest lists"
+        )
     settings = source / config["settings"]
     if settings.is_file():
         output = staging / "output"
-        _build(settings, output, config)
+        _build(settings, output, config, [str(source / path) for path in submodules])
         return output
     if (source / "index.html").is_file():
         say("no settings file found; publishing the pushed files as they are")
@@ -102,9 +106,10 @@ def _extract(commit: str, folder: Path) -> None:
     folder.mkdir()
     env = {**os.environ, "GIT_LFS_SKIP_SMUDGE": "1"}  # where git-lfs is installed for all
     with subprocess.Popen(["git", "archive", commit], env=env, stdout=subprocess.PIPE) as archive:  # noqa: S603, S607  no user's text
-        subprocess.run(["tar", "-x", "-C", folder], stdin=archive.stdout, check=True)  # noqa: S603, S607  as above
-    if archive.returncode:
-        raise PublishError("git could not read the pushed commit on the host; see above")
+        unpack = ["tar", "-x", "-C", str(folder)]
+        unpacked = subprocess.run(unpack, stdin=archive.stdout, check=False)  # noqa: S603  as above
+    if archive.returncode or unpacked.returncode:
+        raise PublishError("the pushed commit cannot be unpacked on the host; see above")
 
 
 def _submodules(commit: str) -> list[str]:
@@ -112,8 +117,8 @@ def _submodules(commit: str) -> list[str]:
     return [line.partition("\t")[2] for line in listed if line.startswith("160000 ")]
 
 
-def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
-    """Build a site, and show the log to the pusher.
+def _build(settings: Path, output: Path, config: dict[str, str], lacking: list[str]) -> None:
+    """Build a site without the folders that are lacking, and show the log to the pusher.
 
     `-P` keeps modules in the site's folder from hiding others, as with the command `pelican`.
     """
@@ -121,7 +126,7 @@ def _build(settings: Path, output: Path, config: dict[str, str]) -> None:
 
     url = json.dumps(config["prefix"].rstrip("/"))
     overrides = ("IMAGEHOST_STRICT=true", f"IMAGEHOST_URL={url}")
-    module = ("-P", "-m", site_build.__name__)
+    module = ("-P", "-m", site_build.__name__, json.dumps(lacking))
     options = ("-s", settings.name, "-o", str(output), "-e", *overrides)
     say(f"building with {shlex.quote(config['settings'])}")
     with subprocess.Popen(  # noqa: S603  the host's own settings

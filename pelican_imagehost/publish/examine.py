@@ -76,14 +76,20 @@ class Examiner:
 
         Args:
             push: the push.
-            say: called with the submodules, which are not examined.
+            say: called with the submodules, whose documents are not examined.
 
         Returns:
             The problems, as lines; none for a commit that is older than the use of this package.
         """
         for file in push.files:
             if file.mode == SUBMODULE:
-                say(f"{file.path} is a submodule; its documents and images are not checked")
+                say(
+                    f"{file.path} is a submodule; its documents are not checked, and its images "
+                    f"only as far as {self.manifest} lists them"
+                )
+        if not push.manifest and (submodule := self._submodule_of(push.commit, self.manifest)):
+            advice = "set IMAGEHOST_MANIFEST to a file in the repository of the site"
+            return [f"{self.manifest} cannot be read: {submodule} is a submodule; {advice}"]
         if not self.is_due(push) or not (push.manifest or self._mentions_us(push.commit)):
             return []
         manifest = self.read(push.manifest)
@@ -153,6 +159,15 @@ class Examiner:
 
     def _is_document(self, file: File) -> bool:
         return file.path.startswith(self._content) and not is_image(file.path)
+
+    def _submodule_of(self, commit: str, path: str) -> str:
+        """Return the submodule of a commit in which a path is; "" if it is in none."""
+        folders = [path[:end] for end, letter in enumerate(path) if letter == "/"]
+        if not folders:
+            return ""
+        listed = self._git.run("ls-tree", "-z", "--full-tree", commit, "--", *folders).output
+        entries = (entry.partition("\t") for entry in listed.split("\0"))
+        return next((name for facts, _, name in entries if facts.startswith(SUBMODULE)), "")
 
     def _mentions_us(self, commit: str) -> bool:
         """Return whether the settings of a commit without a manifest are about this package."""

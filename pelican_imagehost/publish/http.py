@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from pelican_imagehost.images.image import KEY, MEDIA_TYPES, digest_of
 
@@ -22,6 +22,7 @@ _HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": "pelican-imagehost",
 }
+_RESERVED = "%:/?#[]@!$&'()*+,;="  # what an address means stays (RFC 3986, section 2.2)
 _NO_HEAD = {405, 501}
 _REDIRECTS = {301, 302, 303, 307, 308}
 _UNKNOWN_TYPES = {"", "application/octet-stream", "binary/octet-stream"}  # of plain servers
@@ -121,8 +122,9 @@ class Client:
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         absolute = getattr(connection, "takes_whole_urls", False)
+        target = quote(url if absolute else path, safe=_RESERVED)
         try:
-            connection.request(method, url if absolute else path, headers=_HEADERS)
+            connection.request(method, target, headers=_HEADERS)
             with connection.getresponse() as answer:
                 length, digest = 0, hashlib.sha256()
                 while chunk := answer.read(_CHUNK):

@@ -68,6 +68,21 @@ def say(message: str) -> None:
     sys.stderr.flush()
 
 
+def _is_rehearsal() -> bool:
+    """Return whether git only pretends to push, which it does not tell its hooks (git-push(1))."""
+    process = os.getppid()  # a shell or another tool, which git has started
+    try:
+        while process:
+            words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+            if words[0].rpartition(b"/")[2] == b"git" and b"push" in words:
+                return not {b"--dry-run", b"-n"}.isdisjoint(words)
+            facts = Path(f"/proc/{process}/stat").read_bytes()
+            process = int(facts.rpartition(b")")[2].split()[1])
+    except OSError:  # not Linux, or a process has ended
+        pass
+    return False
+
+
 class PrePush:
     """One push of a site.
 
@@ -123,11 +138,13 @@ class PrePush:
         if is_quiet and self._are_served(manifests):
             return  # the remote has pages with these images already
         from pelican_imagehost.publish.publisher import Wanted  # noqa: PLC0415  as in `_publisher`
+        from pelican_imagehost.report import count  # noqa: PLC0415  as above
         from pelican_imagehost.site.progress import show_on_terminal  # noqa: PLC0415  as above
 
         publisher = self._publisher()
         # Nobody has removed one of them, if the branch of the host is where it was.
         is_known = not named and self._are_served(manifests)
+        is_known = is_known and not _is_rehearsal()
         if is_known and publisher.repository.try_push() and self._are_served(manifests):
             return
         wanted = Wanted({}, {})
@@ -140,6 +157,9 @@ class PrePush:
                 file = publisher.store.path(key)
                 wanted.sizes[key] = file.stat().st_size if file.exists() else None
                 wanted.sources[key] = path
+        if _is_rehearsal():
+            say(f"{count(len(publisher.plan(wanted)), 'image')} would be published")
+            return
         publisher.run(wanted, patience=self._patience, progress=show_on_terminal, say=say)
         Served(self._settings, LeanGit).add(manifests)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,8 +28,15 @@ __all__ = [
 SUBMODULE = "160000"
 _ENTRY = re.compile(r"(?::[0-7]+ )?([0-7]+) (?:[a-z]+ )?(?:[0-9a-f]+ )?([0-9a-f]+)")
 # Files that contain no addresses of images; compressed pages belong to pages that do.
-_OPAQUE = (".avi", ".br", ".bz2", ".gz", ".ico", ".mkv", ".mov", ".mp3", ".mp4", ".ogg", ".otf",
+_OPAQUE = (".avi", ".br", ".bz2", ".ico", ".mkv", ".mov", ".mp3", ".mp4", ".ogg", ".otf",
            ".ttf", ".wasm", ".wav", ".webm", ".woff", ".woff2", ".xz", ".zip", ".zst")  # fmt: skip
+_GZIP = ".gz"
+_MOST = 100 * 1024**2  # bytes to decompress
+# As HTML, JSON and queries of other addresses spell them.
+_SPELLINGS = {
+    "/": r"(?:\\?/|%2f|&\#x2f;|&\#47;|\\u002f)",
+    ":": r"(?::|%3a|&\#x3a;|&\#58;|\\u003a)",
+}
 
 
 class File(NamedTuple):
@@ -68,7 +76,8 @@ def read_pushes(git: Git, stdin: str, remote: str, manifest: str) -> list[Push]:
         remote: the name or address of the remote.
         manifest: the path of the manifest in the repository.
     """
-    updates = [line.split() for line in stdin.splitlines() if line.strip()]
+    # The local name may be as given by the user: `HEAD@{1 hour ago}`.
+    updates = [line.rsplit(maxsplit=3) for line in stdin.splitlines() if line.strip()]
     names = [f"{oid}^{{commit}}" for _, local, _, known in updates for oid in (local, known)]
     names += [f"{name}:{manifest}" for name in names]
     facts = [fact.oid for fact in git.facts(names)]
@@ -155,13 +164,34 @@ def find_addresses(git: Git, pushes: Iterable[Push], prefix: str) -> dict[str, s
             is_text = file.oid != push.manifest and not is_image(file.path)
             if is_text and file.mode != SUBMODULE and not file.path.lower().endswith(_OPAQUE):
                 files.setdefault(file.oid, file.path)
-    plain = re.escape(prefix.partition(":")[2]).replace("/", r"\\?/")  # JSON escapes slashes
-    pattern = re.compile((plain + KEY.pattern.replace("/", r"\\?/")).encode(), re.IGNORECASE)
+    names = set(files.values())
+    files = {
+        oid: path for oid, path in files.items() if path.removesuffix(_GZIP) not in names - {path}
+    }
+    pattern = _address_pattern(prefix)
     found: dict[str, str] = {}
     for data, path in zip(git.contents(list(files)), files.values(), strict=True):
-        for key in _keys(pattern, data):
+        for key in _keys(pattern, _text(data, path)):
             found.setdefault(key, path)
     return found
+
+
+def _address_pattern(prefix: str) -> re.Pattern[bytes]:
+    plain = re.escape(prefix.partition(":")[2]) + KEY.pattern
+    spelled = "".join(_SPELLINGS.get(letter, letter) for letter in plain)
+    return re.compile(spelled.encode(), re.IGNORECASE)
+
+
+def _text(data: bytes, path: str) -> bytes:
+    """Return the text of a file, decompressed and as UTF-8."""
+    if path.endswith(_GZIP):
+        import zlib  # noqa: PLC0415  seldom needed
+
+        with contextlib.suppress(zlib.error):  # it is something else
+            data = zlib.decompressobj(wbits=31).decompress(data, _MOST)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace").encode(errors="replace")
+    return data
 
 
 def _keys(pattern: re.Pattern[bytes], data: bytes) -> Iterator[str]:

@@ -184,6 +184,61 @@ def test_hostile_manifest_is_one_line_for_each_bad_line(blog: Blog, host: Host) 
     assert Path("/etc/passwd").read_bytes() not in shown
 
 
+def move_to_submodule(blog: Blog, folder: str, away: Path) -> None:
+    """Move the files of a folder into a repository of their own, and add that as a submodule."""
+    (blog.site.root / folder).rename(away)
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+    run("git", "init", "-q", away)
+    run("git", "-C", away, "add", "--all")
+    run("git", "-C", away, *identity, "commit", "-q", "-m", "x")
+    blog.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", away, folder)
+
+
+@pytest.mark.parametrize("folder", ["content", "content/pages"])
+def test_documents_in_a_submodule_refuse_the_push(
+    blog: Blog, host: Host, tmp_path: Path, folder: str
+) -> None:
+    blog.site.write("content/pages/about.md", "Title: About\n\nText\n")
+    move_to_submodule(blog, folder, tmp_path / "texts")
+    blog.commit()
+    blog.push_images()
+    push = blog.push()
+    assert push.code != 0
+    assert any(
+        f"imagehost: {folder} is a submodule; its files are not" in line for line in push.said
+    )
+    assert any(f"ERROR: {folder} is in a submodule" in line for line in push.said)
+    assert (listing(host), host.leftovers()) == ([], [])
+
+
+def test_images_in_a_submodule_need_only_the_manifest(
+    blog: Blog, host: Host, tmp_path: Path
+) -> None:
+    blog.site.picture("content/pictures/dog.png", colour="blue")
+    blog.post("dog", "![a dog](pictures/dog.png)")
+    move_to_submodule(blog, "content/pictures", tmp_path / "pictures")
+    blog.commit()
+    blog.push_images()
+    push = blog.push()
+    assert push.code == 0, push.output
+    assert any("content/pictures is a submodule" in line for line in push.said)
+    assert "imagehost: images in use: 2, all served" in push.said
+    assert PREFIX in (host.layout.current / "dog.html").read_text()
+
+
+def test_a_commit_that_cannot_be_unpacked_is_one_line(
+    blog: Blog, host: Host, small_disk: Path
+) -> None:
+    blog.site.write("content/large.bin", os.urandom(100_000))
+    blog.commit()
+    host.config("imagehost.releases", small_disk, "site.git")
+    push = blog.push()
+    assert push.code != 0
+    assert push.said[-1] == (
+        "imagehost: refused: the pushed commit cannot be unpacked on the host; see above"
+    )
+
+
 def test_build_knows_nothing_of_the_quarantine(blog: Blog, host: Host) -> None:
     with (blog.site.root / "pelicanconf.py").open("a") as file:
         file.write(

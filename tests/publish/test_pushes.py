@@ -346,16 +346,73 @@ def test_an_empty_or_unrelated_commit_contacts_nobody(blog: Site, host: Host) ->
     assert push(blog).returncode != 0
 
 
-def test_documents_in_a_submodule_are_reported(blog: Site, host: Host, tmp_path: Path) -> None:
-    git("init", "--quiet", tmp_path / "texts", folder=tmp_path)
-    git("commit", "--quiet", "--allow-empty", "-m", "x", folder=tmp_path / "texts")
+def move_to_submodule(site: Site, folder: str, away: Path) -> None:
+    """Move the files of a folder into a repository of their own, and add that as a submodule."""
+    (site.root / folder).rename(away)
+    git("init", "--quiet", folder=away)
+    git("add", "--all", folder=away)
+    git("commit", "--quiet", "-m", "x", folder=away)
     allow = ("-c", "protocol.file.allow=always")
-    git(*allow, "submodule", "add", "-q", tmp_path / "texts", "content/more", folder=blog.root)
+    git(*allow, "submodule", "--quiet", "add", away, folder, folder=site.root)
+
+
+def test_documents_in_a_submodule_are_reported_and_their_images_published(
+    blog: Site, host: Host, tmp_path: Path
+) -> None:
+    move_to_submodule(blog, "content", tmp_path / "texts")
     commit(blog)
     with serving(host, after=0):
         done = push(blog)
     assert done.returncode == 0, done.stderr
-    assert "content/more is a submodule" in done.stderr
+    assert "content is a submodule; its documents are not checked" in done.stderr
+    assert "2 images online" in done.stderr
+    assert host.names() == {key(blog, "one.png"), key(blog, "two.png")}
+    # A change that is in the manifest, and one that is not.
+    blog.picture("content/three.png", colour="blue")
+    post(blog, "three.md", "![a](three.png)")
+    for is_built in (False, True):
+        git("add", "--all", folder=blog.root / "content")
+        git("commit", "--quiet", "--allow-empty", "-m", "x", folder=blog.root / "content")
+        if is_built:
+            blog.build(settings="publishconf.py")
+        git("commit", "--quiet", "--all", "-m", "x", folder=blog.root)
+        with serving(host, after=0):
+            done = push(blog)
+        assert done.returncode == 0, done.stderr
+        assert "content is a submodule" in done.stderr
+        assert (key(blog, "three.png") in host.names()) is is_built
+
+
+def test_images_in_a_submodule_are_checked_by_the_manifest(
+    blog: Site, host: Host, tmp_path: Path
+) -> None:
+    blog.picture("content/images/a.png", colour="blue")
+    move_to_submodule(blog, "content/images", tmp_path / "pictures")
+    post(blog, "three.md", "![a](images/a.png)")
+    git("add", "--all", folder=blog.root)
+    git("commit", "--quiet", "-m", "No build", folder=blog.root)
+    done = push(blog)
+    assert done.returncode != 0
+    assert "images/a.png" in done.stderr
+    commit(blog)
+    with serving(host, after=0):
+        done = push(blog)
+    assert done.returncode == 0, done.stderr
+    assert "3 images online" in done.stderr
+
+
+def test_a_manifest_in_a_submodule_refuses_the_push(blog: Site, host: Host, tmp_path: Path) -> None:
+    with (blog.root / "publishconf.py").open("a") as file:
+        file.write("IMAGEHOST_MANIFEST = 'content/imagehost.jsonl'\n")
+    blog.build(settings="publishconf.py")
+    move_to_submodule(blog, "content", tmp_path / "texts")
+    git("add", "--all", folder=blog.root)
+    git("commit", "--quiet", "-m", "x", folder=blog.root)
+    done = push(blog)
+    assert done.returncode != 0
+    assert "content/imagehost.jsonl cannot be read: content is a submodule" in done.stderr
+    assert pushed(blog) == ""
+    del host
 
 
 def keep(site: Site, text: str, name: str = "pre-push") -> Path:

@@ -93,7 +93,7 @@ def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def require() -> Require:
     def check(condition: object, reason: str) -> None:
         if not condition and os.environ.get("IMAGEHOST_TEST_REQUIRE"):
@@ -274,7 +274,7 @@ def _mount(require: Require, *arguments: str) -> None:
     require(completed.returncode == 0, f"mounting is not permitted: {completed.stderr}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(require: Require) -> Iterator[Browser]:
     """Start headless Chromium."""
     chromium = shutil.which("chromium")

@@ -23,16 +23,16 @@ __all__ = ["Replacement", "compare_outputs", "undecorate"]
 _ADDRESS = r"[0-9a-f]{2}/([0-9a-f]{64})\.(?:avif|gif|jpg|png|svg|webp)"
 _TEXTS = {".html", ".xml", ".txt"}
 _SHEET = re.compile(
-    r"<style>:where\(img\[data-imagehost\]:not\(\[data-imagehost\$=w\]\)\)\{height:auto\}"
+    r"<style>:where\(img\[data-imagehost\]:not\(\[data-imagehost\*=h\]\)\)\{height:auto\}"
     r"@supports\(contain-intrinsic-size:1px\)\{"
-    r":where\(img\[data-imagehost\]:not\(\[data-imagehost\$=h\]\)\)\{width:auto\}"
+    r":where\(img\[data-imagehost\]:not\(\[data-imagehost\*=w\]\)\)\{width:auto\}"
     r"(?::where\(img\[data-imagehost\|=\"\d+x\d+\"\]\)\{contain:size;"
     r"contain-intrinsic-size:\d+px \d+px;aspect-ratio:auto \d+/\d+\})+\}</style>"
 )
 _ATTRIBUTES = re.compile(
     r"""(?<=<img)
     (?: (?: [ ]width=(["']?)\d+\1 )? (?: [ ]height=(["']?)\d+\2 )?
-        [ ]data-imagehost=(["']?)\d+x\d+(?:-[hw])?\3 )?
+        [ ]data-imagehost=(["']?)\d+x\d+(?:-w?h?)?\3 )?
     (?: [ ]fetchpriority=(["']?)high\4 | [ ]loading=(["']?)lazy\5 )?
     (?: [ ]decoding=(["']?)async\6 )?""",
     re.IGNORECASE | re.VERBOSE,

@@ -288,7 +288,7 @@ def _mount(require: Require, *arguments: str) -> None:
     require(completed.returncode == 0, f"mounting is not permitted: {completed.stderr}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(require: Require) -> Iterator[Browser]:
     """Start headless Chromium."""
     chromium = shutil.which("chromium")

@@ -2,8 +2,8 @@
 
 Attributes are added behind the name of an `img`, in the quotes of its `src`: so nothing around
 it ends there, be it a script or the value of another tag. The author's text stays, and only
-what is absent is added. `data-imagehost` holds the size of the image, and `-h` or `-w` if only
-its height or its width is ours.
+what is absent is added. `data-imagehost` holds the size of the image, and behind it `w` and `h`
+for the sides that the author gave.
 
 Numbers alone would distort pictures where a theme limits one side (`max-height`, or `max-width`
 as in Pelican's own), and be lost where it says `width: auto`. So a style sheet of no weight,
@@ -54,9 +54,9 @@ _HEAD = re.compile(
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 _SHEET = (
-    f"<style>:where(img[{_MARKER}]:not([{_MARKER}$=w])){{height:auto}}"
+    f"<style>:where(img[{_MARKER}]:not([{_MARKER}*=h])){{height:auto}}"
     f"@supports(contain-intrinsic-size:1px){{"
-    f":where(img[{_MARKER}]:not([{_MARKER}$=h])){{width:auto}}%s}}</style>"
+    f":where(img[{_MARKER}]:not([{_MARKER}*=w])){{width:auto}}%s}}</style>"
 )
 _RULE = (
     f':where(img[{_MARKER}|="%dx%d"])'
@@ -70,7 +70,7 @@ class _Picture(NamedTuple):
     Attributes:
         tag: its tag.
         digest: the SHA-256 of its image.
-        is_one_of_many: whether a `picture` may show others in its place.
+        is_one_of_many: whether others may be shown in its place.
     """
 
     tag: Tag
@@ -137,7 +137,7 @@ def _pictures(page: str, prefix: str) -> Iterator[_Picture]:
         digest = _digest(page, tag, prefix)
         around = {one.name for one in regions if one.start < tag.start < one.end}
         if digest and not (_is_left_alone(page, tag) or around & _INERT):
-            yield _Picture(tag, digest, "picture" in around)
+            yield _Picture(tag, digest, "picture" in around or "srcset" in tag.attributes)
 
 
 def _anchored(page: str, prefix: str) -> tuple[list[Tag], bool]:
@@ -195,14 +195,13 @@ def _attributes(page: str, tag: Tag, size: Size | None, *, is_first: bool) -> di
     given = {
         side: _DIMENSION.match(_value(page, tag, side)) for side in _SIDES if side in tag.attributes
     }
-    has_box = _MARKER in tag.attributes or all(given.get(side) for side in _SIDES)
-    added = {}
-    if size is not None and not has_box and "srcset" not in tag.attributes:
-        added = _numbers(given, size)
+    is_marked = _MARKER in tag.attributes
+    added = {} if size is None or is_marked else _numbers(given, size)
+    has_box = is_marked or bool(added) or all(given.get(side) for side in _SIDES)
     if tag.attributes.keys().isdisjoint(("loading", "fetchpriority")):
         if is_first:
             added["fetchpriority"] = "high"
-        elif has_box or added:
+        elif has_box:
             added["loading"] = "lazy"
     if "decoding" not in tag.attributes:
         added["decoding"] = "async"
@@ -224,8 +223,8 @@ def _numbers(given: dict[str, re.Match[str] | None], size: Size) -> dict[str, st
             continue
         share = float(length[1]) / natural[other] if length else 1
         added[side] = f"{max(1, round(natural[side] * share))}"
-    ours = "-h" if given.get("width") else "-w" if given.get("height") else ""
-    return {**added, _MARKER: f"{size[0]}x{size[1]}{ours}"}
+    theirs = "".join(side[0] for side in _SIDES if given.get(side))
+    return {**added, _MARKER: f"{size[0]}x{size[1]}{theirs and '-'}{theirs}"}
 
 
 def _written(page: str, tag: Tag, added: dict[str, str]) -> str:

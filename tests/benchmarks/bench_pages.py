@@ -119,9 +119,10 @@ def _make_site(root: Path) -> None:
     for number in range(4):
         _photo(number).save(folder / f"photo-{number}.jpg", quality=92)
     photos = [f"![Photo {number}](photo-{number}.jpg)" for number in range(4)]
-    text = f"\n\n{_WORDS * 30}\n\n".join(photos)
+    words = "\n\n".join([_WORDS * 5] * 7)
+    text = f"\n\n{words}\n\n".join(photos)
     head = "Title: Four photos\nDate: 2024-05-06\nSlug: photos\nCategory: trips\n\n"
-    (folder / "photos.md").write_text(f"{head}{_WORDS}\n\n{text}\n\n{_WORDS * 30}\n")
+    (folder / "photos.md").write_text(f"{head}{_WORDS}\n\n{text}\n\n{words}\n")
     templates = root / "theme/templates"
     templates.mkdir(parents=True)
     (root / "theme/static").mkdir()

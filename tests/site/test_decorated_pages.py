@@ -117,7 +117,7 @@ def test_a_class_leaves_out_a_picture(blog: Site) -> None:
     blog.build()
     html = blog.output("a.html")
     assert f'<img alt="a" class="imagehost-plain" src="/images/{key_of_cat(blog)}">' in html
-    assert 'height="15" data-imagehost="40x30-h"' in html
+    assert 'height="15" data-imagehost="40x30-w"' in html
 
 
 def key_of_cat(blog: Site) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pelican_imagehost.images import avif, gif, jpeg, png, webp
 from pelican_imagehost.images.metadata import find_credits, find_location
+from pelican_imagehost.images.svg_clean import clean_svg
 
 if TYPE_CHECKING:
     import mmap
@@ -38,9 +39,9 @@ def clean(
         CorruptImage: the file is cut off or damaged, so that metadata could be overlooked.
         UnsupportedImage: browsers do not show it.
     """
-    walker = _WALKERS.get(kind)
-    if walker is None:
-        return None
+    if kind == "svg":
+        return clean_svg(data[:], keep)
+    walker = _WALKERS[kind]
     walker.measure(data)
     if ALL in keep:
         walker.check(data)

@@ -18,9 +18,10 @@ from pelican_imagehost.images.svg_rules import MATHML, SEPARATOR, SVG, XHTML, XL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Piece", "clean_svg"]
+    from pelican_imagehost.images.pieces import Piece
 
-Piece = tuple[int, int] | bytes  # a half-open range of the file, or new bytes
+__all__ = ["clean_svg"]
+
 _Edit = tuple[int, int, bytes]  # a half-open range, and what replaces it
 
 _SODIPODI = "http://sodipodi.sourceforge.net/DTD/sodipodi-0.dtd"

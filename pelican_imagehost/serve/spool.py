@@ -137,7 +137,7 @@ class SpooledFile:
         try:
             self._convert()
             with self.path.open("rb", buffering=0) as file:
-                image = identify(file, self._limits)
+                image = identify(file, self._limits, walks=False)
             return prepare_file(self.path, image, self._keep_metadata)
         except OSError as error:
             raise StoreError(f"{self.path.parent} cannot be written: {error.strerror}") from error

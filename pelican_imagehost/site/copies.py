@@ -132,7 +132,7 @@ class Copies:
         from pelican_imagehost.images.prepare import prepare  # noqa: PLC0415
 
         try:
-            found = read(source, _ANY)
+            found = read(source, _ANY, walks=False)
             data, image = prepare(found.data, found.image, self._settings.keep_metadata)
         except UnreadableImage:
             return None  # Pelican gives the reason

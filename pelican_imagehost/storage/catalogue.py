@@ -174,7 +174,7 @@ class Catalogue:
         from pelican_imagehost.images.identify import read  # noqa: PLC0415
         from pelican_imagehost.images.prepare import prepare  # noqa: PLC0415
 
-        found = read(file, self.settings.limits)
+        found = read(file, self.settings.limits, walks=False)
         standing = (recall or self._recall({})).standing(found.image.original)
         if standing is not None and standing.sha256 == found.image.sha256:
             return found._replace(image=standing)

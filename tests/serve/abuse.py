@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
+from io import BytesIO
 from typing import TYPE_CHECKING
 
+import PIL.Image
 import pytest
 
 from pelican_imagehost.storage.records import Records
@@ -19,6 +22,14 @@ if TYPE_CHECKING:
 
 GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
 URL = "https://img.example.com"
+
+
+def picture(number: int, size: int = 1) -> bytes:
+    """Return another image for each number, of about so many bytes, with nothing to clean."""
+    buffer = BytesIO()
+    pixels = random.Random(number).randbytes(100 * (size // 100 + 1))  # noqa: S311  a test
+    PIL.Image.frombytes("L", (100, len(pixels) // 100), pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def serve(root: Path, *options: str, **settings: object) -> Iterator[Server]:

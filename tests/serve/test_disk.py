@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.storage.records import Records
-from tests.serve.abuse import GIF, check_refused
+from tests.serve.abuse import GIF, check_refused, picture
 from tests.serve.serverkit import TOKEN, Server, upload_site
 
 if TYPE_CHECKING:
@@ -33,18 +33,18 @@ def test_a_full_store_is_reported_and_works_again_when_there_is_room(
     upload_site.configure(IMAGEHOST_STORE=str(store))
     server = Server(upload_site)
     try:
-        check_refused(server.upload(GIF + bytes(100_000), "a.gif"), 507, "storage")
+        check_refused(server.upload(picture(0, 100_000), "a.gif"), 507, "storage")
         filler = small_disk / "filler"
         filler.write_bytes(bytes(40_000))
-        check_refused(server.upload(GIF + bytes(40_000), "a.gif"), 507, "storage")
+        check_refused(server.upload(picture(0, 40_000), "a.gif"), 507, "storage")
         assert not list(store.glob("??/*"))
         assert not list((store / ".uploads").glob("*.part"))
         assert digests(upload_site.root / "imagehost-uploads.sqlite3") == []
         filler.unlink()
-        answer = server.upload(GIF + bytes(40_000), "a.gif")
+        answer = server.upload(picture(0, 40_000), "a.gif")
         assert answer.status == 200
         (stored,) = store.glob("??/*")
-        assert stored.read_bytes() == GIF + bytes(40_000)
+        assert stored.read_bytes() == picture(0, 40_000)
     finally:
         server.kill()
 
@@ -60,11 +60,11 @@ def test_records_without_room_are_said_and_work_again_when_there_is_room(
         assert server.upload(GIF, "a.gif").status == 200
         filler = small_disk / "filler"
         fill(filler)
-        statuses = [server.upload(GIF + b"%d" % number, "a.gif").status for number in range(50)]
+        statuses = [server.upload(picture(number), "a.gif").status for number in range(50)]
         assert statuses[-1] == 507
         assert len(digests(file)) == 1 + statuses.count(200)
         filler.unlink()
-        assert [server.upload(GIF + b"%d" % n, "a.gif").status for n in range(5)] == [200] * 5
+        assert [server.upload(picture(n), "a.gif").status for n in range(5)] == [200] * 5
         assert len(digests(file)) >= 6
         assert not list((upload_site.root / "images/.uploads").glob("*.part"))
     finally:

@@ -120,7 +120,7 @@ OPTIONS: dict[str, Option] = {
     "SIZES": Option(
         "100vw",
         "a text for the attribute sizes, such as '(min-width: 760px) 720px, 100vw'",
-        lambda value: isinstance(value, str) and bool(value) and not set(value) & set('"<>&'),
+        lambda value: isinstance(value, str) and bool(value) and not set(value) & set("\"'<>&~"),
     ),
     "MAKE_VARIANTS": Option(True, "True or False", _is_flag),
     "KEEP_METADATA": Option(

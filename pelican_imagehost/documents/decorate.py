@@ -25,6 +25,7 @@ from pelican_imagehost.images.image import KEY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pelican_imagehost.documents.sources import Sources
     from pelican_imagehost.documents.tags import Tag
 
 __all__ = ["Size", "decorate"]
@@ -58,6 +59,7 @@ _SHEET = (
     f"@supports(contain-intrinsic-size:1px){{"
     f":where(img[{_MARKER}]:not([{_MARKER}*=w])){{width:auto}}%s}}</style>"
 )
+_WRAPPER = f":where(picture[{_MARKER}]){{display:contents}}"
 _RULE = (
     f':where(img[{_MARKER}|="%dx%d"])'
     "{contain:size;contain-intrinsic-size:%dpx %dpx;aspect-ratio:auto %d/%d}"
@@ -86,7 +88,13 @@ class _Region(NamedTuple):
     end: int
 
 
-def decorate(page: str, prefix: str, size_of: Callable[[str], Size | None]) -> str:
+def decorate(
+    page: str,
+    prefix: str,
+    size_of: Callable[[str], Size | None],
+    sources_of: Callable[[str, str], Sources | None] | None = None,
+    sizes: str = "100vw",
+) -> str:
     """Give the hosted pictures of a page their sizes, and an order in which to arrive.
 
     The first is fetched before all others; the others when they are near, if their boxes are
@@ -96,6 +104,9 @@ def decorate(page: str, prefix: str, size_of: Callable[[str], Size | None]) -> s
         page: the text of a page.
         prefix: what stands before the keys of images in it.
         size_of: returns the size of an image by its SHA-256; None if it is not known.
+        sources_of: returns the markup for the variants of an image, by its SHA-256 and the
+            value for `sizes`; None if it has none.
+        sizes: the width of a picture, for `sizes`.
 
     Returns:
         The page; one that was decorated already is unchanged.
@@ -106,17 +117,31 @@ def decorate(page: str, prefix: str, size_of: Callable[[str], Size | None]) -> s
     head = _HEAD.match(page)
     done = head.end() if head else 0
     parts = [page[:done], ""]  # the second is for the style sheet
-    sizes: dict[Size, None] = {}
+    found: dict[Size, None] = {}
     for number, picture in enumerate(pictures):
+        tag = picture.tag
         size = None if picture.is_one_of_many else size_of(picture.digest)
-        added = _attributes(page, picture.tag, size, is_first=number == 0)
+        added = _attributes(page, tag, size, is_first=number == 0)
+        sources = None
         if size is not None and _MARKER in added:
-            sizes[size] = None
-        start = picture.tag.start + len("<img")
-        parts += (page[done:start], _written(page, picture.tag, added))
-        done = start
-    if sizes:
-        parts[1] = _SHEET % "".join(_RULE % (size * 3) for size in sizes)
+            found[size] = None
+            width = _width(page, tag, added, sizes)
+            sources = sources_of(picture.digest, width) if sources_of else None
+        start = tag.start + len("<img")
+        if sources is None:
+            parts += (page[done:start], _written(page, tag, added))
+            done = start
+        else:
+            quote = "'" if page[tag.attributes["src"][0] - 1] == "'" else '"'
+            written = _written(page, tag, {**added, **sources.attributes}, quote)
+            before, after = sources.before.replace("~", quote), sources.after
+            parts += (page[done : tag.start], before, page[tag.start : start], written)
+            parts += (page[start : tag.end], after)
+            done = tag.end
+    if found:
+        parts[1] = _SHEET % "".join(_RULE % (size * 3) for size in found)
+        if any(part.startswith("<picture") for part in parts):
+            parts[1] = parts[1].replace("<style>", f"<style>{_WRAPPER}", 1)
     return "".join((*parts, page[done:]))
 
 
@@ -227,11 +252,21 @@ def _numbers(given: dict[str, re.Match[str] | None], size: Size) -> dict[str, st
     return {**added, _MARKER: f"{size[0]}x{size[1]}{theirs and '-'}{theirs}"}
 
 
-def _written(page: str, tag: Tag, added: dict[str, str]) -> str:
+def _width(page: str, tag: Tag, added: dict[str, str], sizes: str) -> str:
+    """Return the value for `sizes`: what the author gave, or what a browser finds out itself."""
+    given = _DIMENSION.match(_value(page, tag, "width"))
+    if given and not given[2]:
+        return f"{given[1]}px"
+    is_lazy = added.get("loading") == "lazy" or _value(page, tag, "loading").lower() == "lazy"
+    return f"auto, {sizes}" if is_lazy else sizes
+
+
+def _written(page: str, tag: Tag, added: dict[str, str], quote: str | None = None) -> str:
     """Return attributes as they are written into a tag, behind its name."""
     before = page[tag.attributes["src"][0] - 1]
     is_slash_next = page[tag.start + len("<img")] == "/"  # it would become part of a value
-    quote = before if before in "\"'" else '"' if is_slash_next else ""
+    if quote is None:
+        quote = before if before in "\"'" else '"' if is_slash_next else ""
     return "".join(f" {name}={quote}{value}{quote}" for name, value in added.items())
 
 

@@ -98,6 +98,7 @@ class Build:
     def host_again(self, contents: list[Content]) -> None:
         """Host the images of contents that were read after the build; see `resumed`."""
         report = self._rewrite(contents)
+        self._give_variants(report)
         self._deliver(report)
         self.report.add(report)
 
@@ -158,7 +159,7 @@ class Build:
         """
         self.originals.attach()
         self.report.problems += self.image_host.record_uses(self.report.uses)
-        self._make_variants()
+        self._give_variants(self.report)
         self._deliver(self.report)
         self.image_host.close()
         certain = (not isinstance(one.error, MissingImage) for one in self.report.problems)
@@ -212,14 +213,17 @@ class Build:
             self.follower.finish(self)
         self.contents = []
 
-    def _make_variants(self) -> None:
-        """Make the variants that images lack; while drafting, another process does."""
+    def _give_variants(self, report: Report) -> None:
+        """Give images their variants, and make those that are lacking, but not while drafting."""
+        if not self.settings.formats:
+            return
         makes = self.settings.make_variants and self.follower is None
         try:
-            problems = self.image_host.give_variants(self.report.images, makes=makes, say=_say)
+            problems = self.image_host.give_variants(report.images, makes=makes, say=_say)
         except ImageHostError as error:
             problems = [Problem("", None, "", error)]
-        self.report.problems += problems
+        report.problems += problems
+        self.written.know(report.images.values())
 
     def _settle(self, look: LastLook, names: set[str]) -> None:
         """Lead the names in written texts to what they mean, and report those that lead nowhere."""

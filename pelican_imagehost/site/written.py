@@ -18,6 +18,7 @@ from blinker import ANY
 from pelican import signals
 
 from pelican_imagehost.documents.decorate import decorate
+from pelican_imagehost.documents.sources import sources_of
 from pelican_imagehost.settings import STORE_FOLDERS
 from pelican_imagehost.site.names import name_of, urls_in
 from pelican_imagehost.site.repair import Repair
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pelican_imagehost.documents.decorate import Size
+    from pelican_imagehost.documents.sources import Sources
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
 
@@ -60,6 +62,9 @@ class Written:
         self.urls: dict[tuple[str, str], list[str]] = {}
         self.repair = Repair(settings)
         self._sizes: dict[str, Size | None] = {}
+        self._varied: dict[str, Image] = {}
+        self._formats = settings.formats
+        self._shown = settings.sizes
         self._output = os.path.join(settings.output, "")
         self._prefix = settings.address_prefix
         self._decorates = settings.decorate
@@ -74,6 +79,8 @@ class Written:
             # An SVG may have no size of its own, which its numbers do not say.
             is_drawn = image.type == "svg"
             self._sizes[image.sha256] = None if is_drawn else (image.width, image.height)
+            if image.forms and self._formats:
+                self._varied[image.sha256] = image
 
     def see(self, path: str, text: str) -> str:
         """Repair a text that is about to be written, note the URLs in it, and decorate a page.
@@ -94,7 +101,12 @@ class Written:
         if not (self._decorates and name.endswith(_PAGES)):
             return text
         prefix = f"{top}/{STORE_FOLDERS[0]}/" if top and self._is_embedded else self._prefix
-        return decorate(text, prefix, self._sizes.get)
+        find = partial(self._sources, prefix) if self._formats else None
+        return decorate(text, prefix, self._sizes.get, find, self._shown)
+
+    def _sources(self, prefix: str, digest: str, sizes: str) -> Sources | None:
+        image = self._varied.get(digest)
+        return sources_of(image, prefix, self._formats, sizes) if image else None
 
     def top(self, name: str) -> str:
         """Return what a page writes before the path of a file; without a slash at its end."""

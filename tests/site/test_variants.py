@@ -1,0 +1,205 @@
+"""Smaller variants: made once, named by pages, kept, published and deleted with their images."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import PIL.Image
+import pytest
+
+from tests.test_plugin import HOST, messages, post
+from tests.watch.watchkit import Desk, clean_build, prepare, tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Site
+
+WIDTHS = [200, 400]
+
+
+def photo(seed: int = 1, width: int = 800) -> bytes:
+    """Return a photograph, in so far as it has noise in it and is large."""
+    size = (width, width * 3 // 4)
+    small = PIL.Image.frombytes("RGB", (40, 30), random.Random(seed).randbytes(3600))  # noqa: S311  a test
+    noise = PIL.Image.effect_noise(size, 40).convert("RGB")
+    buffer = BytesIO()
+    PIL.Image.blend(small.resize(size), noise, 0.3).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def blog(site: Site) -> Site:
+    """A site with a photograph in a post."""
+    site.configure(IMAGEHOST_FORMATS=["avif"], IMAGEHOST_WIDTHS=WIDTHS)
+    site.write("content/cat.jpg", photo())
+    post(site, "a.md", "![A cat](cat.jpg)")
+    return site
+
+
+def variants(site: Site) -> list[list[object]]:
+    (line,) = site.manifest()
+    return list(line["variants"])
+
+
+def named(site: Site) -> set[str]:
+    """Return the files of images that the page names."""
+    return set(re.findall(r"[0-9a-f]{64}\.[a-z]+", site.output("a.html")))
+
+
+def stored(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("??/*")}
+
+
+def test_a_page_offers_the_variants_of_a_photo(blog: Site) -> None:
+    text = messages(blog.build())
+    assert "problem" not in text
+    page = blog.output("a.html")
+    assert page.count("<picture data-imagehost><source type=") == 1
+    assert [width for width, *_ in variants(blog)] == WIDTHS[::-1]
+    for width, _, digest, kind, size in variants(blog):
+        name = f"{str(digest)[:2]}/{digest}.{kind}"
+        assert f"images/{name} {width}w" in page
+        assert (blog.root / "images" / name).stat().st_size == size
+        with PIL.Image.open(blog.root / "output/images" / name) as image:
+            assert (image.format, image.width) == ("AVIF", width)
+    assert named(blog) == stored(blog.root / "output/images") == stored(blog.root / "images")
+
+
+def test_nothing_is_made_twice(blog: Site) -> None:
+    blog.build()
+    before = (blog.root / "imagehost.jsonl").read_bytes()
+    page = blog.output("a.html")
+    kept = {path: path.stat().st_mtime_ns for path in (blog.root / "images").glob("??/*")}
+    for lost in ("output", "cache"):
+        shutil.rmtree(blog.root / lost, ignore_errors=True)
+        blog.build()
+        assert (blog.root / "imagehost.jsonl").read_bytes() == before
+        assert {path: path.stat().st_mtime_ns for path in kept} == kept
+        assert blog.output("a.html") == page
+    assert b"0 images to make variants of" in blog.cli("variants", "--dry-run").stderr
+
+
+def test_the_same_page_comes_from_a_clone_without_any_bytes(blog: Site) -> None:
+    blog.configure(IMAGEHOST_URL=HOST)
+    blog.build()
+    page = blog.output("a.html")
+    assert page.count(f"{HOST}/") == 3
+    for lost in ("images", "output", "cache"):
+        shutil.rmtree(blog.root / lost, ignore_errors=True)
+    (blog.root / "content/cat.jpg").unlink()
+    assert "problem" not in messages(blog.build())
+    assert blog.output("a.html") == page
+
+
+def test_lost_variants_are_made_again_where_the_output_needs_them(blog: Site) -> None:
+    blog.build()
+    for file in (blog.root / "images").glob("??/*.avif"):
+        file.unlink()
+    blog.configure(IMAGEHOST_MAKE_VARIANTS=False)
+    shutil.rmtree(blog.root / "output")
+    blog.build()
+    assert named(blog) == stored(blog.root / "output/images")  # the photo alone
+    assert "<picture" not in blog.output("a.html")
+    blog.configure(IMAGEHOST_MAKE_VARIANTS=True)
+    blog.build()
+    assert named(blog) == stored(blog.root / "output/images")
+    assert len(named(blog)) == 3
+
+
+def test_they_can_be_made_later(blog: Site) -> None:
+    blog.configure(IMAGEHOST_MAKE_VARIANTS=False)
+    blog.build()
+    assert "<picture" not in blog.output("a.html")
+    assert "variants" not in blog.manifest()[0]
+    done = blog.cli("variants")
+    assert done.returncode == 0
+    assert b"2 variants of 1 image made" in done.stderr
+    blog.build()
+    assert "<picture" in blog.output("a.html")
+
+
+def test_webp_alone_needs_no_wrapper(blog: Site) -> None:
+    blog.configure(IMAGEHOST_FORMATS=["webp"])
+    blog.build()
+    page = blog.output("a.html")
+    assert "<picture" not in page
+    assert len(re.findall(r'srcset="[^"]+ 200w, [^"]+ 400w" sizes="100vw"', page)) == 1
+
+
+def test_none_is_made_unless_asked(site: Site) -> None:
+    site.write("content/cat.jpg", photo())
+    post(site, "a.md", "![A cat](cat.jpg)")
+    site.build()
+    assert "<picture" not in site.output("a.html")
+    assert "variants" not in site.manifest()[0]
+
+
+def test_an_authors_own_choices_stay(blog: Site) -> None:
+    own = '<picture><source srcset="cat.jpg 800w"><img src="cat.jpg"></picture>'
+    post(blog, "a.md", f'{own}\n\n<img src="cat.jpg" srcset="cat.jpg 800w">')
+    blog.build()
+    assert "<source type=" not in blog.output("a.html")
+
+
+def test_a_file_that_cannot_be_decoded_is_a_problem_and_stays(blog: Site) -> None:
+    data = bytearray(photo())
+    start = data.index(b"\xff\xda") + 14
+    data[start : start + 20_000] = bytes(20_000)  # a scan of nothing
+    blog.write("content/cat.jpg", bytes(data))
+    blog.build(check=False)
+    assert (blog.root / "output/a.html").exists()
+    assert named(blog) <= stored(blog.root / "output/images")
+
+
+def test_gc_and_verify_know_them(blog: Site) -> None:
+    blog.build()
+    assert blog.cli("verify").returncode == 0
+    blog.write("content/dog.jpg", photo(2))
+    post(blog, "b.md", "![A dog](dog.jpg)")
+    blog.build()
+    assert len(stored(blog.root / "images")) == 6
+    assert b"0 unused images" in blog.cli("gc", "--dry-run").stderr
+    (blog.root / "content/b.md").unlink()
+    blog.build()
+    done = blog.cli("gc", "--yes", "--grace-days", "0")
+    assert b"3 images" in done.stderr, done.stderr
+    assert stored(blog.root / "images") == named(blog)
+
+
+def test_two_authors_variants_are_joined(blog: Site) -> None:
+    blog.build()
+    file = blog.root / "imagehost.jsonl"
+    line = json.loads(file.read_text("utf-8"))
+    other = {**line, "variants": line["variants"][:1]}
+    file.write_text(f"{json.dumps(line)}\n{json.dumps(other)}\n", "utf-8")
+    assert "problem" not in messages(blog.build())
+    assert len(file.read_text("utf-8").splitlines()) == 1
+    assert named(blog) <= stored(blog.root / "output/images")
+
+
+def test_feeds_and_export_stay_plain(blog: Site) -> None:
+    blog.configure(FEED_ALL_ATOM="feed.xml", SITEURL="https://blog.example.com")
+    blog.build()
+    assert "picture" not in blog.output("feed.xml")
+    assert b"picture" not in blog.cli("export", "content/a.md").stdout
+
+
+def test_drafting_shows_what_is_there(site: Site) -> None:
+    prepare(site, IMAGEHOST_FORMATS=["avif"], IMAGEHOST_WIDTHS=WIDTHS)
+    site.write("content/cat.jpg", photo())
+    post(site, "post-1.md", "![A cat](cat.jpg)")
+    site.build()
+    with Desk(site) as desk:
+        desk.settle()
+        post(site, "post-2.md", "![A cat](cat.jpg)")
+        desk.settle()
+    pages = {name: data for name, data in tree(site.root / "output").items() if "html" in name}
+    assert sum(b"<picture" in data for data in pages.values()) >= 2
+    clean = clean_build(site)
+    assert {name: clean[name] for name in pages} == pages

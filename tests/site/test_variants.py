@@ -179,7 +179,7 @@ def test_two_authors_variants_are_joined(blog: Site) -> None:
     other = {**line, "variants": line["variants"][:1]}
     file.write_text(f"{json.dumps(line)}\n{json.dumps(other)}\n", "utf-8")
     assert "problem" not in messages(blog.build())
-    assert len(file.read_text("utf-8").splitlines()) == 1
+    assert len(named(blog)) == 2  # the shorter line, wherever it stands
     assert named(blog) <= stored(blog.root / "output/images")
 
 

@@ -1,4 +1,4 @@
-"""Pelican's own tests, with the plugin installed: nothing differs but addresses of images.
+"""Pelican's own tests, with the plugin installed: only addresses and sizes of images differ.
 
 Each version has an environment of its own, with the tests of its source distribution put
 beside the installed package, where Pelican finds plugins by itself.
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from tests.comparison import undecorate
 
 if TYPE_CHECKING:
     from tests.conftest import Require
@@ -86,10 +88,12 @@ def failures(python: Path, packages: Path, report: Path) -> dict[str, str]:
 
 
 def differences(message: str) -> list[str]:
-    """List the lines of a diff, in pytest's message, that differ in more than addresses."""
+    """List the lines of a diff, in pytest's message, that differ in more than images."""
     sides = {"-": Counter[str](), "+": Counter[str]()}
     for sign, line in re.findall(r"^E {3,}([-+])(?!--|\+\+)(.*)$", message, re.MULTILINE):
-        sides[sign][IMAGE.sub("IMAGE", line.strip())] += 1  # as Pelican's test: `diff -w`
+        sides[sign][IMAGE.sub("IMAGE", undecorate(line.strip()))] += (
+            1  # as Pelican's test: `diff -w`
+        )
     gone, new = sides["-"] - sides["+"], sides["+"] - sides["-"]
     return sorted(
         [f"-{line}" for line in gone.elements()] + [f"+{line}" for line in new.elements()]
@@ -100,6 +104,8 @@ def test_the_reader_of_diffs() -> None:
     head = "    source\n-code\nE    --- a\nE    +++ b\nE    @@ x\n"
     same = f'{head}E    -<img src="/images/a.png" alt="a">\nE    +\t<img src="/i/b.png" alt="a">'
     assert differences(same) == []
+    sized = same.replace('<img src="/i', '<img width="4" height="3" data-imagehost="4x3" src="/i')
+    assert differences(sized) == []
     assert differences(f"{same}\nE    +more") == ["+more"]
     assert differences("E    -<b>a</b>\nE    +<b>b</b>") == ["+<b>b</b>", "-<b>a</b>"]
 

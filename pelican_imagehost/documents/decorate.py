@@ -166,7 +166,7 @@ def _pictures(page: str, prefix: str) -> Iterator[_Picture]:
 
 
 def _anchored(page: str, prefix: str) -> tuple[list[Tag], bool]:
-    """Find the images of a page by their addresses, which takes a tenth of the time.
+    """Find the images of a page by their addresses, which takes a quarter of the time.
 
     Returns:
         The tags, and whether they are all, if none of them is in a comment, a script or such.

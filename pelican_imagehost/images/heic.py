@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,8 @@ def convert(data: bytes | mmap.mmap, max_pixels: int) -> bytes:
     """
     if not all(map(importlib.util.find_spec, _NEEDED)):
         raise UnsupportedImage(kinds.HEIC)
+    import subprocess  # noqa: PLC0415  for these photos alone
+
     width, height = _measure(data)
     if width * height > max_pixels:
         raise ImageTooLarge(

@@ -253,6 +253,8 @@ class Publisher:
             try:
                 tells = has_location(self.store.path(key).read_bytes(), key.rpartition(".")[2])
             except CorruptImage as error:
+                if not self.store.is_intact(key):
+                    continue  # committing it says so
                 raise PublishError(f"{wanted.sources[key]} {error}; nothing was sent") from error
             if tells:
                 raise PublishError(

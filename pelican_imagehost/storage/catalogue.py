@@ -16,7 +16,7 @@ from pelican_imagehost.errors import ImageHostError, ManifestError, StoreError
 from pelican_imagehost.report import Problem, Progress, silent
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.recall import Known, Recall, Recalled
+from pelican_imagehost.storage.recall import Known, Recall, Recalled, standing_as
 from pelican_imagehost.storage.store import Batch, Store
 
 if TYPE_CHECKING:
@@ -177,10 +177,10 @@ class Catalogue:
         found = read(file, self.settings.limits, walks=False)
         standing = (recall or self._recall({})).standing(found.image.original)
         if standing is not None and standing.sha256 == found.image.sha256:
-            return found._replace(image=standing)
+            return found._replace(image=standing_as(standing, found.image))
         data, image = prepare(found.data, found.image, self.settings.keep_metadata)
-        if standing is not None and standing[:5] == image[:5]:
-            return found._replace(data=data, image=standing)
+        if standing is not None and standing.sha256 == image.sha256:
+            return found._replace(data=data, image=standing_as(standing, image))
         if standing is not None and (self.settings.url or self.store.has(standing)):
             return found._replace(data=b"", image=standing)
         return found._replace(data=data, image=image)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.storage.manifest import Manifest
     from pelican_imagehost.storage.store import Store
 
-__all__ = ["Known", "Recall", "Recalled"]
+__all__ = ["Known", "Recall", "Recalled", "standing_as"]
 
 Known = Mapping[str, tuple[tuple[int, ...] | None, tuple[Any, ...]]]  # see `Recall`
 _MANY = 1000
@@ -46,6 +46,18 @@ class Recalled(NamedTuple):
     images: dict[str, Image]
     errors: dict[str, ImageHostError]
     unread: list[Location]
+
+
+def standing_as(listed: Image, image: Image) -> Image:
+    """Return the image that the manifest lists for a file, with facts that have been read.
+
+    Args:
+        listed: the image of the line; it stands, even if the file would be cleaned otherwise.
+        image: the image of the file, as it was read.
+    """
+    if listed.sha256 != image.sha256 or listed[:5] == image[:5]:
+        return listed
+    return Image(*image[:5], listed.source, listed.forms)  # the line is wrong about it
 
 
 class Recall:
@@ -140,7 +152,7 @@ class Recall:
         image = self._indexed(location, status)
         listed = self._manifest.images.get(path)
         if image is not None and listed is not None and listed.original == image.original:
-            image = listed  # it stands, whatever a build has read since
+            image = standing_as(listed, image)
         if image is None or not has(image):
             return self._pointed(location) if status.st_size <= MAX_SIZE else _NOTHING
         error = self.unlisted(path, image)

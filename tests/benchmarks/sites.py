@@ -37,12 +37,19 @@ PLUGINS = {plugins}
 
 def make_picture(number: int, size: int) -> bytes:
     """Make a PNG of exactly `size` bytes (at least 100), different for each number."""
-    header = struct.pack(">IIBBBBB", 64, 48, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes([number % 256, number // 256 % 256, 7] * 64) * 48)
-    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels)
-    padding = size - 8 - len(chunks) - 12 - 12
-    noise = random.Random(number).randbytes(max(padding, 8))  # noqa: S311  only to be unlike
-    return b"\x89PNG\r\n\x1a\n" + chunks + _chunk(b"noIz", noise) + _chunk(b"IEND", b"")
+    noise = random.Random(number).randbytes(size)  # noqa: S311  only to be unlike
+    width = size - 80
+    while len(data := _grey(noise[:width])) != size:
+        width += size - len(data)
+    return data
+
+
+def _grey(pixels: bytes) -> bytes:
+    """Make a PNG of one row of grey pixels, not compressed."""
+    header = struct.pack(">IIBBBBB", len(pixels), 1, 8, 0, 0, 0, 0)
+    rows = zlib.compress(b"\0" + pixels, level=0)
+    chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", rows), _chunk(b"IEND", b""))
+    return b"".join((b"\x89PNG\r\n\x1a\n", *chunks))
 
 
 def make_photo(number: int) -> bytes:

@@ -536,6 +536,8 @@ def corrupt(blog: Site) -> None:
     stored = next((blog.root / "images").glob("??/*.png"))
     stored.chmod(0o644)
     stored.write_bytes(stored.read_bytes()[:-1] + b"?")
+    for file in (blog.root / "content").glob("*.png"):  # which would make it good
+        file.unlink()
 
 
 def refusing(blog: Site) -> None:

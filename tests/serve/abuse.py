@@ -49,7 +49,7 @@ def kept(server: Server) -> tuple[set[str], set[str]]:
     records = Records(server.site.root / "imagehost-uploads.sqlite3", read_only=True)
     digests = {record.image.sha256 for record in records.all()}
     records.close()
-    return files - {".lock"}, digests
+    return files - {".gitignore", ".lock"}, digests
 
 
 def check_refused(answer: Answer, status: int, code: str) -> str:

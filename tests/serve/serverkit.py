@@ -138,7 +138,8 @@ class Server:
 
 @pytest.fixture
 def upload_site(site: Site) -> Site:
-    site.configure(IMAGEHOST_URL="https://img.example.com")
+    """A site that keeps files as they are: tests tell them apart by bytes behind the image."""
+    site.configure(IMAGEHOST_URL="https://img.example.com", IMAGEHOST_KEEP_METADATA=["all"])
     return site
 
 

@@ -30,7 +30,11 @@ REMOTE = "remote server mode"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from serve(tmp_path_factory.mktemp("dialects") / "site", IMAGEHOST_ORIGINS=ORIGINS)
+    yield from serve(
+        tmp_path_factory.mktemp("dialects") / "site",
+        IMAGEHOST_ORIGINS=ORIGINS,
+        IMAGEHOST_KEEP_METADATA=["all"],
+    )
 
 
 def gif(number: int) -> bytes:

@@ -29,7 +29,8 @@ __all__ = ["blog", "host", "server", "upload_site"]
 def line(site: Site, path: str, file: Path, **changes: object) -> str:
     """Return the line of an image at a path of the manifest, with some facts changed."""
     image = identify(file.read_bytes(), site.settings().limits)
-    return json.dumps({"path": path, **image._asdict(), **changes}) + "\n"
+    facts = dict(zip(("sha256", "type", "size", "width", "height"), image, strict=False))
+    return json.dumps({"path": path, **facts, **changes}) + "\n"
 
 
 def verify(site: Site, *options: str, code: int) -> tuple[list[str], str]:

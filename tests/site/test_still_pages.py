@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mimetypes
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-DELAY = 0.6  # seconds that a picture takes
 WIDE, NARROW = (1280, 720), (360, 640)
 ORIENTATION = 0x0112  # EXIF
 WORDS = "The ferry does not wait for anyone who still looks for the right words. " * 4
@@ -136,7 +134,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outputs]:
 
 @contextmanager
 def served(folder: Path, style: str) -> Iterator[str]:
-    """Serve an output on this machine, its pictures late."""
+    """Serve an output on this machine, its pictures when the words are painted."""
+    painted = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -145,7 +144,10 @@ def served(folder: Path, style: str) -> Iterator[str]:
             data = style.encode() if self.path == "/style.css" else b""
             if file.is_file():
                 data = file.read_bytes()
-            time.sleep(DELAY if file.suffix in {".png", ".jpg"} else 0)
+            if self.path == "/painted":
+                painted.set()
+            if file.suffix in {".png", ".jpg"}:
+                painted.wait(60)
             self.send_response(200)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
@@ -174,6 +176,8 @@ new PerformanceObserver((list) => {
 }).observe({ type: 'layout-shift', buffered: true });
 """
 READ = """async () => {
+  for (let frames = 0; frames < 3; frames++) await new Promise(requestAnimationFrame);
+  await fetch('/painted');
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
     scrollTo(0, y);

@@ -44,7 +44,7 @@ _OUTSIDE = re.compile(
       | (?!(?i:(?:{"|".join(_TAKES_STRINGS)})\(|@(?:import|namespace)(?![{_LETTER}\\])))
         [@\#]?[{_LETTER}]++(?!\\)
       | [@\#](?![{_LETTER}\\]) | /(?!\*)
-    ){{0,1000}} (?:{_NAME}|\\)?""",
+    ){{0,1000}} (?:{_NAME}|[@\#\\])?""",
     re.VERBOSE,
 )
 _WITHIN = re.compile(
@@ -118,10 +118,10 @@ def find_requests(css: str) -> Iterator[Text]:
 def _find_texts(css: str) -> Iterator[Text]:
     """Find what stands in functions that take URLs, and what is imported."""
     position, rule, address = 0, "", -1  # the last rule, and where its address would begin
-    while (token := _OUTSIDE.match(css, position)) and token.end() > position:
+    while position < len(css) and (token := _OUTSIDE.match(css, position)):
         position = token.end()
         name = _unescape(token["name"] or "").lower()
-        if token["mark"] == "@" and name in _BEFORE_ADDRESS:
+        if token["mark"] == "@" and name in _BEFORE_ADDRESS and not token["function"]:
             gap = _BEFORE_ADDRESS[name].match(css, position)
             rule, address = name, gap.end() if gap else position
             if string := _LEADING_STRING.match(css, address):

@@ -243,6 +243,7 @@ HOSTILE = {
     "a sheet's image after a bad string": (
         """<style>a{quotes:"&#10;} *{fill:url(BASE/g.svg)} c{quotes:"}</style>"""
     ),
+    "a sheet's image after a lone sign": "<style>a{b:#\\&#10;} *{fill:url(BASE/g.svg)}</style>",
     "an address after a namespace": "<style>@namespace a; *{fill:url(BASE/g.svg)}</style>",
     "an address after a namespace's": (
         "<style>@namespace x url(a) ; *{fill:url(BASE/g.svg)}</style>"

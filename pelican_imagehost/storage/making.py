@@ -95,7 +95,7 @@ def make_variants(catalogue: Catalogue, lacking: Mapping[str, Image], say: Say) 
     from pelican_imagehost.images.variants.make import Wanted  # noqa: PLC0415  as above
 
     settings, store = catalogue.settings, catalogue.store
-    wanted = Wanted(settings.formats, settings.widths)
+    wanted = Wanted(settings.formats, settings.widths, fallback=False)
     jobs = (Job(image, store.path(image.key).read_bytes, wanted) for image in lacking.values())
     seconds = estimate(lacking.values()) / _WORKERS
     if seconds > _WORTH_A_LINE:

@@ -20,7 +20,7 @@ from pelican_imagehost.storage.recall import Known, Recall, Recalled, standing_a
 from pelican_imagehost.storage.store import Batch, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pelican_imagehost.documents.location import Location
     from pelican_imagehost.images.identify import ImageFile
@@ -223,6 +223,24 @@ class Catalogue:
     def _changed(self, images: dict[str, Image]) -> bool:
         known = self.manifest.images
         return any(known.get(path) != image for path, image in images.items())
+
+    def list_images(self, images: Mapping[str, Image], *, drop: Iterable[str] = ()) -> None:
+        """Write lines of the manifest; the caller holds the lock of the store.
+
+        Args:
+            images: path → image.
+            drop: paths whose lines are removed.
+
+        Raises:
+            ManifestError: the file cannot be written; it is unchanged.
+        """
+        try:
+            self.manifest.update(images, drop=drop)
+        except OSError as error:
+            raise ManifestError(
+                f"{self.settings.manifest.name} cannot be written: {error.strerror}; check its "
+                "permissions"
+            ) from error
 
     def _write_lines(self, images: dict[str, Image]) -> list[Problem]:
         if self.settings.frozen:  # all are listed

@@ -152,7 +152,7 @@ def _write(catalogue: Catalogue, batch: list[Done], making: Making) -> None:
                     files.add(variants[-1], made.data)
                 forms[done.image.sha256] = done.image.with_variants(variants, recipe).forms
         listed = catalogue.manifest.images.items()
-        catalogue.manifest.update(
+        catalogue.list_images(
             {p: one._replace(forms=forms[one.sha256]) for p, one in listed if one.sha256 in forms}
         )
     making.forms.update(forms)

@@ -128,7 +128,7 @@ def carry_out(settings: Settings, chosen: Plan) -> list[str]:
                 data, image = _desired(settings, move.old, move.paths)
                 batch.add(image, data)
         lines, drop = _lines(settings, chosen.moves)
-        catalogue.manifest.update(lines, drop=drop)
+        catalogue.list_images(lines, drop=drop)
         if has_records:
             records.replace({move.old.sha256: move.new for move in chosen.moves})
     for file in chosen.files:

@@ -129,7 +129,7 @@ def collect(
         if uses_before is not None:
             garbage = _still_unused(catalogue, garbage, uses_before, records.all())
         before(list(garbage.files))
-        catalogue.manifest.update({}, drop=garbage.lines)  # before the files
+        catalogue.list_images({}, drop=garbage.lines)  # before the files
         if has_records:
             records.remove(garbage.records)
         for key, size in garbage.files.items():

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.documents.bounds import Bounds
-from pelican_imagehost.errors import ImageHostError, ManifestError
+from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.image import Image
@@ -160,13 +160,7 @@ def _correct(catalogue: Catalogue, lines: dict[str, Image]) -> None:
     """Write corrected lines; a frozen manifest stays as it is."""
     if catalogue.settings.frozen:
         lines.clear()
-    try:
-        catalogue.manifest.update(lines)
-    except OSError as error:
-        raise ManifestError(
-            f"{catalogue.manifest.file.name} cannot be written: {error.strerror}; check its "
-            "permissions"
-        ) from error
+    catalogue.list_images(lines)
 
 
 def _heal(

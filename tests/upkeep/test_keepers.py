@@ -96,3 +96,18 @@ def test_a_committed_line_keeps_its_image_and_says_what_to_do(blog: Site) -> Non
     assert "was listed in imagehost.jsonl in the last 30 days" in waiting.stderr.decode()
     assert site.cli("gc", url, "--yes", "--grace-days", "0").returncode == 0
     assert not (site.root / url.removeprefix("/")).exists()
+
+
+def test_a_manifest_that_cannot_be_written_is_one_line_and_nothing_is_deleted(site: Site) -> None:
+    site.picture("content/cat.jpg")
+    site.write("content/a.md", "Title: A\nDate: 2024-01-01\n\n![c](cat.jpg)")
+    site.build()
+    (site.root / "content/a.md").unlink()
+    site.build()
+    (site.root / ".imagehost.jsonl.tmp").mkdir()
+    before = sorted((site.root / "images").rglob("*"))
+    done = site.cli("gc", "--yes", "--grace-days", "0")
+    assert done.returncode == 1
+    assert b"imagehost.jsonl cannot be written: " in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert sorted((site.root / "images").rglob("*")) == before

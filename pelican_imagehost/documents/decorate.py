@@ -118,6 +118,7 @@ def decorate(
     done = head.end() if head else 0
     parts = [page[:done], ""]  # the second is for the style sheet
     found: dict[Size, None] = {}
+    wraps = False
     for number, picture in enumerate(pictures):
         tag = picture.tag
         size = None if picture.is_one_of_many else size_of(picture.digest)
@@ -135,12 +136,13 @@ def decorate(
             quote = "'" if page[tag.attributes["src"][0] - 1] == "'" else '"'
             written = _written(page, tag, {**added, **sources.attributes}, quote)
             before, after = sources.before.replace("~", quote), sources.after
+            wraps = wraps or bool(before)
             parts += (page[done : tag.start], before, page[tag.start : start], written)
             parts += (page[start : tag.end], after)
             done = tag.end
     if found:
         parts[1] = _SHEET % "".join(_RULE % (size * 3) for size in found)
-        if any(part.startswith("<picture") for part in parts):
+        if wraps:
             parts[1] = parts[1].replace("<style>", f"<style>{_WRAPPER}", 1)
     return "".join((*parts, page[done:]))
 

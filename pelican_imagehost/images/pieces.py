@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import mmap
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Piece", "Pieces", "join"]
+__all__ = ["Piece", "Pieces", "cut", "join"]
 
 Piece = tuple[int, int] | bytes  # a half-open range of the file, or new bytes
 
@@ -46,11 +47,23 @@ class Pieces:
         return None if self._pieces == [(0, len(self._data))] else self._pieces
 
 
-def join(data: bytes | mmap.mmap, pieces: list[Piece]) -> bytes:
+def cut(data: memoryview | mmap.mmap, pieces: Iterable[Piece]) -> Iterator[bytes | memoryview]:
+    """Yield the parts of the published file, in order.
+
+    Args:
+        data: the whole original file; of a `memoryview`, parts are not copied.
+        pieces: what `clean` returned.
+    """
+    for piece in pieces:
+        yield piece if isinstance(piece, bytes) else data[piece[0] : piece[1]]
+
+
+def join(data: bytes | mmap.mmap, pieces: Iterable[Piece]) -> bytes:
     """Return the bytes of the published file.
 
     Args:
         data: the whole original file.
         pieces: what `clean` returned.
     """
-    return b"".join(p if isinstance(p, bytes) else data[p[0] : p[1]] for p in pieces)
+    with memoryview(data) as view:
+        return b"".join(cut(view, pieces))

@@ -8,13 +8,12 @@ import os
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.images.clean import clean
+from pelican_imagehost.images.pieces import cut, join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from pelican_imagehost.images.image import Image
-    from pelican_imagehost.images.pieces import Piece
 
 __all__ = ["prepare", "prepare_file"]
 
@@ -37,7 +36,7 @@ def prepare(data: bytes, image: Image, keep: frozenset[str]) -> tuple[bytes, Ima
     pieces = clean(data, image.type, keep)
     if pieces is None:
         return data, image
-    cleaned = b"".join(_cut(memoryview(data), pieces))
+    cleaned = join(data, pieces)
     return cleaned, _renamed(image, hashlib.sha256(cleaned).hexdigest(), len(cleaned))
 
 
@@ -67,7 +66,7 @@ def prepare_file(file: Path, image: Image, keep: frozenset[str]) -> Image:
         digest, size = hashlib.sha256(), 0
         try:
             with temporary.open("xb") as writer:
-                for piece in _cut(data, pieces):
+                for piece in cut(data, pieces):
                     digest.update(piece)
                     size += writer.write(piece)
             os.replace(temporary, file)
@@ -75,11 +74,6 @@ def prepare_file(file: Path, image: Image, keep: frozenset[str]) -> Image:
             temporary.unlink(missing_ok=True)
             raise
     return _renamed(image, digest.hexdigest(), size)
-
-
-def _cut(data: memoryview | mmap.mmap, pieces: Iterable[Piece]) -> Iterable[bytes | memoryview]:
-    for piece in pieces:
-        yield piece if isinstance(piece, bytes) else data[piece[0] : piece[1]]
 
 
 def _renamed(image: Image, digest: str, size: int) -> Image:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from pelican_imagehost.errors import UnsupportedImage
+from pelican_imagehost.images.pieces import join
 from pelican_imagehost.images.svg import parse, to_utf8
 from pelican_imagehost.images.svg_rules import MATHML, SEPARATOR, SVG, XHTML, XLINK
 
@@ -74,7 +75,7 @@ def clean_svg(data: bytes, keep: frozenset[str] = frozenset()) -> list[Piece] | 
     pieces = _to_pieces(cleaner.edits, len(text))
     if text is data:
         return pieces
-    cleaned = b"".join(p if isinstance(p, bytes) else text[slice(*p)] for p in pieces).decode()
+    cleaned = join(text, pieces).decode()
     return [f"\ufeff{cleaned}".encode("utf-16-le" if data[:1] == b"\xff" else "utf-16-be")]
 
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pelican_imagehost.errors import ImageHostError, UnsupportedImage
+from pelican_imagehost.images.pieces import join
 from pelican_imagehost.images.svg import inspect
 from pelican_imagehost.images.svg_clean import clean_svg
 from tests.images.private_svgs import CREDIT, PRIVATE, REFUSED, SECRETS, UNTOUCHED
@@ -31,7 +32,7 @@ def clean(data: bytes, keep: frozenset[str] = frozenset()) -> bytes:
     pieces = clean_svg(data, keep)
     if pieces is None:
         return data
-    cleaned = b"".join(p if isinstance(p, bytes) else data[p[0] : p[1]] for p in pieces)
+    cleaned = join(data, pieces)
     assert cleaned != data
     return cleaned
 

@@ -234,23 +234,25 @@ class Catalogue:
         Raises:
             ManifestError: the file cannot be written; it is unchanged.
         """
-        try:
-            self.manifest.update(images, drop=drop)
-        except OSError as error:
-            raise ManifestError(
-                f"{self.settings.manifest.name} cannot be written: {error.strerror}; check its "
-                "permissions"
-            ) from error
+        error = self._update(images, drop)
+        if error is not None:
+            raise ManifestError(f"{self.settings.manifest.name} {error}")
 
     def _write_lines(self, images: dict[str, Image]) -> list[Problem]:
         if self.settings.frozen:  # all are listed
             return []
+        error = self._update(images)
+        return [Problem(self.settings.manifest.name, None, "", error)] if error else []
+
+    def _update(
+        self, images: Mapping[str, Image], drop: Iterable[str] = ()
+    ) -> ManifestError | None:
+        """Write lines; return why they cannot be written. Reads first what gc may have changed."""
         try:
-            self.manifest.update(images)  # which reads the file again: gc may have changed it
+            self.manifest.update(images, drop=drop)
         except OSError as error:
-            problem = ManifestError(f"cannot be written: {error.strerror}; check its permissions")
-            return [Problem(self.settings.manifest.name, None, "", problem)]
-        return []
+            return ManifestError(f"cannot be written: {error.strerror}; check its permissions")
+        return None
 
     def _read_all(self, unread: list[Location], batch: Batch | None) -> _Read:
         def read(location: Location) -> _Result | ImageHostError:

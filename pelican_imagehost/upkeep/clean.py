@@ -206,16 +206,15 @@ def _desired(settings: Settings, image: Image, paths: Iterable[str]) -> tuple[by
         FileNotFoundError: the store does not have it.
     """
     keep = settings.keep_metadata
-    bounds = Bounds([settings.root, settings.store, *settings.image_folders])
-    stored = settings.store / image.key
     if keep:  # which the stored bytes may have lost
+        bounds = Bounds([settings.root, settings.store, *settings.image_folders])
         for path in paths:
             file = bounds.find(os.path.join(settings.root, path))  # a line may lead anywhere
             if file is not None and os.path.isfile(file):
                 found = read(file, settings.limits)
                 if found.image.sha256 == image.original:
                     return prepare(found.data, found.image, keep)
-    data = stored.read_bytes()
+    data = (settings.store / image.key).read_bytes()
     data, cleaned = prepare(data, image._replace(source=""), keep)
     return data, cleaned._replace(source=image.original if cleaned.source else image.source)
 
@@ -240,10 +239,8 @@ def _naming(settings: Settings, keys: set[str]) -> tuple[list[str], list[str]]:
         return [], []
     found = [name for name, named in Mentions(settings).find().items() if keys & named]
     files = [os.path.abspath(settings.root / name) for name in found]
-    tops = tuple(
-        os.path.join(os.path.realpath(top), "") for top in (settings.root, settings.content)
-    )
-    inside = [file for file in files if os.path.realpath(file).startswith(tops)]
+    bounds = Bounds([settings.root, settings.content])
+    inside = [file for file in files if bounds.find(file)]
     return inside, [file for file in files if file not in inside]
 
 

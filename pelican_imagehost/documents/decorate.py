@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.documents.sources import MARK as _MARKER
 from pelican_imagehost.documents.tags import ATTRIBUTES, RAW_TEXT, WS, decode, find_tags, read_tag
 from pelican_imagehost.documents.wanted import EVERYWHERE
 from pelican_imagehost.images.image import KEY
@@ -32,7 +33,6 @@ __all__ = ["Size", "decorate"]
 
 Size = tuple[int, int]  # width and height in pixels, as shown
 
-_MARKER: Final = "data-imagehost"
 _PLAIN = "imagehost-plain"
 _SIDES = ("width", "height")
 _LATE = frozenset(EVERYWHERE) - {"style"}  # a script of the theme loads the picture

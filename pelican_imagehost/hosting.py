@@ -199,7 +199,7 @@ class ImageHost:
 
         lacking = find_lacking(self.catalogue, images) if makes else {}
         making = make_variants(self.catalogue, lacking, say)
-        forms = making.forms
+        forms = {digest: image.forms for digest, image in making.images.items()}
         if self.settings.embedded is not None:
             forms |= with_present(
                 self.catalogue,

@@ -260,9 +260,9 @@ def variants(site: Site, *, dry_run: bool) -> int:
         making = make_variants(image_host.catalogue, lacking, say)
     for problem in making.problems:
         say(str(problem))
-    made = sum(forms.count('", "') for forms in making.forms.values())
-    say(f"{count(made, 'variant')} of {count(len(making.forms), 'image')} made")
-    if making.forms:
+    made = sum(len(image.variants) for image in making.images.values())
+    say(f"{count(made, 'variant')} of {count(len(making.images), 'image')} made")
+    if making.images:
         say(f"{site.settings.manifest.name} has changed; commit it")
     return 1 if making.problems else 0
 

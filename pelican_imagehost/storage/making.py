@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import MissingEncoder
 from pelican_imagehost.images.image import Image
+from pelican_imagehost.images.variants.make import SMALL, Wanted
 from pelican_imagehost.report import Problem, count
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Making", "find_lacking", "make_variants", "with_present"]
 
-RECIPE = 1  # raising it makes nothing anew by itself
-_SMALL = 30_000  # bytes; as in `images.variants.make`
+RECIPE = 1  # raising it makes nothing again by itself
 _WORTH_A_LINE = 5.0  # seconds of CPU
 _WORKERS = os.cpu_count() or 1
 
@@ -34,11 +34,11 @@ class Making(NamedTuple):
     """What was made.
 
     Attributes:
-        forms: digest → `Image.forms`, for each image that was looked at.
+        images: digest → image with its variants, for each that was looked at.
         problems: the images that could not be decoded.
     """
 
-    forms: dict[str, str]
+    images: dict[str, Image]
     problems: list[Problem]
 
 
@@ -63,7 +63,7 @@ def find_lacking(catalogue: Catalogue, images: Mapping[str, Image]) -> dict[str,
         image.sha256: image
         for image in images.values()
         if image.type != "svg"
-        and image.size >= _SMALL
+        and image.size >= SMALL
         and (
             image.recipe.partition(" ")[2] != wanted
             or (needs_bytes and not all(map(has, image.variants)))
@@ -92,7 +92,6 @@ def make_variants(catalogue: Catalogue, lacking: Mapping[str, Image], say: Say) 
         estimate,
         make_all,
     )
-    from pelican_imagehost.images.variants.make import Wanted  # noqa: PLC0415  as above
 
     settings, store = catalogue.settings, catalogue.store
     wanted = Wanted(settings.formats, settings.widths, fallback=False)
@@ -137,7 +136,7 @@ def _recipe(catalogue: Catalogue) -> str:
 
 def _write(catalogue: Catalogue, batch: list[Done], making: Making) -> None:
     recipe = _recipe(catalogue)
-    forms = {}
+    found = {}
     with catalogue.store.locked():
         with catalogue.store.batch() as files:
             for done in batch:
@@ -150,12 +149,16 @@ def _write(catalogue: Catalogue, batch: list[Done], making: Making) -> None:
                     size = len(made.data)
                     variants.append(Image(digest, made.type, size, made.width, made.height))
                     files.add(variants[-1], made.data)
-                forms[done.image.sha256] = done.image.with_variants(variants, recipe).forms
+                found[done.image.sha256] = done.image.with_variants(variants, recipe)
         listed = catalogue.manifest.images.items()
         catalogue.list_images(
-            {p: one._replace(forms=forms[one.sha256]) for p, one in listed if one.sha256 in forms}
+            {
+                path: image._replace(forms=found[image.sha256].forms)
+                for path, image in listed
+                if image.sha256 in found
+            }
         )
-    making.forms.update(forms)
+    making.images.update(found)
 
 
 def _problem(catalogue: Catalogue, done: Done) -> Problem:

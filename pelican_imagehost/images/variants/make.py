@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Made", "Wanted", "is_worthwhile", "make"]
 
-_SMALL = 30_000  # bytes; smaller images get no variants
+SMALL = 30_000  # bytes; smaller images get no variants
 _GAIN = 0.8  # of the original's bytes, at most
 _NARROWER = 0.9  # than the original's width
 _TOP = 1440  # pixels, the width to compare at, and that of the fallback
@@ -67,7 +67,7 @@ class Made(NamedTuple):
 
 def is_worthwhile(size: int, image_type: str) -> bool:
     """Return whether an image may get variants, by its bytes and type alone."""
-    return size >= _SMALL and image_type != "svg"
+    return size >= SMALL and image_type != "svg"
 
 
 def make(

@@ -60,7 +60,9 @@ def test_add_starts_without_what_takes_long(site: Site) -> None:
     assert "pelican_imagehost.hosting" in loaded
     slow = {"pelican", "git", "rich", "logging", "subprocess", "concurrent.futures", "filelock"}
     slow |= {f"pelican_imagehost.documents.{name}" for name in ("references", "resolve", "rewrite")}
-    slow |= {f"pelican_imagehost.cli.{name}" for name in ("host", "publishing", "serve", "watch")}
+    slow |= {
+        f"pelican_imagehost.cli.{name}" for name in ("care", "host", "publishing", "serve", "watch")
+    }
     if "imagesize" not in loaded:  # which imports these
         slow |= {"email", "http.client", "socket", "ssl", "urllib.request"}
     assert loaded & slow == set()

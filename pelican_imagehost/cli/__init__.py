@@ -26,6 +26,9 @@ def _modules() -> Iterator[tuple[click.Command, ...]]:
     from pelican_imagehost.cli import publishing
 
     yield publishing.COMMANDS
+    from pelican_imagehost.cli import care
+
+    yield care.COMMANDS
     from pelican_imagehost.cli import host, serve, watch
 
     yield host.host, serve.serve, watch.watch

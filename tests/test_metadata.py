@@ -218,27 +218,31 @@ def test_a_lost_image_is_restored_from_the_file(site: Site) -> None:
     assert stored(site, line) == before
 
 
-def test_the_same_pages_come_from_a_clone_without_the_image(site: Site) -> None:
+def build_hosted(site: Site) -> str:
+    """Build a site with a photo on a host; return its page."""
     site.configure(IMAGEHOST_URL=HOST)
     site.write("content/home.jpg", photo())
     post(site, "a.md", "![a](home.jpg)")
     site.build()
-    before = site.output("a.html")
+    return site.output("a.html")
+
+
+def remove_what_is_made(site: Site) -> None:
     for name in ("images", "output", "cache"):
         shutil.rmtree(site.root / name, ignore_errors=True)
+
+
+def test_the_same_pages_come_from_a_clone_without_the_image(site: Site) -> None:
+    before = build_hosted(site)
+    remove_what_is_made(site)
     (site.root / "content/home.jpg").unlink()
     assert "problem" not in messages(site.build())
     assert site.output("a.html") == before
 
 
 def test_a_frozen_build_accepts_the_file_of_a_line(site: Site) -> None:
-    site.configure(IMAGEHOST_URL=HOST)
-    site.write("content/home.jpg", photo())
-    post(site, "a.md", "![a](home.jpg)")
-    site.build()
-    before = site.output("a.html")
-    for name in ("images", "output", "cache"):
-        shutil.rmtree(site.root / name, ignore_errors=True)
+    before = build_hosted(site)
+    remove_what_is_made(site)
     site.configure(IMAGEHOST_FROZEN=True, IMAGEHOST_STRICT=True)
     site.build()
     assert site.output("a.html") == before
@@ -246,11 +250,7 @@ def test_a_frozen_build_accepts_the_file_of_a_line(site: Site) -> None:
 
 
 def test_an_lfs_pointer_stands_for_the_file(site: Site) -> None:
-    site.configure(IMAGEHOST_URL=HOST)
-    site.write("content/home.jpg", photo())
-    post(site, "a.md", "![a](home.jpg)")
-    site.build()
-    before = site.output("a.html")
+    before = build_hosted(site)
     pointer = (
         "version https://git-lfs.github.com/spec/v1\n"
         f"oid sha256:{digest(photo())}\nsize {len(photo())}\n"

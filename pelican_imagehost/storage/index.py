@@ -118,11 +118,12 @@ class Index:
         Both are plain tuples with the fields of `Stamp` and `Image`, because there may be
         very many, and the garbage collector of Python skips plain tuples of atomic values.
         """
+        # The last field of an image is "": its variants are in the manifest.
         rows = self._read(
             "SELECT path, size, mtime_ns, ctime_ns, inode, "
-            "sha256, type, bytes, width, height, source FROM files"
+            "sha256, type, bytes, width, height, source, '' FROM files"
         )
-        return {_decode(row[0]): (row[1:5], (*row[5:], "")) for row in rows}
+        return {_decode(row[0]): (row[1:5], row[5:]) for row in rows}
 
     def uses(self) -> dict[str, set[str]]:
         """Load the manifest paths that each document used in the last build."""

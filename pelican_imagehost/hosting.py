@@ -176,7 +176,7 @@ class ImageHost:
             for image in [entries.images[one.path]]
         ]
 
-    def give_variants(self, images: dict[str, Image], *, makes: bool, say: Say) -> list[Problem]:
+    def give_variants(self, images: dict[str, Image], *, makes: bool, say: Say) -> set[str]:
         """Give images the variants that are there, and make those that are lacking.
 
         Args:
@@ -185,33 +185,32 @@ class ImageHost:
             say: is called with a line for the user.
 
         Returns:
-            The images that cannot be decoded.
-
-        Raises:
-            StoreError: the store cannot be written.
+            The digests of images that lack some, and could have them.
         """
-        # Imported here, because most builds need nothing of it.
+        # Imported here, because a site without variants needs nothing of it.
         from pelican_imagehost.storage.making import (  # noqa: PLC0415
+            can_make,
             find_lacking,
             make_variants,
-            with_present,
+            without_lost,
         )
 
-        lacking = find_lacking(self.catalogue, images) if makes else {}
-        making = make_variants(self.catalogue, lacking, say)
-        forms = {digest: image.forms for digest, image in making.images.items()}
-        if self.settings.embedded is not None:
-            forms |= with_present(
-                self.catalogue,
-                (
-                    image._replace(forms=forms.get(image.sha256, image.forms))
-                    for image in images.values()
-                ),
-            )
-        for path, image in images.items():
-            if image.sha256 in forms:
-                images[path] = image._replace(forms=forms[image.sha256])
-        return making.problems
+        lacking = find_lacking(self.catalogue, images)
+        both = lacking.new | lacking.lost if can_make(self.settings) else {}
+        made = {}
+        if makes:
+            try:
+                made = make_variants(self.catalogue, both.values(), say)
+            except ImageHostError as error:  # the pages show what is there
+                say(f"no variants were made: {error}")
+        present = {
+            digest: without_lost(self.catalogue, image) for digest, image in lacking.lost.items()
+        }
+        given = present | made
+        for path, image in images.items() if given else ():
+            if image.sha256 in given:
+                images[path] = image._replace(forms=given[image.sha256].forms)
+        return both.keys() - made.keys()
 
     def deliver(self, images: Iterable[Image], new: Container[str] = ()) -> None:
         """Copy images to the output, unless they are there or a host serves them.

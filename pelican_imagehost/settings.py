@@ -112,7 +112,7 @@ OPTIONS: dict[str, Option] = {
         (), "a list of folders, relative to the settings file, even for a single one", _is_names
     ),
     "FORMATS": Option(
-        (),
+        ("avif",),
         "a list out of 'avif' and 'webp', or []",
         lambda value: _is_names(value) and set(value) <= {"avif", "webp"},
     ),

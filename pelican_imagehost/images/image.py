@@ -107,6 +107,11 @@ class Image(NamedTuple):
         return self._replace(forms=f'"variants": [{listed}], "recipe": "{recipe}"')
 
     @property
+    def name(self) -> str:
+        """Return the name of its file: `ab12….jpg`."""
+        return f"{self.sha256}.{self.type}"
+
+    @property
     def key(self) -> str:
         """Return the path of the image in the store and in its address: `ab/ab12….jpg`."""
         return f"{self.sha256[:2]}/{self.sha256}.{self.type}"

@@ -63,6 +63,7 @@ class Build:
         report: the outcome.
         nowhere: URL → the files of the output, relative, in which it leads nowhere.
         failed: whether problems make the build fail.
+        lacking: the digests of images whose variants are to be made when nobody waits.
 
     Raises:
         SettingsError: an `IMAGEHOST_*` setting is unknown or has an invalid value.
@@ -86,6 +87,7 @@ class Build:
             expect=self.follower.expect if self.follower is not None else None,
         )
         self.failed = False
+        self.lacking: set[str] = set()
 
     def host(self, generator: Any) -> None:  # noqa: ANN401  of articles or pages
         """Host the images of all documents of a generator, and rewrite the documents."""
@@ -159,7 +161,7 @@ class Build:
         """
         self.originals.attach()
         self.report.problems += self.image_host.record_uses(self.report.uses)
-        self._give_variants(self.report)
+        self.lacking = self._give_variants(self.report)
         self._deliver(self.report)
         self.image_host.close()
         certain = (not isinstance(one.error, MissingImage) for one in self.report.problems)
@@ -213,17 +215,18 @@ class Build:
             self.follower.finish(self)
         self.contents = []
 
-    def _give_variants(self, report: Report) -> None:
-        """Give images their variants, and make those that are lacking, but not while drafting."""
+    def _give_variants(self, report: Report) -> set[str]:
+        """Give images their variants, and make those that are lacking, but not while drafting.
+
+        Returns:
+            The digests of images that lack variants.
+        """
         if not self.settings.formats:
-            return
+            return set()
         makes = self.settings.make_variants and self.follower is None
-        try:
-            problems = self.image_host.give_variants(report.images, makes=makes, say=_say)
-        except ImageHostError as error:
-            problems = [Problem("", None, "", error)]
-        report.problems += problems
+        lacking = self.image_host.give_variants(report.images, makes=makes, say=_say)
         self.written.know(report.images.values())
+        return lacking if self.settings.make_variants else set()
 
     def _settle(self, look: LastLook, names: set[str]) -> None:
         """Lead the names in written texts to what they mean, and report those that lead nowhere."""

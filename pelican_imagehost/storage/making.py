@@ -13,80 +13,85 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import MissingEncoder
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.images.variants.make import SMALL, Wanted
-from pelican_imagehost.report import Problem, count
+from pelican_imagehost.images.variants.make import Wanted, is_worthwhile
+from pelican_imagehost.report import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pelican_imagehost.images.variants.batch import Done
     from pelican_imagehost.report import Say
+    from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.catalogue import Catalogue
 
-__all__ = ["Making", "find_lacking", "make_variants", "with_present"]
+__all__ = ["Lacking", "can_make", "find_lacking", "make_variants", "without_lost"]
 
 RECIPE = 1  # raising it makes nothing again by itself
 _WORTH_A_LINE = 5.0  # seconds of CPU
 _WORKERS = os.cpu_count() or 1
 
 
-class Making(NamedTuple):
-    """What was made.
+class Lacking(NamedTuple):
+    """Images that lack variants, by digest.
 
     Attributes:
-        images: digest → image with its variants, for each that was looked at.
-        problems: the images that could not be decoded.
+        new: those that nobody has looked at with these settings.
+        lost: those with variants that have to be in the output, but are not in the store.
     """
 
-    images: dict[str, Image]
-    problems: list[Problem]
+    new: dict[str, Image]
+    lost: dict[str, Image]
 
 
-def find_lacking(catalogue: Catalogue, images: Mapping[str, Image]) -> dict[str, Image]:
-    """Find the images whose variants are to be made, by digest.
+def can_make(settings: Settings) -> bool:
+    """Return whether a site may make variants: pages must not name what nobody publishes."""
+    return bool(settings.formats) and settings.stores and not settings.frozen
+
+
+def find_lacking(catalogue: Catalogue, images: Mapping[str, Image]) -> Lacking:
+    """Find the images that lack variants.
 
     Args:
         catalogue: the catalogue of the site.
         images: manifest path → image.
-
-    Returns:
-        Those that nobody has looked at with these settings, and those whose variants are lost
-        and have to be in the output. A site that only reads makes none, because its pages must
-        not name what nobody publishes.
     """
-    settings, has = catalogue.settings, catalogue.store.has
-    if not settings.formats or settings.frozen or not settings.stores:
-        return {}
-    wanted = _recipe(catalogue).partition(" ")[2]
-    needs_bytes = settings.embedded is not None
-    return {
-        image.sha256: image
-        for image in images.values()
-        if image.type != "svg"
-        and image.size >= SMALL
-        and (
-            image.recipe.partition(" ")[2] != wanted
-            or (needs_bytes and not all(map(has, image.variants)))
-        )
-        and has(image)
-    }
+    settings, names = catalogue.settings, catalogue.store.names()
+    done = f' {_wanted(settings)}"'
+    lacking = Lacking({}, {})
+    for image in images.values():
+        is_new = is_worthwhile(image.size, image.type) and not image.forms.endswith(done)
+        if is_new and can_make(settings) and image.name in names:
+            lacking.new[image.sha256] = image
+        elif (
+            image.forms
+            and settings.embedded is not None
+            and not names.issuperset(one.name for one in image.variants)
+        ):
+            lacking.lost[image.sha256] = image
+    return lacking
 
 
-def make_variants(catalogue: Catalogue, lacking: Mapping[str, Image], say: Say) -> Making:
+def make_variants(
+    catalogue: Catalogue, images: Iterable[Image], say: Say, *, workers: int = _WORKERS
+) -> dict[str, Image]:
     """Make variants, and write them to the store and the manifest, some images at a time.
 
     Args:
         catalogue: the catalogue of the site.
-        lacking: digest → image, from `find_lacking`.
-        say: is called with a line for the user: at once if it takes long, and if nothing can
+        images: the images; those whose bytes are not in the store are left out.
+        say: is called with a line for the user: at once if it takes long, and for what cannot
             be made.
+        workers: the number of threads.
+
+    Returns:
+        Digest → image with its variants, maybe none, for each that was looked at.
 
     Raises:
         StoreError: the store cannot be written; what was written before is kept.
     """
-    making = Making({}, [])
-    if not lacking:
-        return making
+    images = {image.sha256: image for image in images if catalogue.store.has(image)}.values()
+    if not (images and can_make(catalogue.settings)):
+        return {}
     from pelican_imagehost.images.variants.batch import (  # noqa: PLC0415  only if needed
         Job,
         estimate,
@@ -95,54 +100,42 @@ def make_variants(catalogue: Catalogue, lacking: Mapping[str, Image], say: Say) 
 
     settings, store = catalogue.settings, catalogue.store
     wanted = Wanted(settings.formats, settings.widths, fallback=False)
-    jobs = (Job(image, store.path(image.key).read_bytes, wanted) for image in lacking.values())
-    seconds = estimate(lacking.values()) / _WORKERS
+    jobs = (Job(image, store.path(image.key).read_bytes, wanted) for image in images)
+    seconds = estimate(images) / workers
     if seconds > _WORTH_A_LINE:
         say(
-            f"making smaller variants of {count(len(lacking), 'image')}, once, in about "
+            f"making smaller variants of {count(len(images), 'image')}, once, in about "
             f"{_duration(seconds)}; to make them later, set IMAGEHOST_MAKE_VARIANTS = False and "
             "run pelican-imagehost variants; to make none, set IMAGEHOST_FORMATS = []"
         )
+    made: dict[str, Image] = {}
     try:
-        with catalogue.progress(
-            "Making variants", sum(one.size for one in lacking.values())
-        ) as advance:
-            for batch in make_all(jobs, _WORKERS, advance):
-                _write(catalogue, batch, making)
+        with catalogue.progress("Making variants", sum(one.size for one in images)) as advance:
+            for batch in make_all(jobs, workers, advance):
+                made |= _write(catalogue, batch)
+                _explain(catalogue, batch, say)
     except MissingEncoder as error:
         say(f"no variants were made: {error}")
-    return making
+    return made
 
 
-def with_present(catalogue: Catalogue, images: Iterable[Image]) -> dict[str, str]:
-    """Return the forms of images that are in the output: without variants that are lost.
-
-    Returns:
-        Digest → forms, for images that lack some.
-    """
-    has, found = catalogue.store.has, {}
-    for image in images:
-        if image.forms:
-            present = [one for one in image.variants if has(one)]
-            if len(present) < len(image.variants):
-                found[image.sha256] = image.with_variants(present, image.recipe).forms
-    return found
+def without_lost(catalogue: Catalogue, image: Image) -> Image:
+    """Return an image with those of its variants that the store has."""
+    present = [one for one in image.variants if catalogue.store.has(one)]
+    return image.with_variants(present, image.recipe)
 
 
-def _recipe(catalogue: Catalogue) -> str:
-    settings = catalogue.settings
-    return " ".join(map(str, (RECIPE, *settings.formats, *settings.widths)))
+def _wanted(settings: Settings) -> str:
+    return " ".join(map(str, (*settings.formats, *settings.widths)))
 
 
-def _write(catalogue: Catalogue, batch: list[Done], making: Making) -> None:
-    recipe = _recipe(catalogue)
+def _write(catalogue: Catalogue, batch: list[Done]) -> dict[str, Image]:
+    """Write what was made: bytes, then lines; also that nothing can be made of an image."""
+    recipe = f"{RECIPE} {_wanted(catalogue.settings)}"
     found = {}
     with catalogue.store.locked():
         with catalogue.store.batch() as files:
             for done in batch:
-                if done.error is not None:
-                    making.problems.append(_problem(catalogue, done))
-                    continue
                 variants = []
                 for made in done.made:
                     digest = hashlib.sha256(made.data).hexdigest()
@@ -158,14 +151,15 @@ def _write(catalogue: Catalogue, batch: list[Done], making: Making) -> None:
                 if image.sha256 in found
             }
         )
-    making.images.update(found)
+    return found
 
 
-def _problem(catalogue: Catalogue, done: Done) -> Problem:
-    listed = catalogue.manifest.images.items()
-    path = next((path for path, one in listed if one.sha256 == done.image.sha256), done.image.key)
-    assert done.error is not None  # noqa: S101  as the caller has seen
-    return Problem("", None, path, done.error)
+def _explain(catalogue: Catalogue, batch: list[Done], say: Say) -> None:
+    for done in batch:
+        if done.error is not None:
+            listed = catalogue.manifest.images.items()
+            names = (path for path, one in listed if one.sha256 == done.image.sha256)
+            say(f"{next(names, done.image.key)}: has no smaller variants, because it {done.error}")
 
 
 def _duration(seconds: float) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.storage.index import Stamp
+from pelican_imagehost.watch.encoder import Encoder
 from pelican_imagehost.watch.events import Watcher
 from pelican_imagehost.watch.manifest_changes import Lines
 from pelican_imagehost.watch.messages import (
@@ -84,6 +85,7 @@ class Drafting:
         self._fork = fork
         self._inbox: queue.SimpleQueue[tuple[Peer | None, object]] = queue.SimpleQueue()
         self.processes = Processes(self._inbox)
+        self.encoder = Encoder(show.say)
         self._watcher: Watcher | None = None
         self._roots = Roots((), (str(self._file.parent),), (), (), "")
         self._lines = Lines("", "")
@@ -122,6 +124,7 @@ class Drafting:
         """End every process and thread."""
         if self._watcher is not None:
             self._watcher.stop()
+        self.encoder.close()
         self.processes.close()
 
     def _handle(self, peer: Peer | None, message: object) -> None:
@@ -147,6 +150,7 @@ class Drafting:
         return bool(paths)
 
     def _take_changes(self, paths: set[str]) -> None:
+        self.encoder.put_off()
         if not self._building:
             self._owed_since = time.monotonic()
         self._pending |= paths
@@ -207,6 +211,7 @@ class Drafting:
         self._show.output(roots.output)
         if roots.settings is not None:
             self._show.configured(roots.settings)
+            self.encoder.settings = roots.settings
         peer.send(self._order(set(), self._doubtful | self._produced))
 
     def _watch(self, roots: Roots) -> None:
@@ -232,6 +237,7 @@ class Drafting:
             self._widen(built)
             self._doubtful.clear()
             self.processes.killed.clear()
+            self.encoder.want(built.lacking)
             self._show.changed(built.changed, built.seconds, whole=True)
         self._failure = built.problems if built.failed else ()
         self._report(built.problems, built.notes)

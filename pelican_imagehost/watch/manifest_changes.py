@@ -9,6 +9,8 @@ from pelican_imagehost.storage.regular import open_regular
 
 __all__ = ["Lines"]
 
+_VARIANTS = b'"variants"'
+
 
 class Lines:
     """The lines of a manifest when it was last read.
@@ -24,12 +26,14 @@ class Lines:
         self._lines = self._read()
 
     def are_news(self) -> bool:
-        """Read the manifest again; return whether a line of a missing file has changed.
+        """Read the manifest again; return whether it changes the result of a build.
 
-        Only such lines change the result of a build, and builds do not write them. So lines
-        from `git pull` count, and lines written by a build do not.
+        It does if a line of a missing file has changed, or one with variants is new; builds write
+        none of them. So lines from `git pull` count, and lines written by a build do not.
         """
         before, self._lines = self._lines, self._read()
+        if any(_VARIANTS in line for line in self._lines - before):
+            return True
         return any(not self._is_here(line) for line in before ^ self._lines)
 
     def _read(self) -> frozenset[bytes]:

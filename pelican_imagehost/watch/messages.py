@@ -145,6 +145,7 @@ class Built(NamedTuple):
             stamps of those that were read; None if one does not exist.
         failed: whether the build failed; its files must then be ignored.
         seconds: the duration.
+        lacking: the digests of images whose variants are to be made when it is quiet.
     """
 
     generation: int
@@ -156,3 +157,4 @@ class Built(NamedTuple):
     included: dict[str, Stamp | None]
     failed: bool
     seconds: float
+    lacking: frozenset[str] = frozenset()

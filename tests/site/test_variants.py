@@ -6,6 +6,8 @@ import json
 import random
 import re
 import shutil
+import struct
+import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,6 @@ import PIL.Image
 import pytest
 
 from tests.test_plugin import HOST, messages, post
-from tests.watch.watchkit import Desk, clean_build, prepare, tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +34,24 @@ def photo(seed: int = 1, width: int = 800) -> bytes:
     return buffer.getvalue()
 
 
+def scrambled() -> bytes:
+    """Return a PNG of whole chunks whose pixels cannot be decoded."""
+    data = random.Random(1).randbytes(40_000)  # noqa: S311  a test
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 800, 600, 8, 2, 0, 0, 0)),
+        (b"IDAT", data),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
 @pytest.fixture
 def blog(site: Site) -> Site:
     """A site with a photograph in a post."""
-    site.configure(IMAGEHOST_FORMATS=["avif"], IMAGEHOST_WIDTHS=WIDTHS)
+    site.configure(IMAGEHOST_WIDTHS=WIDTHS)
     site.write("content/cat.jpg", photo())
     post(site, "a.md", "![A cat](cat.jpg)")
     return site
@@ -132,12 +147,11 @@ def test_webp_alone_needs_no_wrapper(blog: Site) -> None:
     assert len(re.findall(r'srcset="[^"]+ 200w, [^"]+ 400w" sizes="100vw"', page)) == 1
 
 
-def test_none_is_made_unless_asked(site: Site) -> None:
-    site.write("content/cat.jpg", photo())
-    post(site, "a.md", "![A cat](cat.jpg)")
-    site.build()
-    assert "<picture" not in site.output("a.html")
-    assert "variants" not in site.manifest()[0]
+def test_none_is_made_if_no_format_is_wanted(blog: Site) -> None:
+    blog.configure(IMAGEHOST_FORMATS=[])
+    blog.build()
+    assert "<picture" not in blog.output("a.html")
+    assert "variants" not in blog.manifest()[0]
 
 
 def test_an_authors_own_choices_stay(blog: Site) -> None:
@@ -147,14 +161,26 @@ def test_an_authors_own_choices_stay(blog: Site) -> None:
     assert "<source type=" not in blog.output("a.html")
 
 
-def test_a_file_that_cannot_be_decoded_is_a_problem_and_stays(blog: Site) -> None:
-    data = bytearray(photo())
-    start = data.index(b"\xff\xda") + 14
-    data[start : start + 20_000] = bytes(20_000)  # a scan of nothing
-    blog.write("content/cat.jpg", bytes(data))
-    blog.build(check=False)
-    assert (blog.root / "output/a.html").exists()
-    assert named(blog) <= stored(blog.root / "output/images")
+def test_a_file_that_cannot_be_decoded_is_named_once_and_stays(blog: Site) -> None:
+    blog.write("content/cat.png", scrambled())
+    post(blog, "a.md", "![A cat](cat.png)")
+    blog.configure(IMAGEHOST_STRICT=True)
+    text = messages(blog.build())
+    assert text.count("content/cat.png: has no smaller variants, because it cannot be decoded") == 1
+    assert len(named(blog)) == 1
+    assert named(blog) == stored(blog.root / "output/images")
+    assert "variants" not in messages(blog.build())  # it is not tried again
+
+
+def test_a_store_that_cannot_be_written_is_named_and_no_problem(
+    blog: Site, read_only_folder: Path, tmp_path: Path
+) -> None:
+    blog.configure(IMAGEHOST_MAKE_VARIANTS=False, IMAGEHOST_STRICT=True)
+    blog.configure(IMAGEHOST_STORE=str(tmp_path / "writable/store"))
+    blog.build()
+    blog.configure(IMAGEHOST_MAKE_VARIANTS=True, IMAGEHOST_STORE=str(read_only_folder / "store"))
+    assert messages(blog.build()).count("no variants were made: the store") == 1
+    assert len(named(blog)) == 1
 
 
 def test_gc_and_verify_know_them(blog: Site) -> None:
@@ -188,18 +214,3 @@ def test_feeds_and_export_stay_plain(blog: Site) -> None:
     blog.build()
     assert "picture" not in blog.output("feed.xml")
     assert b"picture" not in blog.cli("export", "content/a.md").stdout
-
-
-def test_drafting_shows_what_is_there(site: Site) -> None:
-    prepare(site, IMAGEHOST_FORMATS=["avif"], IMAGEHOST_WIDTHS=WIDTHS)
-    site.write("content/cat.jpg", photo())
-    post(site, "post-1.md", "![A cat](cat.jpg)")
-    site.build()
-    with Desk(site) as desk:
-        desk.settle()
-        post(site, "post-2.md", "![A cat](cat.jpg)")
-        desk.settle()
-    pages = {name: data for name, data in tree(site.root / "output").items() if "html" in name}
-    assert sum(b"<picture" in data for data in pages.values()) >= 2
-    clean = clean_build(site)
-    assert {name: clean[name] for name in pages} == pages

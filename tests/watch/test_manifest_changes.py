@@ -33,6 +33,19 @@ def test_only_a_line_that_answers_for_a_missing_file_is_news(tmp_path: Path) -> 
     assert lines.are_news()
 
 
+def test_new_variants_are_news_even_of_a_file_that_is_here(tmp_path: Path) -> None:
+    manifest = tmp_path / "imagehost.jsonl"
+    (tmp_path / "here.png").write_text("x")
+    varied = json.dumps({"path": "here.png", "sha256": "ab", "variants": []}) + "\n"
+    manifest.write_text(line("here.png"))
+    lines = Lines(str(manifest), str(tmp_path))
+    manifest.write_text(varied)
+    assert lines.are_news()
+    assert not lines.are_news()
+    manifest.write_text(line("here.png", "cd"))  # a build, after the file was saved
+    assert not lines.are_news()
+
+
 def test_an_invalid_line_is_a_change_too(tmp_path: Path) -> None:
     manifest = tmp_path / "imagehost.jsonl"
     lines = Lines(str(manifest), str(tmp_path))

@@ -149,6 +149,10 @@ class Desk(Show):
         while watcher._missing and time.monotonic() < deadline:  # noqa: SLF001  taken for gone soon
             time.sleep(0.005)
         self.beat()
+        if self.drafting.encoder.is_busy:
+            while self.drafting.encoder.is_busy and time.monotonic() < deadline:
+                time.sleep(0.005)
+            self.beat()
 
     def beat(self) -> None:
         """Change a file, and wait until a whole build includes the change."""

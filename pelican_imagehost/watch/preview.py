@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.watch.gallery import Images
     from pelican_imagehost.watch.messages import Problems
+    from pelican_imagehost.watch.widths import Widths
 
 __all__ = ["Preview"]
 
@@ -54,6 +55,7 @@ class Preview:
         self.hub = Hub()
         self.root: str | None = None
         self.images: Images | None = None
+        self.widths: Widths | None = None
         handler = functools.partial(_Handler, self)
         self._server = _Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="preview")
@@ -160,6 +162,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             )
         elif address == f"{_OWN}client.js":
             self._reply(HTTPStatus.OK, _client(), "text/javascript; charset=utf-8")
+        elif address == f"{_OWN}widths" and self._preview.widths is not None:
+            self._preview.widths.take(parse_qs(parts.query))
+            self._reply(HTTPStatus.OK, b"")
         elif address == f"{_OWN}events":
             self._stream(parse_qs(parts.query))
         elif (own := self._preview.images) and (answer := own.answer(address, parts.query)):
@@ -261,5 +266,5 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def _client() -> bytes:
     """Return the scripts, with their library."""
     folder = importlib.resources.files(__package__)
-    names = ("idiomorph.min.js", "banner.js", "client.js")
+    names = ("idiomorph.min.js", "banner.js", "measure.js", "client.js")
     return b"\n".join(folder.joinpath(name).read_bytes() for name in names)

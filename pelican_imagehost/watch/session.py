@@ -12,6 +12,7 @@ from pelican_imagehost.report import Problem, count, group
 from pelican_imagehost.watch.gallery import PAGE, Images
 from pelican_imagehost.watch.loop import Drafting, Show
 from pelican_imagehost.watch.preview import Preview
+from pelican_imagehost.watch.widths import Widths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ class _Terminal(Show):
 
     def configured(self, settings: Settings) -> None:
         self._preview.images = Images(settings)
+        self._preview.widths = Widths(settings, self.say)
 
     def say(self, message: str) -> None:
         if message not in self._printed:  # Pelican repeats warnings in every build

@@ -42,12 +42,14 @@ def main() -> None:
 
 def _measure(root: Path, layout: str, options: argparse.Namespace) -> None:
     make_site(root, posts=options.posts, images=options.images, layout=layout)
-    plugins = {"off": [], "on": ["pelican_imagehost"]}
+    own = ["pelican_imagehost"]
+    plugins = {"off": [], "no-variants": own, "on": own}
     if options.image_process:
         plugins["image-process"] = ["image_process"]
     commands = {}
     for name, names in plugins.items():
         more = _PROCESS + (_CACHE if options.content_cache else "")
+        more += "IMAGEHOST_FORMATS = []\n" if name == "no-variants" else ""
         file = configure(root, name.replace("-", "_"), plugins=names, layout=layout, more=more)
         command = [sys.executable, "-m", "pelican", "content", "-q", "-s", file]
         commands[name] = partial(run, command, root)
@@ -56,6 +58,7 @@ def _measure(root: Path, layout: str, options: argparse.Namespace) -> None:
     for name in commands:
         line = f"  {name:14} {median(costs[name]):6.2f} s CPU, {median(costs[name], 'wall'):6.2f} s"
         print(f"{line}, {ratio(costs, name, 'off'):.3f} of off")
+    print(f"  with variants, {ratio(costs, 'on', 'no-variants'):.3f} of no variants")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Compare making variants of photos with eleventy-img, set to the same widths and formats.
 
-    python -m tests.benchmarks.bench_variants [--photos 24] [--rounds 3] [--quality]
+    python -m tests.benchmarks.bench_variants [--photos 24] [--rounds 3] [--quality] [--of FOLDER]
 
-Photos are like a camera's: 12 MP, noise, quality 92. CPU and memory are those of whole processes.
+Photos are like a camera's: 12 MP, noise, quality 92; made of those in a folder, or of nothing.
+CPU and memory are those of whole processes.
 eleventy-img is needed where IMAGEHOST_BENCH_ELEVENTY says that npm has installed it (`npm install
 --prefix DIR @11ty/eleventy-img@7`); AVIF is set to the same quality, speed and subsampling there.
 With --quality, SSIMULACRA2 is measured too (`pip install --group bench`), which takes long.
@@ -26,13 +27,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import PIL.Image
-from PIL import ImageChops
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.images.variants.batch import Job, make_all
 from pelican_imagehost.images.variants.make import Wanted
+from tests.benchmarks.sites import camera_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quality", action="store_true")
+    parser.add_argument("--of", type=Path, help="a folder of photographs")
     parser.add_argument("--make", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:
@@ -80,8 +82,11 @@ def main() -> None:
 def _measure(root: Path, options: argparse.Namespace) -> None:
     photos = root / "photos"
     photos.mkdir()
+    files = sorted(options.of.iterdir())[: options.photos] if options.of else []
+    options.photos = len(files) or options.photos
     for number in range(options.photos):
-        _photograph(number).save(photos / f"{number:03}.jpg", quality=92)
+        picture = PIL.Image.open(files[number]) if files else _photograph(number)
+        (photos / f"{number:03}.jpg").write_bytes(camera_photo(picture))
     commands = {**_ours(root, photos), **_eleventy(root, photos)}
     usages: dict[str, list[Usage]] = {name: [] for name in commands}
     for _ in range(options.rounds):
@@ -104,15 +109,14 @@ def _measure(root: Path, options: argparse.Namespace) -> None:
 
 
 def _photograph(number: int) -> PIL.Image.Image:
-    """Make soft light, shapes of several sizes, and the noise of a sensor."""
+    """Make soft light, and shapes of several sizes."""
     chance = random.Random(number)  # noqa: S311  only a picture
     picture = PIL.Image.new("RGB", _SIZE)
     for columns, share in ((8, 1.0), (80, 0.35), (640, 0.2)):
         small = (columns, columns * 3 // 4)
         layer = PIL.Image.frombytes("RGB", small, chance.randbytes(small[0] * small[1] * 3))
         picture = PIL.Image.blend(picture, layer.resize(_SIZE, PIL.Image.Resampling.BICUBIC), share)
-    noise = PIL.Image.effect_noise(_SIZE, 12)
-    return ImageChops.add(picture, PIL.Image.merge("RGB", (noise,) * 3), 1, -128)
+    return picture
 
 
 def _ours(root: Path, photos: Path) -> dict[str, Callable[[], Usage]]:
@@ -162,7 +166,7 @@ def _make(photos: str, target: str, kind: str, fallback: str) -> None:
         for file in sorted(Path(photos).iterdir()):
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
             names[digest] = file.name
-            image = Image(digest, "jpg", file.stat().st_size, *_SIZE)
+            image = Image(digest, "jpg", file.stat().st_size, *_SIZE)  # only for estimates
             yield Job(image, file.read_bytes, wanted)
 
     for batch in make_all(jobs(), os.cpu_count() or 1, lambda _size: None):
@@ -222,7 +226,7 @@ def _score(original: Path, variant: Path) -> float:
         PIL.Image.open(variant) as made,
     ):
         files = (f"{folder}/original.png", f"{folder}/variant.png")
-        whole.resize(made.size, PIL.Image.Resampling.LANCZOS).save(files[0])
+        whole.convert("RGB").resize(made.size, PIL.Image.Resampling.LANCZOS).save(files[0])
         made.save(files[1])
         return float(compute_ssimulacra2(*files))
 

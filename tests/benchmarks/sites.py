@@ -9,11 +9,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import PIL.Image
+from PIL import ImageChops
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["make_photo", "make_picture", "make_site"]
+__all__ = ["camera_photo", "make_photo", "make_picture", "make_site"]
 
 # fmt: off
 _WORDS = [
@@ -62,6 +63,23 @@ def make_photo(number: int) -> bytes:
     picture = PIL.Image.merge("RGB", (noise, colours, noise.rotate(180)))
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=92, exif=exif)
+    return buffer.getvalue()
+
+
+def camera_photo(picture: PIL.Image.Image, pixels: int = 12_000_000) -> bytes:
+    """Make a photograph as from a camera: 12 megapixels, the noise of a sensor, quality 92.
+
+    Args:
+        picture: any photograph, such as those of Debian's lomiri-wallpapers-16.04 and -20.04.
+        pixels: how many it gets.
+    """
+    scale = (pixels / (picture.width * picture.height)) ** 0.5
+    size = (round(picture.width * scale), round(picture.height * scale))
+    whole = picture.convert("RGB").resize(size, PIL.Image.Resampling.LANCZOS)
+    noise = PIL.Image.effect_noise(size, 6)
+    buffer = BytesIO()
+    noisy = ImageChops.add(whole, PIL.Image.merge("RGB", (noise,) * 3), 1, -128)
+    noisy.save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
 
 

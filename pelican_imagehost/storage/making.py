@@ -94,7 +94,7 @@ def make_variants(catalogue: Catalogue, lacking: Mapping[str, Image], say: Say) 
     )
 
     settings, store = catalogue.settings, catalogue.store
-    wanted = Wanted(settings.formats, settings.widths, fallback=False)
+    wanted = Wanted(settings.formats, settings.widths)
     jobs = (Job(image, store.path(image.key).read_bytes, wanted) for image in lacking.values())
     seconds = estimate(lacking.values()) / _WORKERS
     if seconds > _WORTH_A_LINE:

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import PIL.Image
+import PIL.ImageDraw
 import pytest
 
 from tests.test_plugin import HOST, messages, post
@@ -203,3 +204,20 @@ def test_drafting_shows_what_is_there(site: Site) -> None:
     assert sum(b"<picture" in data for data in pages.values()) >= 2
     clean = clean_build(site)
     assert {name: clean[name] for name in pages} == pages
+
+
+def test_a_screenshot_is_offered_without_loss(blog: Site) -> None:
+    window = PIL.Image.new("RGB", (1000, 700), "white")
+    letters = PIL.ImageDraw.Draw(window)
+    for line in range(1, 60):
+        letters.text((20, line * 11), f"{line} {'words of a screenshot ' * 9}", fill="black")
+    window.save(blog.root / "content/window.png", compress_level=1)
+    post(blog, "a.md", "![A window](window.png)")
+    (blog.root / "content/cat.jpg").unlink()
+    blog.build()
+    ((width, _, digest, kind, _),) = variants(blog)
+    assert (width, kind) == (1000, "webp")
+    assert re.search(
+        rf'<picture data-imagehost><source type="image/webp" srcset="\S+{digest}.webp"><img ',
+        blog.output("a.html"),
+    )

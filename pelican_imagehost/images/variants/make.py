@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.variants.picture import Picture, Source
 
-__all__ = ["Made", "Wanted", "is_worthwhile", "make"]
+__all__ = ["LARGE", "TOP", "Made", "Wanted", "is_worthwhile", "make", "widths_to_make"]
 
 SMALL = 30_000  # bytes; smaller images get no variants
 _GAIN = 0.8  # of the original's bytes, at most
 _NARROWER = 0.9  # than the original's width
-_TOP = 1440  # pixels, the width to compare at, and that of the fallback
-_LARGE = 1_000_000  # bytes; larger originals get a fallback
+TOP = 1440  # pixels, the width to compare at, and that of the fallback
+LARGE = 1_000_000  # bytes; larger originals get a fallback
 _LONGEST = 16_383  # pixels of a side in WebP; decoders of AVIF have limits, too
 _MOST_FRAME_PIXELS = 500_000_000  # of an animation: twenty seconds of CPU
 _SCAN = b"\xff\xda"
@@ -113,11 +113,22 @@ def make(
             if image_type == "avif":  # as small as it gets, and Pillow cannot say how it plays
                 return []
             return _animate(source, len(data), wanted, hold)
-        source.reduce(max((_TOP, *wanted.widths)))
+        source.reduce(max((TOP, *wanted.widths)))
         sharp = image_type in _SHARP and source.weight <= _MOST_LOSSLESS
         with hold(source.weight * (_LOSSLESS_WEIGHT if sharp else 1)):
             whole = source.decode()
             return _still(whole, source.size, len(data), wanted, sharp=sharp) if whole else []
+
+
+def widths_to_make(own: int, wanted: Sequence[int]) -> set[int]:
+    """Return the widths to make: those that are narrower, and its own where the widest is not.
+
+    Args:
+        own: the width of the image.
+        wanted: the widths.
+    """
+    widths = {width for width in wanted if width < _NARROWER * own}
+    return widths if widths == set(wanted) else {*widths, own}
 
 
 def _pillow(formats: Sequence[str]) -> ModuleType:
@@ -164,27 +175,21 @@ def _still(
     lossless = _lossless(whole, wanted.formats[0]) if sharp else b""
     plan: dict[int, list[str]] = {}
     if not lossless:
-        plan = {width: list(wanted.formats) for width in _widths(full[0], wanted.widths)}
-    if wanted.fallback and size > _LARGE:
+        plan = {width: list(wanted.formats) for width in widths_to_make(full[0], wanted.widths)}
+    if wanted.fallback and size > LARGE:
         kind = "png" if lossless or whole.is_transparent else "jpg"
-        plan.setdefault(min(_TOP, full[0]), []).append(kind)
+        plan.setdefault(min(TOP, full[0]), []).append(kind)
     made = list(_scale(whole, full, plan, _GAIN * size))
     if lossless and len(lossless) <= _GAIN * size:
         made.insert(0, Made(*full, "webp", lossless))
     return made
 
 
-def _widths(own: int, wanted: Sequence[int]) -> set[int]:
-    """Return the widths to make: those that are narrower, and its own where the widest is not."""
-    widths = {width for width in wanted if width < _NARROWER * own}
-    return widths | ({own} if widths != set(wanted) else set())
-
-
 def _lossless(whole: Picture, kind: str) -> bytes:
     """Return a lossless WebP, or nothing if it is larger than the picture as a photo."""
     if max(whole.size) > _LONGEST:
         return b""
-    photo = len(whole.resize(_fit(whole.size, _TOP)).encode(kind))
+    photo = len(whole.resize(_fit(whole.size, TOP)).encode(kind))
     if len(whole.encode("webp", lossless=True, method=0, quality=0)) > _HOPELESS * photo:
         return b""
     best = whole.encode("webp", lossless=True)

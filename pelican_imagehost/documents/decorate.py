@@ -118,9 +118,12 @@ def decorate(
         else:
             quote = "'" if page[tag.attributes["src"][0] - 1] == "'" else '"'
             written = _written(page, tag, {**added, **sources.attributes}, quote)
-            before, after = sources.before.replace("~", quote), sources.after
-            wraps = wraps or bool(before)
-            parts += (page[done : tag.start], before, page[tag.start : start], written)
+            before, after = "", ""
+            if sources.tags:
+                before, after = f"<picture {_MARKER}>{sources.tags}", "</picture>"
+                wraps = True
+            parts += (page[done : tag.start], before.replace("~", quote))
+            parts += (page[tag.start : start], written)
             parts += (_with_source(page, tag, start, sources.fallback), after)
             done = tag.end
     if found:

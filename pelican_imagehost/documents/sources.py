@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.images.variants.make import LARGE, TOP, widths_to_make
+from pelican_imagehost.images.variants.make import LARGE, SHOWN_ANYWHERE, TOP, widths_to_make
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pelican_imagehost.images.image import Image
 
-__all__ = ["MARK", "PLAIN", "Sources", "fallback_of", "sources_of"]
+__all__ = ["MARK", "PLAIN", "Sources", "fallback_of", "shown_anywhere", "sources_of"]
 
 MARK = "data-imagehost"
 PLAIN = "imagehost-plain"  # the class of a picture that stays as it is
@@ -23,15 +23,13 @@ class Sources(NamedTuple):
     """The variants of a picture as markup; `~` stands for the quotes of its attributes.
 
     Attributes:
-        before: stands before the `img`; "" if its own attributes say everything.
+        tags: stand before the `img` in a `picture`; "" if its own attributes say everything.
         attributes: more attributes for the `img`.
-        after: stands behind it.
         fallback: another address for the `img` itself; "" if it keeps its own.
     """
 
-    before: str
+    tags: str
     attributes: dict[str, str]
-    after: str
     fallback: str
 
 
@@ -49,6 +47,21 @@ def fallback_of(image: Image) -> Image | None:
     width = min(TOP, image.width)
     found = [one for one in image.variants if one.type in _FALLBACKS and one.width == width]
     return min(found, key=lambda one: one.type, default=None)
+
+
+def shown_anywhere(image: Image, width: int) -> Image:
+    """Return what a browser of any age can show in a width, of what there is.
+
+    Args:
+        image: the image.
+        width: pixels.
+
+    Returns:
+        The narrowest variant that is wide enough; the image itself if none is.
+    """
+    least = min(width, image.width)
+    found = [one for one in image.variants if one.type in SHOWN_ANYWHERE and one.width >= least]
+    return min(found, key=lambda one: (one.width, one.type), default=image)
 
 
 def sources_of(
@@ -77,13 +90,13 @@ def sources_of(
     smaller = fallback_of(image)
     fallback = prefix + smaller.key if smaller else ""
     if tuple(formats) == _ALONE:
-        return Sources("", {"srcset": sets["webp"], **shown}, "", fallback)
+        return Sources("", {"srcset": sets["webp"], **shown}, fallback)
     tags = "".join(
         f"<source type=~image/{kind}~ srcset=~{text}~"
         f"{f' sizes=~{sizes}~' if text.endswith('w') else ''}>"
         for kind, text in sets.items()
     )
-    return Sources(f"<picture {MARK}>{tags}", shown, "</picture>", fallback)
+    return Sources(tags, shown, fallback)
 
 
 def _set(image: Image, kind: str, prefix: str, widths: Sequence[int]) -> str:

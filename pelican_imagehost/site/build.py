@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from pelican.contents import Content
 
-__all__ = ["Build", "Follower", "builds", "followers", "look_at"]
+    from pelican_imagehost.images.variants.make import Asked
+
+__all__ = ["Build", "Follower", "builds", "followers", "look_at", "say"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,8 @@ class Build:
         report: the outcome.
         nowhere: URL → the files of the output, relative, in which it leads nowhere.
         failed: whether problems make the build fail.
+        asked: digest → the variants that the theme asked for and that were lacking.
+        warned: what a warning was about, so that there is one.
 
     Raises:
         SettingsError: an `IMAGEHOST_*` setting is unknown or has an invalid value.
@@ -86,6 +90,13 @@ class Build:
             expect=self.follower.expect if self.follower is not None else None,
         )
         self.failed = False
+        self.asked: dict[str, set[Asked]] = {}
+        self.warned: set[tuple[str | None, str]] = set()
+
+    @property
+    def makes_variants(self) -> bool:
+        """Return whether variants are made; not while drafting, where they could delay a page."""
+        return self.settings.make_variants and self.follower is None
 
     def host(self, generator: Any) -> None:  # noqa: ANN401  of articles or pages
         """Host the images of all documents of a generator, and rewrite the documents."""
@@ -217,9 +228,9 @@ class Build:
         """Give images their variants, and make those that are lacking, but not while drafting."""
         if not self.settings.formats:
             return
-        makes = self.settings.make_variants and self.follower is None
+        makes = self.makes_variants
         try:
-            problems = self.image_host.give_variants(report.images, makes=makes, say=_say)
+            problems = self.image_host.give_variants(report.images, makes=makes, say=say)
         except ImageHostError as error:
             problems = [Problem("", None, "", error)]
         report.problems += problems
@@ -283,7 +294,8 @@ def look_at(ended: list[Build]) -> None:
         build.close()
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print a line of this package, unless Pelican is quiet."""
     if logger.isEnabledFor(logging.WARNING):
         console.print(f"pelican-imagehost: {line}.", highlight=False, soft_wrap=True)
 

@@ -57,13 +57,14 @@ class Written:
         urls: (folder of the page, or "" for a URL that means the same in each; URL of an
             image that is not hosted) → the files that contain it, relative to the output.
         repair: repairs a text.
+        images: digest → image, of those that texts may name.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.urls: dict[tuple[str, str], list[str]] = {}
         self.repair = Repair(settings)
         self._sizes: dict[str, Size | None] = {}
-        self._varied: dict[str, Image] = {}
+        self.images: dict[str, Image] = {}
         self._formats = settings.formats
         self._widths = settings.widths
         self._shown = settings.sizes
@@ -81,8 +82,11 @@ class Written:
             # An SVG may have no size of its own, which its numbers do not say.
             is_drawn = image.type == "svg"
             self._sizes[image.sha256] = None if is_drawn else (image.width, image.height)
-            if image.forms and self._formats:
-                self._varied[image.sha256] = image
+            self.images[image.sha256] = image
+
+    def know_variant(self, variant: Image) -> None:
+        """Take note of a variant that a theme is about to name."""
+        self._sizes.setdefault(variant.sha256, (variant.width, variant.height))
 
     def see(self, path: str, text: str) -> str:
         """Repair a text that is about to be written, note the URLs in it, and name variants in it.
@@ -102,11 +106,11 @@ class Written:
         text = self.repair(text, top)
         self.note(name, text, top)
         if is_feed:
-            return name_in_feed(text, self._prefix, self._fallback) if self._varied else text
+            return name_in_feed(text, self._prefix, self._fallback) if self._formats else text
         if not name.endswith(_PAGES):
             return text
         prefix = f"{top}/{STORE_FOLDERS[0]}/" if top and self._is_embedded else self._prefix
-        if self._varied:
+        if self._formats:
             text = name_in_page(text, prefix, self._prefix, self._fallback)
         if not self._decorates:
             return text
@@ -114,11 +118,13 @@ class Written:
         return decorate(text, prefix, self._sizes.get, find, self._shown)
 
     def _sources(self, prefix: str, digest: str, sizes: str) -> Sources | None:
-        image = self._varied.get(digest)
-        return sources_of(image, prefix, self._formats, self._widths, sizes) if image else None
+        image = self.images.get(digest)
+        if image is None or not image.forms:
+            return None
+        return sources_of(image, prefix, self._formats, self._widths, sizes)
 
     def _fallback(self, digest: str) -> Image | None:
-        image = self._varied.get(digest)
+        image = self.images.get(digest)
         return fallback_of(image) if image else None
 
     def top(self, name: str) -> str:

@@ -13,17 +13,25 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import MissingEncoder
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.images.variants.make import SMALL, Wanted
+from pelican_imagehost.images.variants.make import Wanted, is_worthwhile
 from pelican_imagehost.report import Problem, count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from pelican_imagehost.images.variants.batch import Done
+    from pelican_imagehost.images.variants.make import Asked
     from pelican_imagehost.report import Say
     from pelican_imagehost.storage.catalogue import Catalogue
 
-__all__ = ["Making", "find_lacking", "make_variants", "with_present"]
+__all__ = [
+    "Making",
+    "find_lacking",
+    "find_unmet",
+    "make_asked",
+    "make_variants",
+    "with_present",
+]
 
 RECIPE = 1  # raising it makes nothing again by itself
 _WORTH_A_LINE = 5.0  # seconds of CPU
@@ -54,22 +62,16 @@ def find_lacking(catalogue: Catalogue, images: Mapping[str, Image]) -> dict[str,
         and have to be in the output. A site that only reads makes none, because its pages must
         not name what nobody publishes.
     """
-    settings, has = catalogue.settings, catalogue.store.has
-    if not settings.formats or settings.frozen or not settings.stores:
-        return {}
+    has = catalogue.store.has
     wanted = _recipe(catalogue).partition(" ")[2]
-    needs_bytes = settings.embedded is not None
-    return {
-        image.sha256: image
+    needs_bytes = catalogue.settings.embedded is not None
+    lacking = (
+        image
         for image in images.values()
-        if image.type != "svg"
-        and image.size >= SMALL
-        and (
-            image.recipe.partition(" ")[2] != wanted
-            or (needs_bytes and not all(map(has, image.variants)))
-        )
-        and has(image)
-    }
+        if image.recipe.partition(" ")[2] != wanted
+        or (needs_bytes and not all(map(has, image.variants)))
+    )
+    return {image.sha256: image for image in lacking if _can_make(catalogue, image)}
 
 
 def make_variants(catalogue: Catalogue, lacking: Mapping[str, Image], say: Say) -> Making:
@@ -84,18 +86,10 @@ def make_variants(catalogue: Catalogue, lacking: Mapping[str, Image], say: Say) 
     Raises:
         StoreError: the store cannot be written; what was written before is kept.
     """
-    making = Making({}, [])
     if not lacking:
-        return making
-    from pelican_imagehost.images.variants.batch import (  # noqa: PLC0415  only if needed
-        Job,
-        estimate,
-        make_all,
-    )
+        return Making({}, [])
+    from pelican_imagehost.images.variants.batch import estimate  # noqa: PLC0415  only if needed
 
-    settings, store = catalogue.settings, catalogue.store
-    wanted = Wanted(settings.formats, settings.widths)
-    jobs = (Job(image, store.path(image.key).read_bytes, wanted) for image in lacking.values())
     seconds = estimate(lacking.values()) / _WORKERS
     if seconds > _WORTH_A_LINE:
         say(
@@ -103,15 +97,43 @@ def make_variants(catalogue: Catalogue, lacking: Mapping[str, Image], say: Say) 
             f"{_duration(seconds)}; to make them later, set IMAGEHOST_MAKE_VARIANTS = False and "
             "run pelican-imagehost variants; to make none, set IMAGEHOST_FORMATS = []"
         )
-    try:
-        with catalogue.progress(
-            "Making variants", sum(one.size for one in lacking.values())
-        ) as advance:
-            for batch in make_all(jobs, _WORKERS, advance):
-                _write(catalogue, batch, making)
-    except MissingEncoder as error:
-        say(f"no variants were made: {error}")
-    return making
+    wanted = Wanted(catalogue.settings.formats, catalogue.settings.widths)
+    recipe = _recipe(catalogue)
+    return _make(
+        catalogue,
+        [(image, wanted) for image in lacking.values()],
+        lambda image, made: image.with_variants(made, recipe),
+        say,
+    )
+
+
+def make_asked(
+    catalogue: Catalogue, images: Iterable[Image], asked: Mapping[str, set[Asked]], say: Say
+) -> Making:
+    """Make variants that a theme asks for, beside those that images have.
+
+    Args:
+        catalogue: the catalogue of the site.
+        images: images that may be among them.
+        asked: digest → what is asked of it; what there is already, or cannot be made here, is
+            left out.
+        say: is called with a line for the user if nothing can be made.
+
+    Raises:
+        StoreError: the store cannot be written; what was written before is kept.
+    """
+    lacking = {
+        image.sha256: (image, Wanted(asked=rest))
+        for image in images
+        if (rest := find_unmet(image, asked.get(image.sha256, ()))) and _can_make(catalogue, image)
+    }
+    return _make(catalogue, lacking.values(), _with_more, say) if lacking else Making({}, [])
+
+
+def find_unmet(image: Image, asked: Iterable[Asked]) -> set[Asked]:
+    """Return what is asked for and is not among the variants of an image."""
+    have = [(one.width, one.type) for one in image.variants]
+    return {one for one in asked if not any(one.is_met(*other) for other in have)}
 
 
 def with_present(catalogue: Catalogue, images: Iterable[Image]) -> dict[str, str]:
@@ -134,31 +156,79 @@ def _recipe(catalogue: Catalogue) -> str:
     return " ".join(map(str, (RECIPE, *settings.formats, *settings.widths)))
 
 
-def _write(catalogue: Catalogue, batch: list[Done], making: Making) -> None:
-    recipe = _recipe(catalogue)
-    found = {}
+def _can_make(catalogue: Catalogue, image: Image) -> bool:
+    settings = catalogue.settings
+    may_write = settings.formats and not settings.frozen and settings.stores
+    return bool(may_write) and is_worthwhile(image.size, image.type) and catalogue.store.has(image)
+
+
+def _with_more(image: Image, made: list[Image]) -> Image:
+    """Return an image with more variants, in an order that does not depend on which came first."""
+    variants = {one.sha256: one for one in (*image.variants, *made)}.values()
+    ordered = sorted(variants, key=lambda one: (-one.width, one.type, one.sha256))
+    return image.with_variants(ordered, image.recipe)
+
+
+def _make(
+    catalogue: Catalogue,
+    wanted: Collection[tuple[Image, Wanted]],
+    give: Callable[[Image, list[Image]], Image],
+    say: Say,
+) -> Making:
+    """Make variants, and write them to the store and the manifest.
+
+    Args:
+        catalogue: the catalogue of the site.
+        wanted: the images, and what is to be made of each.
+        give: gives an image what was made.
+        say: as for `make_variants`.
+    """
+    from pelican_imagehost.images.variants.batch import (  # noqa: PLC0415  only if needed
+        Job,
+        make_all,
+    )
+
+    making = Making({}, [])
+    path = catalogue.store.path
+    jobs = (Job(image, path(image.key).read_bytes, one) for image, one in wanted)
+    size = sum(image.size for image, _ in wanted)
+    try:
+        with catalogue.progress("Making variants", size) as advance:
+            for batch in make_all(jobs, _WORKERS, advance):
+                _write(catalogue, batch, give, making)
+    except MissingEncoder as error:
+        say(f"no variants were made: {error}")
+    return making
+
+
+def _write(
+    catalogue: Catalogue,
+    batch: list[Done],
+    give: Callable[[Image, list[Image]], Image],
+    making: Making,
+) -> None:
+    found: dict[str, list[Image]] = {}
     with catalogue.store.locked():
         with catalogue.store.batch() as files:
             for done in batch:
                 if done.error is not None:
                     making.problems.append(_problem(catalogue, done))
                     continue
-                variants = []
+                variants = found[done.image.sha256] = []
                 for made in done.made:
                     digest = hashlib.sha256(made.data).hexdigest()
                     size = len(made.data)
                     variants.append(Image(digest, made.type, size, made.width, made.height))
                     files.add(variants[-1], made.data)
-                found[done.image.sha256] = done.image.with_variants(variants, recipe)
+                making.images[done.image.sha256] = give(done.image, variants)
         listed = catalogue.manifest.images.items()
         catalogue.list_images(
             {
-                path: image._replace(forms=found[image.sha256].forms)
+                path: give(image, found[image.sha256])
                 for path, image in listed
                 if image.sha256 in found
             }
         )
-    making.images.update(found)
 
 
 def _problem(catalogue: Catalogue, done: Done) -> Problem:

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import CorruptImage, ImageTooLarge, MissingEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import ModuleType
 
     from pelican_imagehost.images.variants.picture import Picture, Source
 
-__all__ = ["LARGE", "TOP", "Made", "Wanted", "is_worthwhile", "make", "widths_to_make"]
+__all__ = [
+    "ANY",
+    "LARGE",
+    "SHOWN_ANYWHERE",
+    "TOP",
+    "Asked",
+    "Made",
+    "Wanted",
+    "is_worthwhile",
+    "make",
+    "widths_to_make",
+]
+
+ANY = "any"
+# JPEG for what is opaque: link previews take it too, and a card of 400 pixels saves nothing worth
+# mentioning in WebP. What is transparent would be several times larger as a PNG; browsers have
+# shown WebP since 2020.
+SHOWN_ANYWHERE = ("jpg", "png", "webp")
 
 SMALL = 30_000  # bytes; smaller images get no variants
 _GAIN = 0.8  # of the original's bytes, at most
@@ -34,6 +52,23 @@ _FRAMES_WEIGHT = 8  # decoded frames that are in memory
 _HOPELESS = 12
 
 
+class Asked(NamedTuple):
+    """A variant that a theme asks for: the same picture, whatever it saves.
+
+    Attributes:
+        width: pixels, fewer than the original has, or as many.
+        type: `avif` or `webp`; `ANY` for one that every browser shows.
+    """
+
+    width: int
+    type: str = ANY
+
+    def is_met(self, width: int, image_type: str) -> bool:
+        """Return whether a picture of a width and a type is what was asked for."""
+        types = SHOWN_ANYWHERE if self.type == ANY else (self.type,)
+        return width == self.width and image_type in types
+
+
 class Wanted(NamedTuple):
     """The variants to make of an image, in so far as they are worth it.
 
@@ -42,11 +77,13 @@ class Wanted(NamedTuple):
         widths: pixels.
         fallback: whether a large original also gets a smaller JPEG, or a PNG, for readers of
             feeds, previews and old browsers.
+        asked: what a theme asks for; then nothing else is made.
     """
 
     formats: Sequence[str] = ("avif",)
     widths: Sequence[int] = (720, 1080, 1440)
     fallback: bool = True
+    asked: Collection[Asked] = ()
 
 
 class Made(NamedTuple):
@@ -108,6 +145,8 @@ def make(
         return []
     if image_type == "jpg" and (scans := data.count(_SCAN)) > _MOST_SCANS:
         raise CorruptImage(f"has {scans:,} scans, which take long to decode; a JPEG has about ten")
+    if wanted.asked:
+        return _make_asked(data, image_type, wanted.asked, hold)
     with _pillow(wanted.formats).open_picture(data, image_type) as source:
         if source.frames > 1:
             if image_type == "avif":  # as small as it gets, and Pillow cannot say how it plays
@@ -118,6 +157,29 @@ def make(
         with hold(source.weight * (_LOSSLESS_WEIGHT if sharp else 1)):
             whole = source.decode()
             return _still(whole, source.size, len(data), wanted, sharp=sharp) if whole else []
+
+
+def _make_asked(
+    data: bytes,
+    image_type: str,
+    asked: Collection[Asked],
+    hold: Callable[[int], AbstractContextManager[object]],
+) -> list[Made]:
+    """Make what a theme asks for; nothing of an animation, which would stand still."""
+    formats = {one.type for one in asked} - {ANY}
+    with _pillow(sorted(formats)).open_picture(data, image_type) as source:
+        if source.frames > 1:
+            return []
+        source.reduce(max(one.width for one in asked))
+        with hold(source.weight):
+            whole = source.decode()
+            if whole is None:
+                return []
+            shown = "webp" if whole.is_transparent else "jpg"
+            plan: dict[int, list[str]] = {}
+            for one in sorted(asked):
+                plan.setdefault(one.width, []).append(shown if one.type == ANY else one.type)
+            return list(_scale(whole, source.size, plan, math.inf))
 
 
 def widths_to_make(own: int, wanted: Sequence[int]) -> set[int]:

@@ -30,6 +30,7 @@ from pelican_imagehost.storage.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from pelican_imagehost.images.image import Image
@@ -59,6 +60,8 @@ class ImageHost:
         self.settings = settings
         self.catalogue = Catalogue(settings, dry_run=dry_run, progress=progress)
         self.hosted: dict[str, tuple[Location, Image]] = {}
+        # The digests of images whose variants may not be in the output; None if that is not known.
+        self._undelivered: AbstractSet[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -210,6 +213,7 @@ class ImageHost:
         for path, image in images.items() if given else ():
             if image.sha256 in given:
                 images[path] = image._replace(forms=given[image.sha256].forms)
+        self._undelivered = lacking.absent.keys() | made.keys()
         return both.keys() - made.keys()
 
     def deliver(self, images: Iterable[Image], new: Container[str] = ()) -> None:
@@ -225,12 +229,21 @@ class ImageHost:
         folder = self.settings.embedded
         if folder is None:
             return
-        wanted = {one.sha256: one for image in images for one in image.all}.values()
+        wanted = {image.sha256: image for image in images}.values()
         missing = [
             image
             for image in wanted
             if image.key in new or not _has_size(f"{folder}/{image.key}", image.size)
         ]
+        if self.settings.formats:
+            missing += [
+                one
+                for image in wanted
+                if self._undelivered is None or image.sha256 in self._undelivered
+                for one in image.variants
+                if not _has_size(f"{folder}/{one.key}", one.size)
+            ]
+            self._undelivered = None
         incoming = folder / ".incoming"
         if not missing and not os.path.isdir(incoming):
             return

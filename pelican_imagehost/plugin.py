@@ -20,6 +20,7 @@ from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.settings import Settings
 from pelican_imagehost.site import wikilinks
 from pelican_imagehost.site.build import Build, builds, look_at
+from pelican_imagehost.site.filters import add_filters
 from pelican_imagehost.site.written import Written, see_texts
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def connect() -> None:
     """Connect to Pelican's signals; repeated calls have no effect."""
     signals.initialized.connect(_prepare)
     signals.get_generators.connect(_begin)
+    signals.generator_init.connect(_add_filters)
     signals.article_generator_finalized.connect(_host)
     signals.page_generator_finalized.connect(_host)
     signals.static_generator_finalized.connect(_take_originals)
@@ -74,6 +76,10 @@ def _get_writer(pelican: Pelican, get_writer: Callable[[], Any]) -> Any:  # noqa
     writer = get_writer()
     see_texts(writer, partial(_written, pelican.settings["OUTPUT_PATH"]))
     return writer
+
+
+def _add_filters(generator: Any) -> None:  # noqa: ANN401  any generator
+    add_filters(generator.env, partial(builds.get, generator.settings["OUTPUT_PATH"]))
 
 
 def _written(output: str) -> Written | None:

@@ -18,8 +18,10 @@ import re
 from bisect import bisect
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.documents.regions import INERT, WITH_TAGS, find_regions
 from pelican_imagehost.documents.sources import MARK as _MARKER
-from pelican_imagehost.documents.tags import ATTRIBUTES, RAW_TEXT, WS, decode, find_tags, read_tag
+from pelican_imagehost.documents.sources import PLAIN
+from pelican_imagehost.documents.tags import ATTRIBUTES, WS, decode, find_tags, read_tag
 from pelican_imagehost.documents.wanted import EVERYWHERE
 from pelican_imagehost.images.image import KEY
 
@@ -33,21 +35,10 @@ __all__ = ["Size", "decorate"]
 
 Size = tuple[int, int]  # width and height in pixels, as shown
 
-_PLAIN = "imagehost-plain"
 _SIDES = ("width", "height")
 _LATE = frozenset(EVERYWHERE) - {"style"}  # a script of the theme loads the picture
-_INERT = frozenset({"noscript", "template"})  # scripts make something else of it
-_MARKUP = _INERT | {"picture"}  # the regions with tags in them
 # HTML, "Rules for parsing dimension values".
 _DIMENSION = re.compile(rf"[{WS}]*([0-9]+(?:\.[0-9]+)?)(%?)")
-# Most tags differ in the first two letters; to ignore case from there on takes half the time.
-_REGIONS = (*RAW_TEXT, "script", *_MARKUP)
-_REGION = re.compile(
-    rf"<(?=[!sStTnNxXiIpP][-cCtTeEiIoOmMfF])(?i:(!--)|({'|'.join(_REGIONS)})[{WS}/>])",
-    re.ASCII,
-)
-_ENDS = {name: re.compile(rf"</{name}[{WS}/>]", re.ASCII | re.IGNORECASE) for name in _REGIONS}
-_ENDS["!--"] = re.compile("-->")
 # What the style sheet stands behind: the encoding has to be in the first 1,024 bytes.
 _HEAD = re.compile(
     rf"""(?: [{WS}\ufeff]+ | <!--[\s\S]*?--> | <[!?][^>]*> | <title[{WS}>][\s\S]*?</title[^>]*>
@@ -78,14 +69,6 @@ class _Picture(NamedTuple):
     tag: Tag
     digest: str
     is_one_of_many: bool
-
-
-class _Region(NamedTuple):
-    """A part of a page in which a tag may not be what it seems to be."""
-
-    name: str
-    start: int
-    end: int
 
 
 def decorate(
@@ -135,10 +118,13 @@ def decorate(
         else:
             quote = "'" if page[tag.attributes["src"][0] - 1] == "'" else '"'
             written = _written(page, tag, {**added, **sources.attributes}, quote)
-            before, after = sources.before.replace("~", quote), sources.after
-            wraps = wraps or bool(before)
-            parts += (page[done : tag.start], before, page[tag.start : start], written)
-            parts += (page[start : tag.end], after)
+            before, after = "", ""
+            if sources.tags:
+                before, after = f"<picture {_MARKER}>{sources.tags}", "</picture>"
+                wraps = True
+            parts += (page[done : tag.start], before.replace("~", quote))
+            parts += (page[tag.start : start], written)
+            parts += (_with_source(page, tag, start, sources.fallback), after)
             done = tag.end
     if found:
         parts[1] = _SHEET % "".join(_RULE % (size * 3) for size in found)
@@ -155,15 +141,15 @@ def _pictures(page: str, prefix: str) -> Iterator[_Picture]:
     starts = [tag.start for tag in tags]
     regions = [
         one
-        for one in _regions(page, starts[-1] if is_certain else len(page))
+        for one in find_regions(page, starts[-1] if is_certain else len(page))
         if not is_certain or bisect(starts, one.start) < bisect(starts, one.end)
     ]
-    if not is_certain or any(one.name not in _MARKUP for one in regions):
+    if not is_certain or any(one.name not in WITH_TAGS for one in regions):
         tags = [tag for tag in find_tags(page) if tag.name == "img"]
     for tag in tags:
         digest = _digest(page, tag, prefix)
         around = {one.name for one in regions if one.start < tag.start < one.end}
-        if digest and not (_is_left_alone(page, tag) or around & _INERT):
+        if digest and not (_is_left_alone(page, tag) or around & INERT):
             yield _Picture(tag, digest, "picture" in around or "srcset" in tag.attributes)
 
 
@@ -195,16 +181,6 @@ def _anchored(page: str, prefix: str) -> tuple[list[Tag], bool]:
 _BEFORE_URL = f"\"'={WS}"
 
 
-def _regions(page: str, end: int) -> Iterator[_Region]:
-    """Yield the regions of a page that begin before a position, the outer ones."""
-    position = 0
-    while found := _REGION.search(page, position, end):
-        name = (found[1] or found[2]).lower()
-        closed = _ENDS[name].search(page, found.start() + 2)  # a comment may be `<!-->`
-        position = closed.end() if closed else len(page)
-        yield _Region(name, found.start(), position)
-
-
 def _digest(page: str, tag: Tag, prefix: str) -> str:
     """Return the SHA-256 in the source of an image; "" if it is another address."""
     url = _value(page, tag, "src").strip(WS)
@@ -214,7 +190,7 @@ def _digest(page: str, tag: Tag, prefix: str) -> str:
 
 def _is_left_alone(page: str, tag: Tag) -> bool:
     is_late = not _LATE.isdisjoint(tag.attributes)
-    return is_late or _PLAIN in _value(page, tag, "class").split()
+    return is_late or PLAIN in _value(page, tag, "class").split()
 
 
 def _attributes(page: str, tag: Tag, size: Size | None, *, is_first: bool) -> dict[str, str]:
@@ -270,6 +246,13 @@ def _written(page: str, tag: Tag, added: dict[str, str], quote: str | None = Non
     if quote is None:
         quote = before if before in "\"'" else '"' if is_slash_next else ""
     return "".join(f" {name}={quote}{value}{quote}" for name, value in added.items())
+
+
+def _with_source(page: str, tag: Tag, start: int, source: str) -> str:
+    """Return a tag from a position on, with another source unless the author gave its own more."""
+    first, last = tag.attributes["src"]
+    is_alone = source and page.find("?", first, last) < 0 and page.find("#", first, last) < 0
+    return page[start:first] + source + page[last : tag.end] if is_alone else page[start : tag.end]
 
 
 def _value(page: str, tag: Tag, name: str) -> str:

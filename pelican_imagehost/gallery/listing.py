@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.storage.index import ProblemRow
     from pelican_imagehost.storage.records import Record
 
-__all__ = ["Deletion", "Facts", "ListedImage", "list_images", "users_by_key"]
+__all__ = ["Deletion", "Facts", "ListedImage", "list_images", "mentions_by_key", "users_by_key"]
 
 
 class Facts(NamedTuple):
@@ -156,9 +156,22 @@ def users_by_key(facts: Facts) -> dict[str, set[str]]:
         for path in used:
             if path in facts.paths:
                 found.setdefault(facts.paths[path].key, set()).add(document)
-    for document, keys in facts.mentions.items():
+    for key, files in mentions_by_key(facts).items():
+        found.setdefault(key, set()).update(files)
+    return found
+
+
+def mentions_by_key(facts: Facts) -> dict[str, set[str]]:
+    """Return the files whose texts name each image, by its key; a variant means its image too."""
+    found: dict[str, set[str]] = {}
+    for file, keys in facts.mentions.items():
         for key in keys:
-            found.setdefault(key, set()).add(document)
+            found.setdefault(key, set()).add(file)
+    if found.keys() - {image.key for image in facts.paths.values()}:  # there may be 100,000
+        for image in facts.paths.values():
+            for one in image.variants:
+                if one.key in found:
+                    found.setdefault(image.key, set()).update(found[one.key])
     return found
 
 

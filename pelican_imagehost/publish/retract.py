@@ -34,16 +34,21 @@ def find_key(
         keys: keys of other images; anything else in it is ignored.
 
     Returns:
-        The key; None if the image does not exist.
+        The key; None if the image does not exist. A variant means its image.
     """
     image = paths.get(settings.relative(name)) or paths.get(name)
     if image is not None:
         return image.key
     match = KEY.search(name)
+    digest = digest_of(match[0]) if match else name.lower()
+    owners = (one for one in paths.values() if digest in one.forms)
+    owner = next((one.key for one in owners if digest in {v.sha256 for v in one.variants}), None)
+    if owner is not None:
+        return owner
     if match is not None:
         return match[0]
     known = filter(KEY.fullmatch, [*(image.key for image in paths.values()), *keys])
-    return next((key for key in known if digest_of(key) == name.lower()), None)
+    return next((key for key in known if digest_of(key) == digest), None)
 
 
 def published_keys(settings: Settings, *, join: bool = True) -> set[str]:

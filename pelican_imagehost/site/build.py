@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from pelican.contents import Content
 
-__all__ = ["Build", "Follower", "builds", "followers", "look_at"]
+    from pelican_imagehost.images.variants.make import Asked
+
+__all__ = ["Build", "Follower", "builds", "followers", "look_at", "say"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +65,9 @@ class Build:
         report: the outcome.
         nowhere: URL → the files of the output, relative, in which it leads nowhere.
         failed: whether problems make the build fail.
-        lacking: the digests of images whose variants are to be made when nobody waits.
+        lacking: the digests of images that lack variants.
+        asked: digest → the variants that the theme asked for and that were lacking.
+        warned: what a warning was about, so that there is one.
 
     Raises:
         SettingsError: an `IMAGEHOST_*` setting is unknown or has an invalid value.
@@ -88,6 +92,22 @@ class Build:
         )
         self.failed = False
         self.lacking: set[str] = set()
+        self.asked: dict[str, set[Asked]] = {}
+        self.warned: set[tuple[str | None, str]] = set()
+
+    @property
+    def makes_variants(self) -> bool:
+        """Return whether variants are made; not while drafting, where they could delay a page."""
+        return self.settings.make_variants and self.follower is None
+
+    def missing_variants(self) -> Iterator[tuple[str, Asked | None]]:
+        """Yield what is to be made when nobody waits: digests, each with what the theme asks for.
+
+        None stands for the variants that the settings want.
+        """
+        if self.settings.make_variants:
+            yield from ((digest, None) for digest in self.lacking)
+            yield from ((digest, one) for digest, some in self.asked.items() for one in some)
 
     def host(self, generator: Any) -> None:  # noqa: ANN401  of articles or pages
         """Host the images of all documents of a generator, and rewrite the documents."""
@@ -223,10 +243,9 @@ class Build:
         """
         if not self.settings.formats:
             return set()
-        makes = self.settings.make_variants and self.follower is None
-        lacking = self.image_host.give_variants(report.images, makes=makes, say=_say)
+        lacking = self.image_host.give_variants(report.images, makes=self.makes_variants, say=say)
         self.written.know(report.images.values())
-        return lacking if self.settings.make_variants else set()
+        return lacking
 
     def _settle(self, look: LastLook, names: set[str]) -> None:
         """Lead the names in written texts to what they mean, and report those that lead nowhere."""
@@ -286,7 +305,8 @@ def look_at(ended: list[Build]) -> None:
         build.close()
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print a line of this package, unless Pelican is quiet."""
     if logger.isEnabledFor(logging.WARNING):
         console.print(f"pelican-imagehost: {line}.", highlight=False, soft_wrap=True)
 

@@ -18,7 +18,8 @@ from blinker import ANY
 from pelican import signals
 
 from pelican_imagehost.documents.decorate import decorate
-from pelican_imagehost.documents.sources import sources_of
+from pelican_imagehost.documents.fallbacks import name_in_feed, name_in_page
+from pelican_imagehost.documents.sources import fallback_of, sources_of
 from pelican_imagehost.settings import STORE_FOLDERS
 from pelican_imagehost.site.names import name_of, urls_in
 from pelican_imagehost.site.repair import Repair
@@ -56,14 +57,16 @@ class Written:
         urls: (folder of the page, or "" for a URL that means the same in each; URL of an
             image that is not hosted) → the files that contain it, relative to the output.
         repair: repairs a text.
+        images: digest → image, of those that texts may name.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.urls: dict[tuple[str, str], list[str]] = {}
         self.repair = Repair(settings)
         self._sizes: dict[str, Size | None] = {}
-        self._varied: dict[str, Image] = {}
+        self.images: dict[str, Image] = {}
         self._formats = settings.formats
+        self._widths = settings.widths
         self._shown = settings.sizes
         self._output = os.path.join(settings.output, "")
         self._prefix = settings.address_prefix
@@ -79,11 +82,14 @@ class Written:
             # An SVG may have no size of its own, which its numbers do not say.
             is_drawn = image.type == "svg"
             self._sizes[image.sha256] = None if is_drawn else (image.width, image.height)
-            if image.forms and self._formats:
-                self._varied[image.sha256] = image
+            self.images[image.sha256] = image
+
+    def know_variant(self, variant: Image) -> None:
+        """Take note of a variant that a theme is about to name."""
+        self._sizes.setdefault(variant.sha256, (variant.width, variant.height))
 
     def see(self, path: str, text: str) -> str:
-        """Repair a text that is about to be written, note the URLs in it, and decorate a page.
+        """Repair a text that is about to be written, note the URLs in it, and name variants in it.
 
         Args:
             path: the absolute file.
@@ -95,18 +101,31 @@ class Written:
         if not path.startswith(self._output):
             return text
         name = path[len(self._output) :].replace(os.sep, "/")
-        top = self.top(name) if self._is_relative and not _FEED.match(text) else ""
+        is_feed = _FEED.match(text) is not None
+        top = self.top(name) if self._is_relative and not is_feed else ""
         text = self.repair(text, top)
         self.note(name, text, top)
-        if not (self._decorates and name.endswith(_PAGES)):
+        if is_feed:
+            return name_in_feed(text, self._prefix, self._fallback) if self._formats else text
+        if not name.endswith(_PAGES):
             return text
         prefix = f"{top}/{STORE_FOLDERS[0]}/" if top and self._is_embedded else self._prefix
+        if self._formats:
+            text = name_in_page(text, prefix, self._prefix, self._fallback)
+        if not self._decorates:
+            return text
         find = partial(self._sources, prefix) if self._formats else None
         return decorate(text, prefix, self._sizes.get, find, self._shown)
 
     def _sources(self, prefix: str, digest: str, sizes: str) -> Sources | None:
-        image = self._varied.get(digest)
-        return sources_of(image, prefix, self._formats, sizes) if image else None
+        image = self.images.get(digest)
+        if image is None or not image.forms:
+            return None
+        return sources_of(image, prefix, self._formats, self._widths, sizes)
+
+    def _fallback(self, digest: str) -> Image | None:
+        image = self.images.get(digest)
+        return fallback_of(image) if image else None
 
     def top(self, name: str) -> str:
         """Return what a page writes before the path of a file; without a slash at its end."""

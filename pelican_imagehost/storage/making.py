@@ -15,16 +15,26 @@ from pelican_imagehost.errors import MissingEncoder
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.images.variants.make import Wanted, is_worthwhile
 from pelican_imagehost.report import count
+from pelican_imagehost.storage.store import names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from pelican_imagehost.images.variants.batch import Done
+    from pelican_imagehost.images.variants.make import Asked
     from pelican_imagehost.report import Say
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.catalogue import Catalogue
 
-__all__ = ["Lacking", "can_make", "find_lacking", "make_variants", "without_lost"]
+__all__ = [
+    "Lacking",
+    "can_make",
+    "find_lacking",
+    "find_unmet",
+    "make_asked",
+    "make_variants",
+    "without_lost",
+]
 
 RECIPE = 1  # raising it makes nothing again by itself
 _WORTH_A_LINE = 5.0  # seconds of CPU
@@ -36,11 +46,13 @@ class Lacking(NamedTuple):
 
     Attributes:
         new: those that nobody has looked at with these settings.
-        lost: those with variants that have to be in the output, but are not in the store.
+        lost: those with variants that have to be in the output, but are not there or in the store.
+        absent: those with variants that are not in the output, if they have to be.
     """
 
     new: dict[str, Image]
     lost: dict[str, Image]
+    absent: dict[str, Image]
 
 
 def can_make(settings: Settings) -> bool:
@@ -55,19 +67,19 @@ def find_lacking(catalogue: Catalogue, images: Mapping[str, Image]) -> Lacking:
         catalogue: the catalogue of the site.
         images: manifest path → image.
     """
-    settings, names = catalogue.settings, catalogue.store.names()
-    done = f' {_wanted(settings)}"'
-    lacking = Lacking({}, {})
+    settings, has = catalogue.settings, catalogue.store.has
+    # Listing folders takes a third of the time of looking for each file.
+    delivered = None if settings.embedded is None else names_in(os.path.join(settings.embedded, ""))
+    done, makes = f' {_wanted(settings)}"', can_make(settings)
+    lacking = Lacking({}, {}, {})
     for image in images.values():
-        is_new = is_worthwhile(image.size, image.type) and not image.forms.endswith(done)
-        if is_new and can_make(settings) and image.name in names:
+        is_done = image.forms.endswith(done) or not is_worthwhile(image.size, image.type)
+        if makes and not is_done and has(image):
             lacking.new[image.sha256] = image
-        elif (
-            image.forms
-            and settings.embedded is not None
-            and not names.issuperset(one.name for one in image.variants)
-        ):
-            lacking.lost[image.sha256] = image
+        if image.forms and delivered is not None and not delivered.issuperset(image.variant_names):
+            lacking.absent[image.sha256] = image
+            if not all(one.name in delivered or has(one) for one in image.variants):
+                lacking.lost[image.sha256] = image
     return lacking
 
 
@@ -89,18 +101,12 @@ def make_variants(
     Raises:
         StoreError: the store cannot be written; what was written before is kept.
     """
-    images = {image.sha256: image for image in images if catalogue.store.has(image)}.values()
-    if not (images and can_make(catalogue.settings)):
+    settings = catalogue.settings
+    images = _makeable(catalogue, images)
+    if not images:
         return {}
-    from pelican_imagehost.images.variants.batch import (  # noqa: PLC0415  only if needed
-        Job,
-        estimate,
-        make_all,
-    )
+    from pelican_imagehost.images.variants.batch import estimate  # noqa: PLC0415  only if needed
 
-    settings, store = catalogue.settings, catalogue.store
-    wanted = Wanted(settings.formats, settings.widths, fallback=False)
-    jobs = (Job(image, store.path(image.key).read_bytes, wanted) for image in images)
     seconds = estimate(images) / workers
     if seconds > _WORTH_A_LINE:
         say(
@@ -108,15 +114,53 @@ def make_variants(
             f"{_duration(seconds)}; to make them later, set IMAGEHOST_MAKE_VARIANTS = False and "
             "run pelican-imagehost variants; to make none, set IMAGEHOST_FORMATS = []"
         )
-    made: dict[str, Image] = {}
-    try:
-        with catalogue.progress("Making variants", sum(one.size for one in images)) as advance:
-            for batch in make_all(jobs, workers, advance):
-                made |= _write(catalogue, batch)
-                _explain(catalogue, batch, say)
-    except MissingEncoder as error:
-        say(f"no variants were made: {error}")
-    return made
+    wanted = Wanted(settings.formats, settings.widths)
+    recipe = f"{RECIPE} {_wanted(settings)}"
+    return _make(
+        catalogue,
+        [(image, wanted) for image in images],
+        lambda image, made: image.with_variants(made, recipe),
+        say,
+        workers,
+    )
+
+
+def make_asked(
+    catalogue: Catalogue,
+    images: Iterable[Image],
+    asked: Mapping[str, Collection[Asked]],
+    say: Say,
+    *,
+    workers: int = _WORKERS,
+) -> dict[str, Image]:
+    """Make variants that a theme asks for, beside those that images have.
+
+    Args:
+        catalogue: the catalogue of the site.
+        images: images that may be among them.
+        asked: digest → what is asked of it; what there is already, or cannot be made here, is
+            left out.
+        say: as for `make_variants`.
+        workers: the number of threads.
+
+    Returns:
+        As `make_variants`.
+
+    Raises:
+        StoreError: the store cannot be written; what was written before is kept.
+    """
+    unmet = [
+        (image, Wanted(asked=rest))
+        for image in _makeable(catalogue, images)
+        if (rest := find_unmet(image, asked.get(image.sha256, ())))
+    ]
+    return _make(catalogue, unmet, _with_more, say, workers) if unmet else {}
+
+
+def find_unmet(image: Image, asked: Iterable[Asked]) -> set[Asked]:
+    """Return what is asked for and is not among the variants of an image."""
+    have = [(one.width, one.type) for one in image.variants]
+    return {one for one in asked if not any(one.is_met(*other) for other in have)}
 
 
 def without_lost(catalogue: Catalogue, image: Image) -> Image:
@@ -129,29 +173,80 @@ def _wanted(settings: Settings) -> str:
     return " ".join(map(str, (*settings.formats, *settings.widths)))
 
 
-def _write(catalogue: Catalogue, batch: list[Done]) -> dict[str, Image]:
+def _makeable(catalogue: Catalogue, images: Iterable[Image]) -> list[Image]:
+    """Return the images of which something can be made, each once."""
+    if not can_make(catalogue.settings):
+        return []
+    unique = {image.sha256: image for image in images}.values()
+    has = catalogue.store.has
+    return [one for one in unique if is_worthwhile(one.size, one.type) and has(one)]
+
+
+def _with_more(image: Image, made: list[Image]) -> Image:
+    """Return an image with more variants, in an order that does not depend on which came first."""
+    variants = {one.sha256: one for one in (*image.variants, *made)}.values()
+    ordered = sorted(variants, key=lambda one: (-one.width, one.type, one.sha256))
+    return image.with_variants(ordered, image.recipe)
+
+
+def _make(
+    catalogue: Catalogue,
+    wanted: Collection[tuple[Image, Wanted]],
+    give: Callable[[Image, list[Image]], Image],
+    say: Say,
+    workers: int,
+) -> dict[str, Image]:
+    """Make variants, and write them to the store and the manifest.
+
+    Args:
+        catalogue: the catalogue of the site.
+        wanted: the images, and what is to be made of each.
+        give: gives an image what was made.
+        say: as for `make_variants`.
+        workers: the number of threads.
+    """
+    from pelican_imagehost.images.variants.batch import (  # noqa: PLC0415  only if needed
+        Job,
+        make_all,
+    )
+
+    path = catalogue.store.path
+    jobs = (Job(image, path(image.key).read_bytes, one) for image, one in wanted)
+    size = sum(image.size for image, _ in wanted)
+    made: dict[str, Image] = {}
+    try:
+        with catalogue.progress("Making variants", size) as advance:
+            for batch in make_all(jobs, workers, advance):
+                made |= _write(catalogue, batch, give)
+                _explain(catalogue, batch, say)
+    except MissingEncoder as error:
+        say(f"no variants were made: {error}")
+    return made
+
+
+def _write(
+    catalogue: Catalogue, batch: list[Done], give: Callable[[Image, list[Image]], Image]
+) -> dict[str, Image]:
     """Write what was made: bytes, then lines; also that nothing can be made of an image."""
-    recipe = f"{RECIPE} {_wanted(catalogue.settings)}"
-    found = {}
+    found: dict[str, list[Image]] = {}
     with catalogue.store.locked():
         with catalogue.store.batch() as files:
             for done in batch:
-                variants = []
+                variants = found[done.image.sha256] = []
                 for made in done.made:
                     digest = hashlib.sha256(made.data).hexdigest()
                     size = len(made.data)
                     variants.append(Image(digest, made.type, size, made.width, made.height))
                     files.add(variants[-1], made.data)
-                found[done.image.sha256] = done.image.with_variants(variants, recipe)
         listed = catalogue.manifest.images.items()
         catalogue.list_images(
             {
-                path: image._replace(forms=found[image.sha256].forms)
+                path: give(image, found[image.sha256])
                 for path, image in listed
                 if image.sha256 in found
             }
         )
-    return found
+    return {done.image.sha256: give(done.image, found[done.image.sha256]) for done in batch}
 
 
 def _explain(catalogue: Catalogue, batch: list[Done], say: Say) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.image import Image
 
-__all__ = ["Batch", "Store"]
+__all__ = ["Batch", "Store", "names_in"]
 
 _INCOMING = ".incoming"
 _CORRUPT = ".corrupt"
@@ -78,12 +78,7 @@ class Store:
 
     def names(self) -> set[str]:
         """Return the names of all files, without their folders: `ab12….jpg`."""
-        folders = [f"{number:02x}" for number in range(256)]
-        names: set[str] = set()
-        for folder in folders:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                names.update(os.listdir(self._prefix + folder))
-        return names
+        return names_in(self._prefix)
 
     def holds(self, image: Image) -> bool:
         """Return whether the tree has the bytes of an image that has just arrived again.
@@ -219,6 +214,19 @@ class Store:
             raise StoreError(
                 f"the store {self.root} cannot be written: {error.strerror or error}"
             ) from error
+
+
+def names_in(tree: str) -> set[str]:
+    """Return the names of all files of a content-addressed tree, without their folders.
+
+    Args:
+        tree: the folder, with a separator at its end; may be missing.
+    """
+    names: set[str] = set()
+    for number in range(256):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            names.update(os.listdir(f"{tree}{number:02x}"))
+    return names
 
 
 class Batch:

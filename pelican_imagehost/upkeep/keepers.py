@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.gallery.listing import Facts, users_by_key
+from pelican_imagehost.gallery.listing import Facts, mentions_by_key, users_by_key
 from pelican_imagehost.gallery.uses import Mentions
 from pelican_imagehost.images.image import KEY, digest_of
 from pelican_imagehost.publish.history import committed_digests, recent_digests
@@ -85,7 +85,7 @@ class Keepers(NamedTuple):
     def unused_lines(self) -> set[str]:
         """Return the manifest paths that are not used; their images may still be kept."""
         named = {path for paths in self.facts.uses.values() for path in paths}
-        mentioned = {key for keys in self.facts.mentions.values() for key in keys}
+        mentioned = mentions_by_key(self.facts)
         return {
             path
             for path, image in self.facts.paths.items()

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.report import count
 from pelican_imagehost.storage.catalogue import Catalogue
-from pelican_imagehost.storage.making import make_variants
+from pelican_imagehost.storage.making import make_asked, make_variants
 
 if TYPE_CHECKING:
+    from pelican_imagehost.images.variants.make import Asked
     from pelican_imagehost.report import Say
     from pelican_imagehost.settings import Settings
+    from pelican_imagehost.watch.messages import Lacking
 
 __all__ = ["Encoder"]
 
@@ -43,7 +45,7 @@ class Encoder:
     def __init__(self, say: Say) -> None:
         self.settings: Settings | None = None
         self._say = say
-        self._tried: set[str] = set()
+        self._tried: frozenset[Lacking] = frozenset()
         self._timer: threading.Timer | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._one_at_a_time = threading.Lock()
@@ -54,17 +56,16 @@ class Encoder:
         """Return whether variants are being made, or will be soon."""
         return self._one_at_a_time.locked() or (self._timer is not None and self._timer.is_alive())
 
-    def want(self, digests: frozenset[str]) -> None:
+    def want(self, lacking: frozenset[Lacking]) -> None:
         """Make variants after a while without a save.
 
         Args:
-            digests: the SHA-256 of all images that lack some; those that still do after they
-                were tried are not tried again.
+            lacking: all that are lacking; what still is after it was tried is not tried again.
         """
         self.put_off()
-        self._tried &= digests
-        if digests - self._tried:
-            self._timer = threading.Timer(_QUIET, self._run, [digests])
+        self._tried &= lacking
+        if lacking - self._tried:
+            self._timer = threading.Timer(_QUIET, self._run, [lacking])
             self._timer.daemon = True
             self._timer.start()
 
@@ -82,19 +83,19 @@ class Encoder:
         if self._timer is not None:
             self._timer.join()
 
-    def _run(self, digests: frozenset[str]) -> None:
+    def _run(self, lacking: frozenset[Lacking]) -> None:
         with self._one_at_a_time:
-            digests -= self._tried
-            if self._closed or not digests:
+            lacking -= self._tried
+            if self._closed or not lacking:
                 return
-            self._tried |= digests
+            self._tried |= lacking
             self.process = process = subprocess.Popen(  # noqa: S603  the same interpreter, this module
                 [sys.executable, "-m", __name__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 process_group=0 if os.name == "posix" else None,  # Ctrl-C is for the main process
             )
-            output, _ = process.communicate(pickle.dumps((self.settings, digests)))
+            output, _ = process.communicate(pickle.dumps((self.settings, lacking)))
             for line in output.decode(errors="replace").splitlines():
                 self._say(line)
 
@@ -108,14 +109,19 @@ def _yield_to_others() -> None:
         os.nice(_NICE)
 
 
-def _make(settings: Settings, digests: frozenset[str]) -> None:
+def _make(settings: Settings, lacking: frozenset[Lacking]) -> None:
     catalogue = Catalogue(settings)
-    listed = catalogue.manifest.images.values()
-    images = [image for image in listed if image.sha256 in digests]
-    made = make_variants(catalogue, images, _print, workers=1)
-    number = sum(len(image.variants) for image in made.values())
+    images = catalogue.manifest.images
+    asked: dict[str, list[Asked]] = {}
+    for digest, one in lacking:
+        if one is not None:
+            asked.setdefault(digest, []).append(one)
+    usual = [image for image in images.values() if (image.sha256, None) in lacking]
+    made = make_variants(catalogue, usual, _print, workers=1)
+    made |= make_asked(catalogue, images.values(), asked, _print, workers=1)
+    number = sum(bool(image.variants) for image in made.values())
     if number:
-        _print(f"{count(number, 'smaller variant')} of new images made, listed in the manifest")
+        _print(f"smaller variants of {count(number, 'image')} made, and listed in the manifest")
 
 
 def main() -> None:

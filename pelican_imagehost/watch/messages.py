@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pelican_imagehost.images.variants.make import Asked
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.index import Stamp
 
@@ -16,6 +17,7 @@ __all__ = [
     "Edit",
     "GiveUp",
     "Hello",
+    "Lacking",
     "Leave",
     "New",
     "PageProblem",
@@ -131,6 +133,10 @@ class Drafted(NamedTuple):
     seconds: float
 
 
+# The SHA-256 of an image, and a variant that the theme asks for; None for those of the settings.
+Lacking = tuple[str, "Asked | None"]
+
+
 class Built(NamedTuple):
     """From a builder: the whole site is written, or the build failed.
 
@@ -145,7 +151,7 @@ class Built(NamedTuple):
             stamps of those that were read; None if one does not exist.
         failed: whether the build failed; its files must then be ignored.
         seconds: the duration.
-        lacking: the digests of images whose variants are to be made when it is quiet.
+        lacking: the variants to make when it is quiet.
     """
 
     generation: int
@@ -157,4 +163,4 @@ class Built(NamedTuple):
     included: dict[str, Stamp | None]
     failed: bool
     seconds: float
-    lacking: frozenset[str] = frozenset()
+    lacking: frozenset[Lacking] = frozenset()

@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import PIL.Image
+import PIL.ImageDraw
 import pytest
 
 from tests.test_plugin import HOST, messages, post
@@ -214,3 +215,20 @@ def test_feeds_and_export_stay_plain(blog: Site) -> None:
     blog.build()
     assert "picture" not in blog.output("feed.xml")
     assert b"picture" not in blog.cli("export", "content/a.md").stdout
+
+
+def test_a_screenshot_is_offered_without_loss(blog: Site) -> None:
+    window = PIL.Image.new("RGB", (1000, 700), "white")
+    letters = PIL.ImageDraw.Draw(window)
+    for line in range(1, 60):
+        letters.text((20, line * 11), f"{line} {'words of a screenshot ' * 9}", fill="black")
+    window.save(blog.root / "content/window.png", compress_level=1)
+    post(blog, "a.md", "![A window](window.png)")
+    (blog.root / "content/cat.jpg").unlink()
+    blog.build()
+    ((width, _, digest, kind, _),) = variants(blog)
+    assert (width, kind) == (1000, "webp")
+    assert re.search(
+        rf'<picture data-imagehost><source type="image/webp" srcset="\S+{digest}.webp"><img ',
+        blog.output("a.html"),
+    )

@@ -49,7 +49,7 @@ def test_a_new_photo_is_shown_at_once_and_gets_variants_when_it_is_quiet(
         until(lambda: ".jpg" in blog.output("post-1.html"))
         assert offers(blog, "post-1.html") == 0
         until(lambda: offers(blog, "post-1.html") == len(WIDTHS))
-        until(lambda: any("variants of new images made" in line for line in desk.said))
+        until(lambda: any("smaller variants of 1 image made" in line for line in desk.said))
         desk.check()
 
 
@@ -78,6 +78,20 @@ def test_a_photo_that_is_saved_again_gets_its_own(blog: Site) -> None:
         blog.write("content/cat.jpg", data)
         desk.check()
         assert blog.output("post-1.html") == first
+
+
+def test_what_the_theme_asks_for_is_made_too(blog: Site) -> None:
+    blog.write("content/cat.jpg", photo())
+    write_post(blog, "post-1", "Words.", Image="{attach}cat.jpg")
+    blog.write(
+        "theme/templates/index.html",
+        "{% for article in articles if article.image %}"
+        '{{ article.image|picture(widths=[100, 300], alt="") }}{% endfor %}',
+    )
+    with Desk(blog) as desk:
+        desk.check()
+        assert blog.output("index.html").count(" 300w") == 1
+        assert sum("made, and listed" in line for line in desk.said) == 1
 
 
 def test_a_photo_that_cannot_be_decoded_is_tried_once(blog: Site) -> None:

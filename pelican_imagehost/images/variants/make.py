@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import CorruptImage, ImageTooLarge, MissingEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import ModuleType
 
     from pelican_imagehost.images.variants.picture import Picture, Source
 
-__all__ = ["Made", "Wanted", "is_worthwhile", "make"]
+__all__ = [
+    "ANY",
+    "LARGE",
+    "SHOWN_ANYWHERE",
+    "TOP",
+    "Asked",
+    "Made",
+    "Wanted",
+    "is_worthwhile",
+    "make",
+    "widths_to_make",
+]
+
+ANY = "any"
+# JPEG for what is opaque: link previews take it too, and a card of 400 pixels saves nothing worth
+# mentioning in WebP. What is transparent would be several times larger as a PNG; browsers have
+# shown WebP since 2020.
+SHOWN_ANYWHERE = ("jpg", "png", "webp")
 
 SMALL = 30_000  # bytes; smaller images get no variants
 _GAIN = 0.8  # of the original's bytes, at most
 _NARROWER = 0.9  # than the original's width
-_TOP = 1440  # pixels, the width to compare at, and that of the fallback
-_LARGE = 1_000_000  # bytes; larger originals get a fallback
+TOP = 1440  # pixels, the width to compare at, and that of the fallback
+LARGE = 1_000_000  # bytes; larger originals get a fallback
 _LONGEST = 16_383  # pixels of a side in WebP; decoders of AVIF have limits, too
 _MOST_FRAME_PIXELS = 500_000_000  # of an animation: twenty seconds of CPU
 _SCAN = b"\xff\xda"
@@ -34,6 +52,23 @@ _FRAMES_WEIGHT = 8  # decoded frames that are in memory
 _HOPELESS = 12
 
 
+class Asked(NamedTuple):
+    """A variant that a theme asks for: the same picture, whatever it saves.
+
+    Attributes:
+        width: pixels, fewer than the original has, or as many.
+        type: `avif` or `webp`; `ANY` for one that every browser shows.
+    """
+
+    width: int
+    type: str = ANY
+
+    def is_met(self, width: int, image_type: str) -> bool:
+        """Return whether a picture of a width and a type is what was asked for."""
+        types = SHOWN_ANYWHERE if self.type == ANY else (self.type,)
+        return width == self.width and image_type in types
+
+
 class Wanted(NamedTuple):
     """The variants to make of an image, in so far as they are worth it.
 
@@ -42,11 +77,13 @@ class Wanted(NamedTuple):
         widths: pixels.
         fallback: whether a large original also gets a smaller JPEG, or a PNG, for readers of
             feeds, previews and old browsers.
+        asked: what a theme asks for; then nothing else is made.
     """
 
     formats: Sequence[str] = ("avif",)
     widths: Sequence[int] = (720, 1080, 1440)
     fallback: bool = True
+    asked: Collection[Asked] = ()
 
 
 class Made(NamedTuple):
@@ -108,16 +145,52 @@ def make(
         return []
     if image_type == "jpg" and (scans := data.count(_SCAN)) > _MOST_SCANS:
         raise CorruptImage(f"has {scans:,} scans, which take long to decode; a JPEG has about ten")
+    if wanted.asked:
+        return _make_asked(data, image_type, wanted.asked, hold)
     with _pillow(wanted.formats).open_picture(data, image_type) as source:
         if source.frames > 1:
             if image_type == "avif":  # as small as it gets, and Pillow cannot say how it plays
                 return []
             return _animate(source, len(data), wanted, hold)
-        source.reduce(max((_TOP, *wanted.widths)))
+        source.reduce(max((TOP, *wanted.widths)))
         sharp = image_type in _SHARP and source.weight <= _MOST_LOSSLESS
         with hold(source.weight * (_LOSSLESS_WEIGHT if sharp else 1)):
             whole = source.decode()
             return _still(whole, source.size, len(data), wanted, sharp=sharp) if whole else []
+
+
+def _make_asked(
+    data: bytes,
+    image_type: str,
+    asked: Collection[Asked],
+    hold: Callable[[int], AbstractContextManager[object]],
+) -> list[Made]:
+    """Make what a theme asks for; nothing of an animation, which would stand still."""
+    formats = {one.type for one in asked} - {ANY}
+    with _pillow(sorted(formats)).open_picture(data, image_type) as source:
+        if source.frames > 1:
+            return []
+        source.reduce(max(one.width for one in asked))
+        with hold(source.weight):
+            whole = source.decode()
+            if whole is None:
+                return []
+            shown = "webp" if whole.is_transparent else "jpg"
+            plan: dict[int, list[str]] = {}
+            for one in sorted(asked):
+                plan.setdefault(one.width, []).append(shown if one.type == ANY else one.type)
+            return list(_scale(whole, source.size, plan, math.inf))
+
+
+def widths_to_make(own: int, wanted: Sequence[int]) -> set[int]:
+    """Return the widths to make: those that are narrower, and its own where the widest is not.
+
+    Args:
+        own: the width of the image.
+        wanted: the widths.
+    """
+    widths = {width for width in wanted if width < _NARROWER * own}
+    return widths if widths == set(wanted) else {*widths, own}
 
 
 def _pillow(formats: Sequence[str]) -> ModuleType:
@@ -164,27 +237,21 @@ def _still(
     lossless = _lossless(whole, wanted.formats[0]) if sharp else b""
     plan: dict[int, list[str]] = {}
     if not lossless:
-        plan = {width: list(wanted.formats) for width in _widths(full[0], wanted.widths)}
-    if wanted.fallback and size > _LARGE:
+        plan = {width: list(wanted.formats) for width in widths_to_make(full[0], wanted.widths)}
+    if wanted.fallback and size > LARGE:
         kind = "png" if lossless or whole.is_transparent else "jpg"
-        plan.setdefault(min(_TOP, full[0]), []).append(kind)
+        plan.setdefault(min(TOP, full[0]), []).append(kind)
     made = list(_scale(whole, full, plan, _GAIN * size))
     if lossless and len(lossless) <= _GAIN * size:
         made.insert(0, Made(*full, "webp", lossless))
     return made
 
 
-def _widths(own: int, wanted: Sequence[int]) -> set[int]:
-    """Return the widths to make: those that are narrower, and its own where the widest is not."""
-    widths = {width for width in wanted if width < _NARROWER * own}
-    return widths | ({own} if widths != set(wanted) else set())
-
-
 def _lossless(whole: Picture, kind: str) -> bytes:
     """Return a lossless WebP, or nothing if it is larger than the picture as a photo."""
     if max(whole.size) > _LONGEST:
         return b""
-    photo = len(whole.resize(_fit(whole.size, _TOP)).encode(kind))
+    photo = len(whole.resize(_fit(whole.size, TOP)).encode(kind))
     if len(whole.encode("webp", lossless=True, method=0, quality=0)) > _HOPELESS * photo:
         return b""
     best = whole.encode("webp", lossless=True)

@@ -169,7 +169,7 @@ class Workshop:
             self._included(),
             failure is not None,
             time.monotonic() - start,
-            frozenset().union(*(build.lacking for build in self._findings.builds)),
+            frozenset().union(*(build.missing_variants() for build in self._findings.builds)),
         )
 
     def _run(self) -> Problems | None:

@@ -433,7 +433,7 @@ def test_memory_is_held_while_a_picture_is_decoded() -> None:
         return weight
 
     whole = 1600 * 1200
-    make_module_top = make_module._TOP  # noqa: SLF001  the width that decoding must reach
+    make_module_top = make_module.TOP  # the width that decoding must reach
     assert make_module_top < 1600
     assert weigh("jpg") == whole
     assert weigh("jpg", progressive=True) == whole * 1.75

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -99,6 +100,19 @@ def test_nothing_is_made_twice(blog: Site) -> None:
         assert {path: path.stat().st_mtime_ns for path in kept} == kept
         assert blog.output("a.html") == page
     assert b"0 images to make variants of" in blog.cli("variants", "--dry-run").stderr
+
+
+def test_a_renamed_folder_makes_nothing_anew(blog: Site) -> None:
+    blog.build()
+    (line,) = blog.manifest()
+    page = blog.output("a.html")
+    blog.configure(IMAGEHOST_MAKE_VARIANTS=False)
+    os.mkdir(blog.root / "content/trip")
+    for name in ("cat.jpg", "a.md"):
+        os.rename(blog.root / "content" / name, blog.root / "content/trip" / name)
+    blog.build()
+    assert blog.manifest()[-1] == {**line, "path": "content/trip/cat.jpg"}
+    assert blog.output("a.html") == page.replace("misc", "trip")
 
 
 def test_the_same_page_comes_from_a_clone_without_any_bytes(blog: Site) -> None:

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.image import Image
 
-__all__ = ["MARK", "Sources", "sources_of"]
+__all__ = ["MARK", "Sources", "offered", "sources_of"]
 
 MARK = "data-imagehost"
+_LOSSLESS = "webp"  # a screenshot is kept without loss, whatever types photos are to have
 _ALONE = ("webp",)  # the formats that need no `picture`, which a theme's `> img` would miss
 
 
@@ -41,8 +42,7 @@ def sources_of(image: Image, prefix: str, formats: Sequence[str], sizes: str) ->
     Returns:
         The markup; None if the image has no such variants.
     """
-    sets = {kind: _set(image, kind, prefix) for kind in formats}
-    sets = {kind: text for kind, text in sets.items() if text}
+    sets = {kind: _set(image, ones, prefix) for kind, ones in offered(image, formats).items()}
     if not sets:
         return None
     has_widths = any(text.endswith("w") for text in sets.values())
@@ -57,10 +57,31 @@ def sources_of(image: Image, prefix: str, formats: Sequence[str], sizes: str) ->
     return Sources(f"<picture {MARK}>{tags}", shown, "</picture>")
 
 
-def _set(image: Image, kind: str, prefix: str) -> str:
+def offered(image: Image, formats: Sequence[str]) -> dict[str, list[Image]]:
+    """Return the variants that a page names; a browser chooses from the first type it knows.
+
+    Args:
+        image: the image.
+        formats: the types to name, the best first.
+
+    Returns:
+        Type → its variants, from the narrowest.
+    """
+    found: dict[str, list[Image]] = {kind: [] for kind in (*formats, _LOSSLESS)}
+    for one in sorted(image.variants, key=lambda one: one.width):
+        if one.type in found:
+            found[one.type].append(one)
+    if _LOSSLESS not in formats and not _is_whole(image, found[_LOSSLESS]):
+        del found[_LOSSLESS]
+    return {kind: ones for kind, ones in found.items() if ones}
+
+
+def _is_whole(image: Image, variants: Sequence[Image]) -> bool:
+    return len(variants) == 1 and variants[0].width == image.width
+
+
+def _set(image: Image, variants: Sequence[Image], prefix: str) -> str:
     """Return a `srcset`: of widths, but for a single variant as wide as the image."""
-    variants = [one for one in image.variants if one.type == kind]
-    variants.sort(key=lambda one: one.width)
-    if len(variants) == 1 and variants[0].width == image.width:
+    if _is_whole(image, variants):
         return prefix + variants[0].key
     return ", ".join(f"{prefix}{one.key} {one.width}w" for one in variants)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import PIL.Image
 import pytest
 
+from tests.images.variants.pictures import encode, screenshot
 from tests.test_plugin import HOST, messages, post
 from tests.watch.watchkit import Desk, clean_build, prepare, tree
 
@@ -122,6 +123,16 @@ def test_they_can_be_made_later(blog: Site) -> None:
     assert b"2 variants of 1 image made" in done.stderr
     blog.build()
     assert "<picture" in blog.output("a.html")
+
+
+def test_a_screenshot_is_offered_without_loss_whatever_photos_become(blog: Site) -> None:
+    blog.write("content/cat.png", encode(screenshot(), "png"))
+    post(blog, "a.md", "![A window](cat.png)")
+    blog.build()
+    ((width, _, digest, kind, _),) = variants(blog)
+    assert (width, kind) == (800, "webp")
+    source = f'<source type="image/webp" srcset="/images/{str(digest)[:2]}/{digest}.webp"><img'
+    assert blog.output("a.html").count(source) == 1
 
 
 def test_webp_alone_needs_no_wrapper(blog: Site) -> None:

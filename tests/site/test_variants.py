@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 import PIL.Image
 import pytest
 
+from pelican_imagehost.gallery.page import Front, render_gallery
+from pelican_imagehost.gallery.query import Query
+from pelican_imagehost.gallery.view import Gallery
+from pelican_imagehost.report import readable_size
 from tests.images.variants.pictures import encode, screenshot
 from tests.test_plugin import HOST, messages, post
 from tests.watch.watchkit import Desk, clean_build, prepare, tree
@@ -192,6 +196,56 @@ def test_two_authors_variants_are_joined(blog: Site) -> None:
     assert "problem" not in messages(blog.build())
     assert len(named(blog)) == 2  # the shorter line, wherever it stands
     assert named(blog) <= stored(blog.root / "output/images")
+
+
+def test_gallery_and_list_say_what_a_reader_loads(blog: Site) -> None:
+    small = blog.picture("content/small.png").stat().st_size
+    post(blog, "a.md", "![A cat](cat.jpg) ![Small](small.png)")
+    blog.build()
+    photograph, plain = blog.manifest()
+    sizes = sorted(size for *_, size in photograph["variants"])
+    listed, other = json.loads(blog.cli("list", "--json").stdout)
+    assert [one["width"] for one in listed["variants"]] == WIDTHS
+    for one, (width, height, digest, kind, size) in zip(
+        listed["variants"], photograph["variants"][::-1], strict=True
+    ):
+        assert one == {
+            "width": width,
+            "height": height,
+            "type": kind,
+            "size": size,
+            "url": f"/images/{digest[:2]}/{digest}.{kind}",
+        }
+    assert listed["loads"] == sizes
+    assert (other["variants"], other["loads"]) == ([], [plain["size"]] * 2)
+    least, most = (readable_size(size + small) for size in sizes)
+    said = blog.cli("list").stdout.decode()
+    assert f"2 variants, {readable_size(sum(sizes))}; a reader loads {least} to {most}" in said
+
+    settings = blog.settings()
+    gallery = Gallery(settings)
+    for front in (Front(), Front("/.imagehost/", "/.imagehost/images", writable=False)):
+        page = " ".join(render_gallery(gallery.view(Query()), settings, front).split())
+        least, most, whole = map(readable_size, (*sizes, photograph["size"]))
+        assert f"A reader loads {least} to {most} instead of {whole}<" in page
+        assert f"<li>200 × 150 AVIF, {least}</li>" in page
+        assert page.count("A reader loads") == 1  # the other's size says it
+        assert f"and 2 variants of {readable_size(sum(sizes))}" in page
+
+
+def test_what_a_reader_loads_is_what_pages_name(blog: Site) -> None:
+    blog.configure(IMAGEHOST_FORMATS=["avif", "webp"])
+    blog.build()
+    by_kind: dict[str, list[int]] = {}
+    for _, _, _, kind, size in blog.manifest()[0]["variants"]:
+        by_kind.setdefault(kind, []).append(size)
+    blog.configure(IMAGEHOST_MAKE_VARIANTS=False)
+    for formats in (["avif", "webp"], ["webp"], []):
+        blog.configure(IMAGEHOST_FORMATS=formats)
+        (listed,) = json.loads(blog.cli("list", "--json").stdout)
+        assert len(listed["variants"]) == 4
+        sizes = by_kind[formats[0]] if formats else [listed["size"]]
+        assert listed["loads"] == [min(sizes), max(sizes)]
 
 
 def test_feeds_and_export_stay_plain(blog: Site) -> None:

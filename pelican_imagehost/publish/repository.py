@@ -248,8 +248,8 @@ class StoreRepository:
                 data = self.store.path(key).read_bytes()
             except OSError as error:
                 raise PublishError(
-                    f"{key} is neither in the store nor on the host; build on the machine that "
-                    "has the original file"
+                    f"{key} is neither in the store nor on the host; where the original "
+                    "file is, run: pelican-imagehost verify --repair"
                 ) from error
             if hashlib.sha256(data).hexdigest() != digest_of(key):
                 raise PublishError(f"{key} is corrupt; run: pelican-imagehost verify --repair")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.images.variants.batch import Done
     from pelican_imagehost.report import Say
     from pelican_imagehost.storage.catalogue import Catalogue
+    from pelican_imagehost.storage.store import Batch, Store
 
 __all__ = ["Making", "find_lacking", "make_variants", "with_present"]
 
@@ -138,18 +139,14 @@ def _write(catalogue: Catalogue, batch: list[Done], making: Making) -> None:
     recipe = _recipe(catalogue)
     found = {}
     with catalogue.store.locked():
+        catalogue.manifest.refresh()  # `gc` may have dropped lines since
         with catalogue.store.batch() as files:
             for done in batch:
                 if done.error is not None:
                     making.problems.append(_problem(catalogue, done))
-                    continue
-                variants = []
-                for made in done.made:
-                    digest = hashlib.sha256(made.data).hexdigest()
-                    size = len(made.data)
-                    variants.append(Image(digest, made.type, size, made.width, made.height))
-                    files.add(variants[-1], made.data)
-                found[done.image.sha256] = done.image.with_variants(variants, recipe)
+                elif catalogue.store.has(done.image):
+                    variants = _keep(catalogue.store, files, done, recipe)
+                    found[done.image.sha256] = done.image.with_variants(variants, recipe)
         listed = catalogue.manifest.images.items()
         catalogue.list_images(
             {
@@ -159,6 +156,20 @@ def _write(catalogue: Catalogue, batch: list[Done], making: Making) -> None:
             }
         )
     making.images.update(found)
+
+
+def _keep(store: Store, files: Batch, done: Done, recipe: str) -> list[Image]:
+    """Store what was made, but for what is there already by the same recipe: that stays."""
+    before = done.image.variants if done.image.recipe == recipe else []
+    there = {(one.type, one.width): one for one in before if store.has(one)}
+    variants = []
+    for made in done.made:
+        digest = hashlib.sha256(made.data).hexdigest()
+        image = Image(digest, made.type, len(made.data), made.width, made.height)
+        if (made.type, made.width) not in there:
+            files.add(image, made.data)
+        variants.append(there.get((made.type, made.width), image))
+    return variants
 
 
 def _problem(catalogue: Catalogue, done: Done) -> Problem:

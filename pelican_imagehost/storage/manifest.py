@@ -107,6 +107,19 @@ class Manifest:
                 images[path], numbers[path] = image, number
         return manifest
 
+    def refresh(self) -> None:
+        """Read the file again if another process has changed it.
+
+        Raises:
+            ManifestError: the file cannot be read.
+        """
+        try:
+            fresh = _stamp(self.file.stat()) == self._stamp
+        except OSError:
+            fresh = False
+        if not fresh:
+            self.__dict__.update(Manifest.load(self.file).__dict__)
+
     def update(self, images: Mapping[str, Image], *, drop: Iterable[str] = ()) -> bool:
         """Add and remove lines; the file is only written if it changes.
 
@@ -123,12 +136,7 @@ class Manifest:
         Raises:
             OSError: the file cannot be written; it is unchanged.
         """
-        try:
-            fresh = _stamp(self.file.stat()) == self._stamp
-        except OSError:
-            fresh = False
-        if not fresh:
-            self.__dict__.update(Manifest.load(self.file).__dict__)
+        self.refresh()
         drop = [path for path in drop if path in self.images or path in images]
         images = {path: self._completed(path, image) for path, image in images.items()}
         if not drop and all(self.images.get(path) == image for path, image in images.items()):

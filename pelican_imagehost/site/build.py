@@ -158,7 +158,8 @@ class Build:
         What is certain to be a problem by now, and fails the build, is reported here.
         """
         self.originals.attach()
-        self.report.problems += self.image_host.record_uses(self.report.uses)
+        report = self.report
+        report.problems += self.image_host.record_uses(report.uses, report.images)
         self._give_variants(self.report)
         self._deliver(self.report)
         self.image_host.close()

@@ -75,12 +75,15 @@ class Written:
 
     def know(self, images: Iterable[Image]) -> None:
         """Take note of hosted images that texts may name; of all others a name may lead nowhere."""
+        images = list(images)
+        varied = {image.sha256: image for image in images if image.forms} if self._formats else {}
         for image in images:
             # An SVG may have no size of its own, which its numbers do not say.
             is_drawn = image.type == "svg"
             self._sizes[image.sha256] = None if is_drawn else (image.width, image.height)
-            if image.forms and self._formats:
-                self._varied[image.sha256] = image
+            if image.sha256 not in varied:
+                self._varied.pop(image.sha256, None)
+        self._varied |= varied
 
     def see(self, path: str, text: str) -> str:
         """Repair a text that is about to be written, note the URLs in it, and decorate a page.

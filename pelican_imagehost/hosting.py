@@ -110,13 +110,14 @@ class ImageHost:
             report.problems += rewrite.problems(entries.errors, self.settings.relative)
         return report
 
-    def record_uses(self, uses: Mapping[str, set[str]]) -> list[Problem]:
+    def record_uses(self, uses: Mapping[str, set[str]], images: dict[str, Image]) -> list[Problem]:
         """Record the paths that each document uses; from then on `gc` keeps them.
 
-        Images that `gc` has removed since `host` ran are stored again.
+        Images that `gc` has removed since `host` ran are stored again; their variants are gone.
 
         Args:
             uses: document → manifest paths, for all documents of the site.
+            images: manifest path → image; those that have lost their variants are replaced in it.
 
         Returns:
             Problems with storing them again.
@@ -135,7 +136,14 @@ class ImageHost:
             return []
         has = self.catalogue.store.has
         lost = {path: found for path, (found, image) in self.hosted.items() if not has(image)}
-        return self.catalogue.enter(lost).problems
+        if not lost:
+            return []
+        problems = self.catalogue.enter(lost).problems
+        listed = self.catalogue.manifest.images
+        for path in lost.keys() & images.keys() & listed.keys():
+            if images[path].sha256 == listed[path].sha256:
+                images[path] = images[path]._replace(forms=listed[path].forms)
+        return problems
 
     def record_problems(self, problems: Iterable[Problem]) -> None:
         """Record the problems of a build, for the gallery."""

@@ -185,6 +185,8 @@ def test_list_shows_images_uses_and_savings(site: Site) -> None:
             "updated": None,
             "token": None,
             "times": 0,
+            "variants": [],
+            "loads": [cat.stat().st_size] * 2,
         }
     ]
     text = site.cli("list").stdout.decode()

@@ -31,7 +31,7 @@ def verify(site: Site, *, repair: bool) -> int:
     """
     from pelican_imagehost.upkeep.verify import verify
 
-    verdict = verify(site.settings, repair=repair, progress=make_progress())
+    verdict = verify(site.settings, repair=repair, progress=make_progress(), say=say)
     for line in verdict.lines:
         show(line)
     say(verdict.summary)

@@ -132,7 +132,7 @@ def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 
         facts = facts._replace(uses=look(site).report.uses)
     images = select(list_images(site.settings, facts), query)
     if as_json:
-        click.echo(json.dumps([entry._asdict() for entry in images], indent=2))
+        click.echo(json.dumps([entry.facts() for entry in images], indent=2))
     else:
         show_images(images)
 

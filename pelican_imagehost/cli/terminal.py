@@ -171,7 +171,7 @@ def show_images(images: list[ListedImage]) -> None:
     from rich.text import Text
 
     from pelican_imagehost.gallery.query import day_of
-    from pelican_imagehost.report import count, readable_size
+    from pelican_imagehost.report import readable_size
 
     console = Console()
     if not console.is_terminal:
@@ -189,6 +189,18 @@ def show_images(images: list[ListedImage]) -> None:
         )
         table.add_row(*map(Text, row))  # not markup, which names may contain
     console.print(table)
+    for line in _sums(images):
+        console.print(line, highlight=False)
+
+
+def _sums(images: list[ListedImage]) -> Iterator[str]:
+    from pelican_imagehost.report import count, readable_size
+
     total, saved = sum(image.size for image in images), sum(image.saved for image in images)
     line = f"{count(len(images), 'image')}, {readable_size(total)}"
-    console.print(f"{line}; {readable_size(saved)} saved by storing once", highlight=False)
+    yield f"{line}; {readable_size(saved)} saved by storing once"
+    variants = [one for image in images for one in image.variants]
+    if variants:
+        line = f"{count(len(variants), 'variant')}, {readable_size(sum(v.size for v in variants))}"
+        least, most = (sum(image.loads[end] for image in images) for end in (0, 1))
+        yield f"{line}; a reader loads {readable_size(least)} to {readable_size(most)}"

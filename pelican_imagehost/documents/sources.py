@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.image import Image
 
-__all__ = ["MARK", "PLAIN", "Sources", "fallback_of", "shown_anywhere", "sources_of"]
+__all__ = ["MARK", "PLAIN", "Sources", "fallback_of", "offered", "shown_anywhere", "sources_of"]
 
 MARK = "data-imagehost"
 PLAIN = "imagehost-plain"  # the class of a picture that stays as it is
+_LOSSLESS = "webp"  # a screenshot is kept without loss, whatever types photos are to have
 _ALONE = ("webp",)  # the formats that need no `picture`, which a theme's `> img` would miss
 _FALLBACKS = ("jpg", "png")
 
@@ -79,10 +80,8 @@ def sources_of(
     Returns:
         The markup; None if the image has no such variants.
     """
-    sets = {kind: _set(image, kind, prefix, widths) for kind in formats}
-    sets = {kind: text for kind, text in sets.items() if text}
-    if not sets and (lossless := _set(image, "webp", prefix, ())):  # of a screenshot
-        sets = {"webp": lossless}
+    chosen = offered(image, formats, widths)
+    sets = {kind: _set(image, ones, prefix) for kind, ones in chosen.items()}
     if not sets:
         return None
     has_widths = any(text.endswith("w") for text in sets.values())
@@ -99,8 +98,24 @@ def sources_of(
     return Sources(tags, shown, fallback)
 
 
-def _set(image: Image, kind: str, prefix: str, widths: Sequence[int]) -> str:
-    """Return a `srcset`: of widths, but for a single variant as wide as the image.
+def offered(image: Image, formats: Sequence[str], widths: Sequence[int]) -> dict[str, list[Image]]:
+    """Return the variants that a page names; a browser chooses from the first type it knows.
+
+    Args:
+        image: the image.
+        formats: the types to name, the best first.
+        widths: the widths to name, of those that were made.
+
+    Returns:
+        Type → its variants, from the narrowest.
+    """
+    found = {kind: _chosen(image, kind, widths) for kind in formats}
+    found = {kind: ones for kind, ones in found.items() if ones}
+    return found or ({_LOSSLESS: ones} if (ones := _chosen(image, _LOSSLESS, ())) else {})
+
+
+def _chosen(image: Image, kind: str, widths: Sequence[int]) -> list[Image]:
+    """Return the variants of a type to name.
 
     The widest has to be there: without it the others were made for something else, and a large
     screen would get a small picture.
@@ -108,7 +123,12 @@ def _set(image: Image, kind: str, prefix: str, widths: Sequence[int]) -> str:
     variants = {one.width: one for one in image.variants if one.type == kind}
     planned = widths_to_make(image.width, widths)
     is_whole = max(planned, default=0) in variants
-    chosen = sorted(planned & variants.keys()) if is_whole else [image.width]
-    if chosen == [image.width]:
-        return prefix + variants[image.width].key if image.width in variants else ""
-    return ", ".join(f"{prefix}{variants[width].key} {width}w" for width in chosen)
+    chosen = sorted(planned) if is_whole else [image.width]
+    return [variants[width] for width in chosen if width in variants]
+
+
+def _set(image: Image, variants: Sequence[Image], prefix: str) -> str:
+    """Return a `srcset`: of widths, but for a single variant as wide as the image."""
+    if [one.width for one in variants] == [image.width]:
+        return prefix + variants[0].key
+    return ", ".join(f"{prefix}{one.key} {one.width}w" for one in variants)

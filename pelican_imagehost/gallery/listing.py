@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelican_imagehost.documents.sources import offered
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.storage.index import Index
 from pelican_imagehost.storage.manifest import Manifest
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from pelican_imagehost.storage.index import ProblemRow
     from pelican_imagehost.storage.records import Record
 
-__all__ = ["Deletion", "Facts", "ListedImage", "list_images", "mentions_by_key", "users_by_key"]
+__all__ = [
+    "Deletion",
+    "Facts",
+    "ListedImage",
+    "Variant",
+    "list_images",
+    "mentions_by_key",
+    "users_by_key",
+]
 
 
 class Facts(NamedTuple):
@@ -75,6 +84,24 @@ class Deletion(NamedTuple):
     message: str
 
 
+class Variant(NamedTuple):
+    """A smaller form of an image.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        type: its type.
+        size: bytes.
+        url: its address.
+    """
+
+    width: int
+    height: int
+    type: str
+    size: int
+    url: str
+
+
 class ListedImage(NamedTuple):
     """An image, with all its files and uploads.
 
@@ -93,6 +120,9 @@ class ListedImage(NamedTuple):
         token: the name of the token of the first upload; None if never uploaded, and "" if
             a repair found the file.
         times: the number of uploads.
+        variants: its variants, from the narrowest.
+        loads: the fewest and the most bytes that a reader's browser loads to show it: of the
+            variants that it chooses from, or of the image if there are none.
     """
 
     sha256: str
@@ -108,6 +138,8 @@ class ListedImage(NamedTuple):
     updated: int | None
     token: str | None
     times: int
+    variants: list[Variant]
+    loads: tuple[int, int]
 
     @property
     def image(self) -> Image:
@@ -118,6 +150,10 @@ class ListedImage(NamedTuple):
     def saved(self) -> int:
         """Return the bytes saved by storing once what was added more than once."""
         return self.size * max(0, len(self.paths) + self.times - 1)
+
+    def facts(self) -> dict[str, object]:
+        """Return everything by its name, for JSON."""
+        return {**self._asdict(), "variants": [one._asdict() for one in self.variants]}
 
 
 def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
@@ -135,6 +171,7 @@ def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
         paths.setdefault(Image(*image[:5]), []).append(path)
     known = {image.sha256: image for image in paths}
     records = {known.get(one.image.sha256, one.image): one for one in facts.records}
+    whole = {image.sha256: image for image in facts.paths.values()}
     documents = users_by_key(facts)
     store = os.path.join(settings.store, "")
     return [
@@ -144,6 +181,7 @@ def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
             names,
             sorted(documents.get(image.key, ())),
             *_history(image, names, records.get(image), store),
+            *_varied(whole.get(image.sha256, image), settings),
         )
         for image, names in (paths | {image: paths.get(image, []) for image in records}).items()
     ]
@@ -184,6 +222,18 @@ def _history(
         return name, _time_of(store + image.key), None, None, 0
     times = record.times if record.token else 0  # found by a repair, not uploaded
     return record.name or name, record.created, record.updated, record.token, times
+
+
+def _varied(image: Image, settings: Settings) -> tuple[list[Variant], tuple[int, int]]:
+    """Return variants and loads."""
+    if not image.forms:
+        return [], (image.size, image.size)
+    prefix = settings.address_prefix
+    chosen = next(iter(offered(image, settings.formats, settings.widths).values()), [image])
+    return [
+        Variant(one.width, one.height, one.type, one.size, prefix + one.key)
+        for one in sorted(image.variants, key=lambda one: (one.width, one.type))
+    ], (min(one.size for one in chosen), max(one.size for one in chosen))
 
 
 def _time_of(path: str) -> int | None:

@@ -34,6 +34,8 @@ class Totals(NamedTuple):
         saved: bytes saved by storing once.
         unused: the number of unused images.
         duplicates: the number of images added more than once.
+        variants: the number of their variants.
+        variants_size: the bytes of these.
     """
 
     images: int
@@ -41,6 +43,8 @@ class Totals(NamedTuple):
     saved: int
     unused: int
     duplicates: int
+    variants: int
+    variants_size: int
 
 
 class View(NamedTuple):
@@ -155,6 +159,8 @@ def _total(images: list[ListedImage]) -> Totals:
         sum(image.saved for image in images),
         sum(not image.documents for image in images),
         sum(image.saved > 0 for image in images),
+        sum(len(image.variants) for image in images),
+        sum(one.size for image in images for one in image.variants),
     )
 
 

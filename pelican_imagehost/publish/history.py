@@ -1,13 +1,20 @@
-"""Find the images that committed manifests list, or listed recently."""
+"""Find the images that committed manifests list, or listed earlier."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pelican_imagehost.errors import ManifestError
 from pelican_imagehost.publish.git import Git
+from pelican_imagehost.storage.lines import read_line
 
-__all__ = ["committed_digests", "recent_digests"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["committed_digests", "former_variants", "recent_digests"]
 
 _DIGEST = re.compile(r'"([0-9a-f]{64})"')  # of an image, or of one of its variants
 
@@ -49,3 +56,31 @@ def recent_digests(manifest: Path, days: int) -> set[str]:
     log = git.run("log", *options, "--", manifest.name, check=False).output
     removed = re.findall(r"^-.*", log, re.MULTILINE)
     return {digest for line in removed for digest in _DIGEST.findall(line)}
+
+
+def former_variants(manifest: Path, digests: Iterable[str]) -> dict[str, str]:
+    """Return the variants in all lines of images that were ever committed.
+
+    `gc` drops the line of an upload before the upload may be deleted.
+
+    Args:
+        manifest: the manifest file; outside a git repository the result is empty.
+        digests: the images.
+
+    Returns:
+        The key of a variant → the digest of its image.
+    """
+    wanted = set(digests)
+    if not wanted:
+        return {}
+    options = ("--format=", "--patch", "--unified=0", "-m", "--no-renames")
+    pattern = f'-G"sha256": "({"|".join(sorted(wanted))})"'
+    git = Git(manifest.parent, hooks=True)
+    log = git.run("log", *options, pattern, "--", manifest.name, check=False).output
+    found: dict[str, str] = {}
+    for line in re.findall(r"^[-+](\{.*)", log, re.MULTILINE):
+        with suppress(ManifestError):
+            _, image, _ = read_line(line)
+            if image.sha256 in wanted:
+                found |= {one.key: image.sha256 for one in image.variants}
+    return found

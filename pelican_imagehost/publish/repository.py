@@ -23,7 +23,7 @@ from pelican_imagehost.report import count
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pelican_imagehost.settings import Settings
@@ -148,15 +148,19 @@ class StoreRepository:
         first = self._site.run("rev-list", "--max-parents=0", "HEAD", check=False).output.split()
         return first[-1] if first else ""
 
-    def retract(self, key: str) -> None:
-        """Commit the removal of an image, and add its tombstone."""
-        tombstone = f"{TOMBSTONES}{digest_of(key)}"
-        self._commit(f"Retract {key}", [removal(key), file_change(tombstone, b"")])
+    def retract(self, keys: Sequence[str]) -> None:
+        """Commit the removal of an image and of its variants, and add their tombstones."""
+        tombstones = [file_change(f"{TOMBSTONES}{digest_of(key)}", b"") for key in keys]
+        self._commit(f"Retract {keys[0]}", [*map(removal, keys), *tombstones])
         self.note_retracted()
 
     def restore(self, digest: str) -> None:
-        """Commit the removal of the tombstone of an image."""
-        self._commit(f"Allow {digest} again", [removal(f"{TOMBSTONES}{digest}")])
+        """Commit the removal of the tombstone of an image, and of those added with it."""
+        tombstone = f"{TOMBSTONES}{digest}"
+        log = ("log", "-1", "--format=", "--name-only", "--no-renames", "--diff-filter=A")
+        added = self.git.run(*log, "--full-diff", BRANCH, "--", tombstone).output.split()
+        together = {name for name in added if name.startswith(TOMBSTONES)} & self.names()
+        self._commit(f"Allow {digest} again", map(removal, sorted({tombstone, *together})))
         self.note_retracted()
 
     @contextlib.contextmanager
@@ -248,8 +252,8 @@ class StoreRepository:
                 data = self.store.path(key).read_bytes()
             except OSError as error:
                 raise PublishError(
-                    f"{key} is neither in the store nor on the host; build on the machine that "
-                    "has the original file"
+                    f"{key} is neither in the store nor on the host; where the original "
+                    "file is, run: pelican-imagehost verify --repair"
                 ) from error
             if hashlib.sha256(data).hexdigest() != digest_of(key):
                 raise PublishError(f"{key} is corrupt; run: pelican-imagehost verify --repair")

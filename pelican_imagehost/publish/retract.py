@@ -70,18 +70,26 @@ def published_keys(settings: Settings, *, join: bool = True) -> set[str]:
     return {name for name in repository.names() if KEY.fullmatch(name)}
 
 
-def withdraw(settings: Settings, keys: Iterable[str]) -> None:
+def withdraw(settings: Settings, keys: Iterable[str], variants: Mapping[str, str]) -> None:
     """Remove images from the repository and the host, and add tombstones.
 
     The caller holds the lock of the store.
+
+    Args:
+        settings: the settings of the site.
+        keys: the keys of images and variants.
+        variants: the key of a variant → that of its image, which is allowed again with it.
 
     Raises:
         PublishError: the host refused the push; nothing has changed.
     """
     repository = StoreRepository.of(settings)
+    together: dict[str, list[str]] = {}
+    for key in sorted(keys, key=lambda key: (key in variants, key)):
+        together.setdefault(variants.get(key, key), []).append(key)
     with repository.undone_on_failure():
-        for key in sorted(keys):
-            repository.retract(key)
+        for group in together.values():
+            repository.retract(group)
         if settings.remote:
             repository.push()
 

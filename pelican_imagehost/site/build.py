@@ -180,8 +180,9 @@ class Build:
         What is certain to be a problem by now, and fails the build, is reported here.
         """
         self.originals.attach()
-        self.report.problems += self.image_host.record_uses(self.report.uses)
-        self.lacking = self._give_variants(self.report)
+        report = self.report
+        report.problems += self.image_host.record_uses(report.uses, report.images)
+        self.lacking = self._give_variants(report)
         self._deliver(self.report)
         self.image_host.close()
         certain = (not isinstance(one.error, MissingImage) for one in self.report.problems)

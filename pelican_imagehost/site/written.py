@@ -78,11 +78,14 @@ class Written:
 
     def know(self, images: Iterable[Image]) -> None:
         """Take note of hosted images that texts may name; of all others a name may lead nowhere."""
+        known: dict[str, Image] = {}
         for image in images:
             # An SVG may have no size of its own, which its numbers do not say.
             is_drawn = image.type == "svg"
             self._sizes[image.sha256] = None if is_drawn else (image.width, image.height)
-            self.images[image.sha256] = image
+            if image.forms or image.sha256 not in known:  # of two files, one may lack them
+                known[image.sha256] = image
+        self.images |= known
 
     def know_variant(self, variant: Image) -> None:
         """Take note of a variant that a theme is about to name."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.report import Say
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.catalogue import Catalogue
+    from pelican_imagehost.storage.store import Batch, Store
 
 __all__ = [
     "Lacking",
@@ -230,14 +231,11 @@ def _write(
     """Write what was made: bytes, then lines; also that nothing can be made of an image."""
     found: dict[str, list[Image]] = {}
     with catalogue.store.locked():
+        catalogue.manifest.refresh()  # `gc` may have dropped lines since
         with catalogue.store.batch() as files:
+            batch = [done for done in batch if catalogue.store.has(done.image)]
             for done in batch:
-                variants = found[done.image.sha256] = []
-                for made in done.made:
-                    digest = hashlib.sha256(made.data).hexdigest()
-                    size = len(made.data)
-                    variants.append(Image(digest, made.type, size, made.width, made.height))
-                    files.add(variants[-1], made.data)
+                found[done.image.sha256] = _keep(catalogue.store, files, done)
         listed = catalogue.manifest.images.items()
         catalogue.list_images(
             {
@@ -247,6 +245,19 @@ def _write(
             }
         )
     return {done.image.sha256: give(done.image, found[done.image.sha256]) for done in batch}
+
+
+def _keep(store: Store, files: Batch, done: Done) -> list[Image]:
+    """Store what was made, but for what is there already: that stays."""
+    there = {(one.type, one.width): one for one in done.image.variants if store.has(one)}
+    variants = []
+    for made in done.made:
+        digest = hashlib.sha256(made.data).hexdigest()
+        image = Image(digest, made.type, len(made.data), made.width, made.height)
+        if (made.type, made.width) not in there:
+            files.add(image, made.data)
+        variants.append(there.get((made.type, made.width), image))
+    return variants
 
 
 def _explain(catalogue: Catalogue, batch: list[Done], say: Say) -> None:

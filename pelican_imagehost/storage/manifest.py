@@ -107,6 +107,19 @@ class Manifest:
                 images[path], numbers[path] = image, number
         return manifest
 
+    def refresh(self) -> None:
+        """Read the file again if another process has changed it.
+
+        Raises:
+            ManifestError: the file cannot be read.
+        """
+        try:
+            fresh = _stamp(self.file.stat()) == self._stamp
+        except OSError:
+            fresh = False
+        if not fresh:
+            self.__dict__.update(Manifest.load(self.file).__dict__)
+
     def update(self, images: Mapping[str, Image], *, drop: Iterable[str] = ()) -> bool:
         """Add and remove lines; the file is only written if it changes.
 
@@ -123,14 +136,10 @@ class Manifest:
         Raises:
             OSError: the file cannot be written; it is unchanged.
         """
-        try:
-            fresh = _stamp(self.file.stat()) == self._stamp
-        except OSError:
-            fresh = False
-        if not fresh:
-            self.__dict__.update(Manifest.load(self.file).__dict__)
+        before = self.images
+        self.refresh()
         drop = [path for path in drop if path in self.images or path in images]
-        images = {path: self._completed(path, image) for path, image in images.items()}
+        images = {path: self._completed(path, image, before) for path, image in images.items()}
         if not drop and all(self.images.get(path) == image for path, image in images.items()):
             return False
         self._stamp = None  # read the file again next time
@@ -168,9 +177,14 @@ class Manifest:
         conflicting = [line for lines in self._conflicting.values() for line in lines]
         return "\n".join((*conflicting, *self._kept))
 
-    def _completed(self, path: str, image: Image) -> Image:
-        """Keep the variants of a line; the reader of the image need not know them."""
+    def _completed(self, path: str, image: Image, before: Mapping[str, Image]) -> Image:
+        """Keep the variants of a line; the reader of the image need not know them.
+
+        Those of a line that another process has dropped are gone with it.
+        """
         known = self.images.get(path)
+        if known is None and path in before:
+            return image._replace(forms="")
         is_less = known is not None and not image.forms and known.sha256 == image.sha256
         return image._replace(forms=known.forms) if known and is_less else image
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.storage.manifest import Manifest
     from pelican_imagehost.storage.records import Record
 
-__all__ = ["Condition", "describe_wrong", "examine", "identify_stored"]
+__all__ = ["Condition", "describe_variant", "describe_wrong", "examine", "identify_stored"]
 
 _WORKERS = 2  # more would not help, because the disk limits hashing
 _FACTS = ("type", "size", "width", "height")
@@ -81,7 +81,7 @@ def examine(
     present = {*stored, *corrupt}
     here = present | elsewhere
     missing = {
-        path if one is image else f"{path}, {one.width} pixels wide, as {one.type}": one
+        path if one is image else describe_variant(path, one): one
         for path, image in sorted(manifest.images.items())
         for one in image.all
         if one.key not in here and path not in wrong
@@ -108,6 +108,11 @@ def identify_stored(catalogue: Catalogue, key: str) -> Image | None:
     except ImageHostError:
         return None
     return image if image.key == key else None
+
+
+def describe_variant(path: str, variant: Image) -> str:
+    """Describe a variant of the image at a path of the manifest."""
+    return f"{path}, {variant.width} pixels wide, as {variant.type}"
 
 
 def describe_wrong(manifest: Manifest, path: str, image: Image) -> str:

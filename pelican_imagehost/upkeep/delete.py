@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pelican_imagehost.errors import MissingImage
 from pelican_imagehost.gallery.listing import Deletion, Facts, list_images
 from pelican_imagehost.images.image import digest_of
+from pelican_imagehost.publish.history import former_variants
 from pelican_imagehost.publish.publisher import Publisher
 from pelican_imagehost.publish.retract import find_key, published_keys, withdraw
 from pelican_imagehost.report import silent
@@ -95,7 +96,7 @@ def carry_out(settings: Settings, chosen: Plan) -> list[Deletion]:
     published = published_keys(settings)
 
     def retract(keys: list[str]) -> None:
-        withdraw(settings, published & set(keys))
+        withdraw(settings, published & set(keys), chosen.garbage.variants)
 
     gone = collect(settings, chosen.garbage, chosen.uses_before, before=retract).files
     deletions = list(chosen.kept)
@@ -129,7 +130,8 @@ def retract(settings: Settings, name: str) -> str:
     if key is None:
         raise MissingImage(f"{name}: no such image in the manifest or the repository")
     garbage = _garbage(settings, facts, [key])
-    collect(settings, garbage, None, before=partial(withdraw, settings))
+    take_offline = partial(withdraw, settings, variants=garbage.variants)
+    collect(settings, garbage, None, before=take_offline)
     return key
 
 
@@ -142,7 +144,7 @@ def delete_now(settings: Settings, keys: Sequence[str]) -> None:
     published = published_keys(settings)
 
     def take_offline(gone: list[str]) -> None:
-        withdraw(settings, published & set(gone))
+        withdraw(settings, published & set(gone), garbage.variants)
 
     garbage = _garbage(settings, Facts.read(settings, {}), keys)
     collect(settings, garbage, None, before=take_offline)
@@ -157,13 +159,15 @@ def _known(settings: Settings, facts: Facts) -> dict[str, Chosen]:
 
 
 def _garbage(settings: Settings, facts: Facts, keys: Sequence[str]) -> Garbage:
-    digests = {digest_of(key) for key in keys}
-    store = Store(settings.store)
-    lines = {path: image for path, image in facts.paths.items() if image.sha256 in digests}
-    variants = {one.key for image in lines.values() for one in image.variants}
+    wanted = {digest_of(key): key for key in keys}
+    lines = {path: image for path, image in facts.paths.items() if image.sha256 in wanted}
+    variants = former_variants(settings.manifest, wanted)
+    variants |= {one.key: image.sha256 for image in lines.values() for one in image.variants}
     others = (image for path, image in facts.paths.items() if path not in lines)
-    variants -= {one.key for image in others for one in image.all}
-    there = {key: store.path(key) for key in [*keys, *sorted(variants)]}
+    kept = {one.key for image in others for one in image.all}
+    deleted = {key: wanted[digest] for key, digest in variants.items() if key not in kept}
+    store = Store(settings.store)
+    there = {key: store.path(key) for key in [*keys, *sorted(deleted)]}
     files = {key: path.stat().st_size if path.exists() else 0 for key, path in there.items()}
-    records = {one.image.sha256: one for one in facts.records if one.image.sha256 in digests}
-    return Garbage(lines, files, records)
+    records = {one.image.sha256: one for one in facts.records if one.image.sha256 in wanted}
+    return Garbage(lines, files, records, deleted)

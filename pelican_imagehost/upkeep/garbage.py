@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.hosting import ImageHost
@@ -34,11 +35,14 @@ class Garbage(NamedTuple):
         lines: manifest path → image.
         files: key → size in bytes; 0 if the file is not in the store.
         records: digest → record, for uploads that are deleted with their files.
+        variants: the key of each variant in `files` that is deleted with its image → the key of
+            the image; only of chosen images.
     """
 
     lines: dict[str, Image]
     files: dict[str, int]
     records: dict[str, Record]
+    variants: Mapping[str, str] = MappingProxyType({})
 
     def __bool__(self) -> bool:
         """Return whether there is anything to delete."""

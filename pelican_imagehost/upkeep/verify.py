@@ -18,18 +18,21 @@ from pelican_imagehost.report import count, silent
 from pelican_imagehost.storage.records import Records
 from pelican_imagehost.upkeep.condition import (
     Condition,
+    describe_variant,
     describe_wrong,
     examine,
     identify_stored,
 )
+from pelican_imagehost.upkeep.remake import remake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pelican_imagehost.images.identify import ImageFile
-    from pelican_imagehost.report import Progress
+    from pelican_imagehost.report import Progress, Say
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.catalogue import Catalogue
+    from pelican_imagehost.storage.manifest import Manifest
 
 __all__ = ["Verdict", "verify"]
 
@@ -49,28 +52,36 @@ class Verdict(NamedTuple):
 
 
 class _Repaired(NamedTuple):
-    """The keys of repaired files, and the manifest paths of corrected lines."""
+    """What was repaired, and what was not.
 
-    files: set[str]
+    Attributes:
+        files: the key of each repaired file → how.
+        lines: manifest path → image, of corrected lines.
+        lost: the key of a variant that cannot be made again → why.
+    """
+
+    files: dict[str, str]
     lines: dict[str, Image]
+    lost: dict[str, str]
 
 
-def verify(settings: Settings, *, repair: bool, progress: Progress = silent) -> Verdict:
+def verify(settings: Settings, *, repair: bool, progress: Progress = silent, say: Say) -> Verdict:
     """Hash the store again, and compare it with the manifest and the records.
 
     Args:
         settings: the settings of the site.
         repair: repair files and lines; if False, nothing is written.
-        progress: shows the progress of hashing.
+        progress: shows the progress of hashing, and of making variants again.
+        say: is called with a line for the user if that takes long, or cannot be done.
 
     Raises:
         ImageHostError: the store, the manifest or the records cannot be read or written.
     """
     has_records = settings.records.exists()
-    done = _Repaired(set(), {})
+    done = _Repaired({}, {}, {})
     bounds = Bounds([settings.root, settings.store, *settings.image_folders])
     with (
-        ImageHost(settings, dry_run=not repair) as image_host,
+        ImageHost(settings, dry_run=not repair, progress=progress) as image_host,
         closing(Records(settings.records, read_only=not (repair and has_records))) as opened,
     ):
         catalogue, records = image_host.catalogue, opened if has_records else None
@@ -81,29 +92,37 @@ def verify(settings: Settings, *, repair: bool, progress: Progress = silent) -> 
         wrong = {
             path: describe_wrong(catalogue.manifest, path, i) for path, i in found.wrong.items()
         }
+        bad = _describe(found, catalogue.manifest)
         if repair:
             done = _repair(catalogue, found, bounds, records, repository.read)
+            _remake(catalogue, found, done, say)
+    ends = done.files | done.lost
     lines = [
         f"{settings.relative(catalogue.store.path(key))}: {what}"
-        f"{f', {repaired}' if key in done.files else ''}"
-        for key, (what, repaired) in _describe(found).items()
+        f"{f', {ends[key]}' if key in ends else ''}"
+        for key, what in bad.items()
     ]
     lines += [
         f"{text}{', corrected' if path in done.lines else ''}" for path, text in wrong.items()
     ]
     # An unrecorded file is whole: an edit of the site leaves one behind, until gc deletes it.
-    left = _describe(found).keys() - done.files - set(found.unrecorded)
+    left = bad.keys() - done.files.keys() - set(found.unrecorded)
     is_well = not (left or found.invalid or wrong.keys() - done.lines.keys())
     summary = _summarise(found, done if repair else None, has_records=has_records)
     return Verdict([*lines, *found.invalid], summary, is_well)
 
 
-def _describe(found: Condition) -> dict[str, tuple[str, str]]:
-    """Return a description of each bad key, and of its repair."""
-    bad = dict.fromkeys(found.corrupt, ("corrupt", "restored"))
-    bad |= {i.key: (f"missing ({path})", "restored") for path, i in found.missing.items()}
-    bad |= {r.image.key: (f"missing (upload {r.name})", "restored") for r in found.lost}
-    return bad | dict.fromkeys(found.unrecorded, ("unrecorded", "recorded"))
+def _describe(found: Condition, manifest: Manifest) -> dict[str, str]:
+    """Return a description of each bad key."""
+    variants = {
+        one.key: f" ({describe_variant(path, one)})"
+        for path, image in manifest.images.items()
+        for one in image.variants
+    }
+    bad = {key: f"corrupt{variants.get(key, '')}" for key in found.corrupt}
+    bad |= {image.key: f"missing ({name})" for name, image in found.missing.items()}
+    bad |= {r.image.key: f"missing (upload {r.name})" for r in found.lost}
+    return bad | dict.fromkeys(found.unrecorded, "unrecorded")
 
 
 def _summarise(found: Condition, done: _Repaired | None, *, has_records: bool) -> str:
@@ -151,9 +170,18 @@ def _repair(
         found = [identify_stored(catalogue, key) for key in condition.unrecorded]
         if records is not None:
             records.add_found(image for image in found if image is not None)
-            done.files.update(image.key for image in found if image is not None)
+            done.files.update((image.key, "recorded") for image in found if image is not None)
         _correct(catalogue, done.lines)
     return done
+
+
+def _remake(catalogue: Catalogue, found: Condition, done: _Repaired, say: Say) -> None:
+    """Make lost variants again; a frozen manifest stays as it is."""
+    if not catalogue.settings.frozen:
+        bad = {*found.corrupt, *(image.key for image in found.missing.values())}
+        files, lost = remake(catalogue, bad - done.files.keys(), say)
+        done.files.update(files)
+        done.lost.update(lost)
 
 
 def _correct(catalogue: Catalogue, lines: dict[str, Image]) -> None:
@@ -170,19 +198,19 @@ def _heal(
     fetch: Callable[[str], bytes | None],
 ) -> _Repaired:
     """Restore images from the files of the site or with `fetch`; the caller holds the lock."""
-    done = _Repaired(set(), {})
+    done = _Repaired({}, {}, {})
     with catalogue.store.batch() as batch:
         for path, image in catalogue.manifest.images.items():
             found = _source(catalogue, bounds, path, image) if image.key in wanted else None
             if found is not None and batch.add(found.image, found.data):
-                done.files.add(image.key)
+                done.files[image.key] = "restored"
             if found is not None and found.image[:5] != image[:5]:
                 done.lines[path] = Image(*found.image[:5], image.source, image.forms)
-        for key in wanted.keys() - done.files:
+        for key in wanted.keys() - done.files.keys():
             data = fetch(key)
             good = data is not None and hashlib.sha256(data).hexdigest() == wanted[key].sha256
             if data is not None and good and batch.add(wanted[key], data):
-                done.files.add(key)
+                done.files[key] = "restored"
     return done
 
 

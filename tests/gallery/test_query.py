@@ -12,11 +12,11 @@ from pelican_imagehost.gallery.query import Query, select, sort
 
 NOON = int(datetime(2024, 5, 6, 12).astimezone().timestamp())
 CAT = ListedImage("a" * 64, "jpg", 100, 4, 3, "/a", ["content/cats/Straße.jpg"], ["content/cat.md"],
-                  "Straße.jpg", NOON, None, None, 0)  # fmt: skip
+                  "Straße.jpg", NOON, None, None, 0, [], (100, 100))  # fmt: skip
 DOG = ListedImage("b" * 64, "png", 300, 4, 3, "/b", ["x.png", "y.png"], [], "dog.png", None, None,
-                  None, 0)  # fmt: skip
+                  None, 0, [], (300, 300))  # fmt: skip
 FOX = ListedImage("c" * 64, "png", 200, 4, 3, "/c", [], ["content/fox.md"], "Fox 狐.png",
-                  NOON + 86_400, NOON + 86_400, "phone", 2)  # fmt: skip
+                  NOON + 86_400, NOON + 86_400, "phone", 2, [], (200, 200))  # fmt: skip
 ALL = [CAT, DOG, FOX]
 
 

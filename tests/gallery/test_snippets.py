@@ -32,7 +32,7 @@ def read(html: str) -> list[tuple[str, dict[str, str | None]]]:
 
 
 def image(name: str, url: str = URL) -> ListedImage:
-    return ListedImage("a" * 64, "jpg", 1, 40, 30, url, [], [], name, 0, 0, "", 1)
+    return ListedImage("a" * 64, "jpg", 1, 40, 30, url, [], [], name, 0, 0, "", 1, [], (1, 1))
 
 
 NAMES = [

@@ -26,7 +26,7 @@ def record(site: Site, *arrivals: Arrival) -> None:
 def test_an_empty_site_has_an_empty_page(site: Site) -> None:
     view = Gallery(site.settings()).view(Query(page=7))
     assert (view.images, view.found, view.pages, view.query.page) == ([], 0, 1, 1)
-    assert view.totals == (0, 0, 0, 0, 0)
+    assert view.totals == (0, 0, 0, 0, 0, 0, 0)
     assert view.built
     assert not (site.root / "cache").exists()
     assert not site.settings().records.exists()
@@ -48,7 +48,7 @@ def test_a_page_shows_what_is_known_and_follows_changes(site: Site) -> None:
         ["content/a.md"],
     )
     size = cat.stat().st_size
-    assert view.totals == (1, size, size, 0, 1)
+    assert view.totals == (1, size, size, 0, 1, 0, 0)
     assert view.stored == {key_of(cat)}
     assert view.built
     ((document, line, url, message),) = view.problems

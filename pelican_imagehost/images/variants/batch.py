@@ -76,14 +76,25 @@ def make_all(
         advance: is called with the bytes of each image that is done.
 
     Yields:
-        What is done, up to 50 images at a time, as it is done.
+        What is done, up to 50 images at a time, as it is done; what is left of it at Ctrl-C, too.
 
     Raises:
         MissingEncoder: Pillow is missing, or cannot write a type.
     """
+    interrupt: KeyboardInterrupt | None = None
     with closing(_run_all(jobs, workers, advance)) as results:
-        while batch := list(islice(results, _BATCH)):
+        while interrupt is None:
+            batch: list[Done] = []
+            try:
+                for done in islice(results, _BATCH):
+                    batch.append(done)  # noqa: PERF402  `extend` would lose what was done
+            except KeyboardInterrupt as error:
+                interrupt = error
+            if not batch:
+                break
             yield batch
+    if interrupt is not None:
+        raise interrupt
 
 
 def _run_all(

@@ -80,9 +80,10 @@ def _split(picture: Picture) -> tuple[Picture, Picture | None]:
 def _to_srgb(picture: Picture, profile: bytes) -> Picture:
     """Convert a grey or CMYK picture through its profile, if that works; grey stays grey."""
     target = ImageCms.createProfile("sRGB")
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC  # as browsers: the black of ink is a dark grey
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+        converted = ImageCms.profileToProfile(picture, source, target, intent, "RGB")
     except ImageCms.PyCMSError:
         return picture
     assert converted is not None  # noqa: S101  not in place

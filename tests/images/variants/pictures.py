@@ -114,13 +114,38 @@ def grey_profile() -> bytes:
     return _profile(b"GRAY", b"XYZ ", {b"kTRC": curve})
 
 
-def cmyk_profile() -> bytes:
-    """Make a profile in which C, M and Y do nothing and K is darkness (ICC.1:2022, 10.10)."""
+def cmyk_profile(ink: str = "K", darkest: float = 0) -> bytes:
+    """Make a profile in which one ink is darkness, and the others do nothing (ICC.1:2022, 10.10).
+
+    Args:
+        ink: one of `CMYK`.
+        darkest: the lightness of all of this ink, up to 1.
+    """
     straight = bytes(range(256))
-    table = b"".join(bytes([round(255 * (1 - k)), 128, 128]) for _ in range(8) for k in (0, 1))
+    place = 3 - "CMYK".index(ink)
+    light = (1 - (number >> place & 1) * (1 - darkest) for number in range(16))
+    table = b"".join(bytes([round(255 * value), 128, 128]) for value in light)
     matrix = struct.pack(">9l", *(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x10000))
     lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + straight * 4 + table + straight * 3
     return _profile(b"CMYK", b"Lab ", {b"A2B0": lut})
+
+
+def p3_profile() -> bytes:
+    """Make the profile Display P3 (ICC.1:2022, sections 9.2, 10.18 and 10.31)."""
+    red, green, blue = (
+        (0.51512, 0.2412, -0.00105),
+        (0.29198, 0.69225, 0.04189),
+        (0.1571, 0.06657, 0.78407),
+    )
+    curve = b"para" + bytes(4) + struct.pack(">HH", 3, 0)
+    curve += _fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    points = {b"rXYZ": red, b"gXYZ": green, b"bXYZ": blue}
+    tags = {name: b"XYZ " + bytes(4) + _fixed(*point) for name, point in points.items()}
+    return _profile(b"RGB ", b"XYZ ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
+
+
+def _fixed(*numbers: float) -> bytes:
+    return struct.pack(f">{len(numbers)}l", *(round(number * 0x10000) for number in numbers))
 
 
 def _profile(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:

@@ -132,6 +132,22 @@ def test_an_interruption_stops_the_threads(error: type[BaseException]) -> None:
     assert len(read) < 20
 
 
+def test_an_interruption_loses_nothing_that_is_done() -> None:
+    done: list[int] = []
+
+    def advance(size: int) -> None:
+        if len(done) == 7:
+            raise KeyboardInterrupt
+        done.append(size)
+
+    batches = make_all((job(bytes(n + 1)) for n in range(100)), 2, advance)
+    assert [one.image.size for one in next(batches)] == done
+    assert len(done) == 7
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    assert threads() == []
+
+
 def test_results_that_nobody_wants_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "_BATCH", 1)
     batches = make_all((job(b"small") for _ in range(1000)), 2, ignore)

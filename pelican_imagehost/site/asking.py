@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import ImageHostError
@@ -39,15 +40,22 @@ def ask(build: Build, image: Image, asked: set[Asked]) -> Image:
         return image
     catalogue = build.image_host.catalogue
     try:
-        making = make_asked(catalogue, [image], {image.sha256: lacking}, say)
-        image = making.images.get(image.sha256, image)
-        build.image_host.deliver([image])
-        problems = making.problems
+        making = make_asked(catalogue, [image], {image.sha256: lacking}, partial(_stop, build))
+        build.report.problems += making.problems
+        made = making.images.get(image.sha256, image)
+        build.image_host.deliver([made])
+        image = made
     except ImageHostError as error:
-        problems = [Problem("", None, "", error)]
-    build.report.problems += [one for one in problems if one not in build.report.problems]
+        build.makes_variants = False
+        build.report.problems.append(Problem("", None, "", error))
     for path, one in build.report.images.items():
         if one.sha256 == image.sha256:
             build.report.images[path] = one._replace(forms=image.forms)
     build.written.know([image])
     return image
+
+
+def _stop(build: Build, line: str) -> None:
+    """Print a line that says why no variants can be made, once."""
+    build.makes_variants = False
+    say(line)

@@ -65,6 +65,7 @@ class Build:
         report: the outcome.
         nowhere: URL → the files of the output, relative, in which it leads nowhere.
         failed: whether problems make the build fail.
+        makes_variants: whether variants are made; not while drafting, when pages must not wait.
         asked: digest → the variants that the theme asked for and that were lacking.
         warned: what a warning was about, so that there is one.
 
@@ -90,13 +91,9 @@ class Build:
             expect=self.follower.expect if self.follower is not None else None,
         )
         self.failed = False
+        self.makes_variants = self.settings.make_variants and self.follower is None
         self.asked: dict[str, set[Asked]] = {}
         self.warned: set[tuple[str | None, str]] = set()
-
-    @property
-    def makes_variants(self) -> bool:
-        """Return whether variants are made; not while drafting, where they could delay a page."""
-        return self.settings.make_variants and self.follower is None
 
     def host(self, generator: Any) -> None:  # noqa: ANN401  of articles or pages
         """Host the images of all documents of a generator, and rewrite the documents."""
@@ -225,12 +222,12 @@ class Build:
         self.contents = []
 
     def _give_variants(self, report: Report) -> None:
-        """Give images their variants, and make those that are lacking, but not while drafting."""
+        """Give images their variants, and make those that are lacking."""
         if not self.settings.formats:
             return
-        makes = self.makes_variants
+        images, makes = report.images, self.makes_variants
         try:
-            problems = self.image_host.give_variants(report.images, makes=makes, say=say)
+            problems = self.image_host.give_variants(images, makes=makes, say=say)
         except ImageHostError as error:
             problems = [Problem("", None, "", error)]
         report.problems += problems

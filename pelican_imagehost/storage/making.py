@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pelican_imagehost.errors import MissingEncoder
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.images.variants.make import Wanted, is_worthwhile
-from pelican_imagehost.report import Problem, count
+from pelican_imagehost.report import Problem, count, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -192,8 +192,9 @@ def _make(
     path = catalogue.store.path
     jobs = (Job(image, path(image.key).read_bytes, one) for image, one in wanted)
     size = sum(image.size for image, _ in wanted)
+    bar = catalogue.progress if len(wanted) > 1 else silent
     try:
-        with catalogue.progress("Making variants", size) as advance:
+        with bar("Making variants", size) as advance:
             for batch in make_all(jobs, _WORKERS, advance):
                 _write(catalogue, batch, give, making)
     except MissingEncoder as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pelican_imagehost.images.variants.make import LARGE, SHOWN_ANYWHERE, TOP, widths_to_make
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pelican_imagehost.images.image import Image
 
@@ -42,11 +42,7 @@ def fallback_of(image: Image) -> Image | None:
     Returns:
         The variant; None if the original is small enough, or has none.
     """
-    if image.size <= LARGE:
-        return None
-    width = min(TOP, image.width)
-    found = [one for one in image.variants if one.type in _FALLBACKS and one.width == width]
-    return min(found, key=lambda one: one.type, default=None)
+    return _fallback_in(image, image.variants) if image.size > LARGE else None
 
 
 def shown_anywhere(image: Image, width: int) -> Image:
@@ -79,15 +75,17 @@ def sources_of(
     Returns:
         The markup; None if the image has no such variants.
     """
-    sets = {kind: _set(image, kind, prefix, widths) for kind in formats}
+    variants = image.variants  # read from its line each time
+    planned = widths_to_make(image.width, widths)
+    sets = {kind: _set(image, _of_type(variants, kind), prefix, planned) for kind in formats}
     sets = {kind: text for kind, text in sets.items() if text}
-    if not sets and (lossless := _set(image, "webp", prefix, ())):  # of a screenshot
-        sets = {"webp": lossless}
-    if not sets:
+    if not sets:  # a screenshot has one without loss, whatever the formats
+        sets = {"webp": _set(image, _of_type(variants, "webp"), prefix, set())}
+    if not any(sets.values()):
         return None
     has_widths = any(text.endswith("w") for text in sets.values())
     shown = {"sizes": sizes} if has_widths else {}
-    smaller = fallback_of(image)
+    smaller = _fallback_in(image, variants) if image.size > LARGE else None
     fallback = prefix + smaller.key if smaller else ""
     if tuple(formats) == _ALONE:
         return Sources("", {"srcset": sets["webp"], **shown}, fallback)
@@ -99,14 +97,22 @@ def sources_of(
     return Sources(tags, shown, fallback)
 
 
-def _set(image: Image, kind: str, prefix: str, widths: Sequence[int]) -> str:
+def _fallback_in(image: Image, variants: Iterable[Image]) -> Image | None:
+    width = min(TOP, image.width)
+    found = [one for one in variants if one.type in _FALLBACKS and one.width == width]
+    return min(found, key=lambda one: one.type, default=None)
+
+
+def _of_type(variants: Iterable[Image], kind: str) -> dict[int, Image]:
+    return {one.width: one for one in variants if one.type == kind}
+
+
+def _set(image: Image, variants: Mapping[int, Image], prefix: str, planned: set[int]) -> str:
     """Return a `srcset`: of widths, but for a single variant as wide as the image.
 
     The widest has to be there: without it the others were made for something else, and a large
     screen would get a small picture.
     """
-    variants = {one.width: one for one in image.variants if one.type == kind}
-    planned = widths_to_make(image.width, widths)
     is_whole = max(planned, default=0) in variants
     chosen = sorted(planned & variants.keys()) if is_whole else [image.width]
     if chosen == [image.width]:

@@ -86,11 +86,12 @@ def test_a_build_killed_while_it_makes_variants_is_healed_by_the_next(
     album.add_images(10)
     monkeypatch.setenv("DIE_AT", json.dumps([MAKING, 0, 0]))
     check_good(album.start())
-    lacking = 0
+    lacking = steps = 0
     for _ in range(rounds):
         album.add_images(6)
         album.replace_images(2)
-        steps = int((album.site.root / "steps").read_text())
+        # A build that has nothing left to make takes fewer.
+        steps = max(steps, int((album.site.root / "steps").read_text()))
         moment = album.chooser.randint(1, int(0.7 * steps)), album.chooser.uniform(1e-6, 0.02)
         monkeypatch.setenv("DIE_AT", json.dumps([MAKING, *moment]))
         build = album.start()

@@ -63,11 +63,11 @@ def name_in_page(page: str, prefix: str, complete: str, fallback_of: FallbackOf)
     Returns:
         The page.
     """
-    found = list(_addresses(page, prefix, "/", fallback_of))
+    found = list(_addresses(page, prefix, "/", fallback_of, _may_be_about))
     if _SLASH in page:
-        found += _addresses(page, complete.replace("/", _SLASH), _SLASH, fallback_of)
+        escaped = complete.replace("/", _SLASH)
+        found += _addresses(page, escaped, _SLASH, fallback_of, _may_be_about)
         found.sort()
-    found = [one for one in found if _may_be_about(page, one)]
     if not found:
         return page
     regions = list(find_regions(page, found[-1].start))
@@ -94,17 +94,24 @@ def name_in_feed(feed: str, prefix: str, fallback_of: FallbackOf) -> str:
     Returns:
         The feed.
     """
-    found = _addresses(feed, prefix, "/", fallback_of)
+    found = _addresses(feed, prefix, "/", fallback_of, lambda *_: True)
     return _replaced(feed, [one for one in found if _is_shown(feed, one)])
 
 
-def _addresses(text: str, prefix: str, slash: str, fallback_of: FallbackOf) -> Iterator[_Address]:
+def _addresses(
+    text: str,
+    prefix: str,
+    slash: str,
+    fallback_of: FallbackOf,
+    is_possible: Callable[[str, int, int], bool],
+) -> Iterator[_Address]:
     key = KEY if slash == "/" else _ESCAPED_KEY
     position = text.find(prefix)
     while position >= 0:
         after = position + len(prefix)
         match = key.match(text, after)
-        fallback = fallback_of(match[2]) if match else None
+        is_meant = match is not None and is_possible(text, position, match.end())
+        fallback = fallback_of(match[2]) if match and is_meant else None
         if match and fallback:
             yield _Address(position, match.end(), after, fallback)
         position = text.find(prefix, after)
@@ -123,12 +130,13 @@ def _replaced(text: str, addresses: Iterable[_Address]) -> str:
     return "".join((*parts, text[done:]))
 
 
-def _may_be_about(page: str, one: _Address) -> bool:
+def _may_be_about(page: str, start: int, end: int) -> bool:
     """Return whether an address may be one to replace: most are not, and this is quick."""
-    tag = _tag_around(page, one)
-    if tag is not None:
-        return tag.name in {"meta", "link"}
-    return page[one.start - 1] == '"' == page[one.end : one.end + 1]
+    first = page.rfind("<", 0, start)
+    if page.find(">", first, start) < 0:  # it is in this tag
+        return page[first + 1 : first + 5].lower() in {"meta", "link"}
+    quote = page[start - 1]
+    return quote in {'"', "'"} and page[end : end + 1] == quote
 
 
 def _tag_around(page: str, one: _Address) -> Tag | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pelican_imagehost.images.variants.make import LARGE, SHOWN_ANYWHERE, TOP, widths_to_make
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pelican_imagehost.images.image import Image
 
@@ -109,22 +109,29 @@ def offered(image: Image, formats: Sequence[str], widths: Sequence[int]) -> dict
     Returns:
         Type → its variants, from the narrowest.
     """
-    found = {kind: _chosen(image, kind, widths) for kind in formats}
+    variants = image.variants  # read from its line each time
+    planned = widths_to_make(image.width, widths)
+    found = {kind: _chosen(image, _of_type(variants, kind), planned) for kind in formats}
     found = {kind: ones for kind, ones in found.items() if ones}
-    return found or ({_LOSSLESS: ones} if (ones := _chosen(image, _LOSSLESS, ())) else {})
+    if found:
+        return found
+    lossless = _chosen(image, _of_type(variants, _LOSSLESS), set())
+    return {_LOSSLESS: lossless} if lossless else {}
 
 
-def _chosen(image: Image, kind: str, widths: Sequence[int]) -> list[Image]:
+def _of_type(variants: Iterable[Image], kind: str) -> dict[int, Image]:
+    return {one.width: one for one in variants if one.type == kind}
+
+
+def _chosen(image: Image, variants: Mapping[int, Image], planned: set[int]) -> list[Image]:
     """Return the variants of a type to name.
 
     The widest has to be there: without it the others were made for something else, and a large
     screen would get a small picture.
     """
-    variants = {one.width: one for one in image.variants if one.type == kind}
-    planned = widths_to_make(image.width, widths)
     is_whole = max(planned, default=0) in variants
-    chosen = sorted(planned) if is_whole else [image.width]
-    return [variants[width] for width in chosen if width in variants]
+    widths = sorted(planned) if is_whole else [image.width]
+    return [variants[width] for width in widths if width in variants]
 
 
 def _set(image: Image, variants: Sequence[Image], prefix: str) -> str:

@@ -38,9 +38,10 @@ def ask(build: Build, image: Image, asked: set[Asked]) -> Image:
         return image
     try:
         made = make_asked(build.image_host.catalogue, [image], {image.sha256: lacking}, say)
+        build.image_host.deliver(made.values())
         image = made.get(image.sha256, image)
-        build.image_host.deliver([image])
     except ImageHostError as error:  # the page names what is there
+        build.makes_variants = False
         say(f"no variants were made: {error}")
     for path, one in build.report.images.items():
         if one.sha256 == image.sha256:

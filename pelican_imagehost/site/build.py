@@ -65,6 +65,7 @@ class Build:
         report: the outcome.
         nowhere: URL → the files of the output, relative, in which it leads nowhere.
         failed: whether problems make the build fail.
+        makes_variants: whether variants are made; not while drafting, when pages must not wait.
         lacking: the digests of images that lack variants.
         asked: digest → the variants that the theme asked for and that were lacking.
         warned: what a warning was about, so that there is one.
@@ -91,14 +92,10 @@ class Build:
             expect=self.follower.expect if self.follower is not None else None,
         )
         self.failed = False
+        self.makes_variants = self.settings.make_variants and self.follower is None
         self.lacking: set[str] = set()
         self.asked: dict[str, set[Asked]] = {}
         self.warned: set[tuple[str | None, str]] = set()
-
-    @property
-    def makes_variants(self) -> bool:
-        """Return whether variants are made; not while drafting, where they could delay a page."""
-        return self.settings.make_variants and self.follower is None
 
     def missing_variants(self) -> Iterator[tuple[str, Asked | None]]:
         """Yield what is to be made when nobody waits: digests, each with what the theme asks for.

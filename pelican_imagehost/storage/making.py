@@ -11,10 +11,9 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.errors import MissingEncoder
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.images.variants.make import Wanted, is_worthwhile
-from pelican_imagehost.report import count
+from pelican_imagehost.report import count, silent
 from pelican_imagehost.storage.store import names_in
 
 if TYPE_CHECKING:
@@ -101,6 +100,7 @@ def make_variants(
 
     Raises:
         StoreError: the store cannot be written; what was written before is kept.
+        MissingEncoder: Pillow is missing, or cannot write a type.
     """
     settings = catalogue.settings
     images = _makeable(catalogue, images)
@@ -148,7 +148,7 @@ def make_asked(
         As `make_variants`.
 
     Raises:
-        StoreError: the store cannot be written; what was written before is kept.
+        ImageHostError: as `make_variants`.
     """
     unmet = [
         (image, Wanted(asked=rest))
@@ -214,14 +214,12 @@ def _make(
     path = catalogue.store.path
     jobs = (Job(image, path(image.key).read_bytes, one) for image, one in wanted)
     size = sum(image.size for image, _ in wanted)
+    bar = catalogue.progress if len(wanted) > 1 else silent
     made: dict[str, Image] = {}
-    try:
-        with catalogue.progress("Making variants", size) as advance:
-            for batch in make_all(jobs, workers, advance):
-                made |= _write(catalogue, batch, give)
-                _explain(catalogue, batch, say)
-    except MissingEncoder as error:
-        say(f"no variants were made: {error}")
+    with bar("Making variants", size) as advance:
+        for batch in make_all(jobs, workers, advance):
+            made |= _write(catalogue, batch, give)
+            _explain(catalogue, batch, say)
     return made
 
 

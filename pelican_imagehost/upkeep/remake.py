@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.errors import MissingEncoder
 from pelican_imagehost.storage.making import make_variants
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ def remake(catalogue: Catalogue, gone: AbstractSet[str], say: Say) -> tuple[Ends
     able = {image.sha256: image for image in lacking.values() if has(image)}
     made = able
     if catalogue.settings.formats:
-        made = make_variants(catalogue, able.values(), say)
+        try:
+            made = make_variants(catalogue, able.values(), say)
+        except MissingEncoder as error:
+            say(f"no variants were made: {error}")
+            made = {}
     else:
         _forget(catalogue, able)
     well, lost = Ends(), Ends()

@@ -19,6 +19,8 @@ import pytest
 from pelican_imagehost.images.image import Image, digest_of
 from pelican_imagehost.storage.records import Arrival, Records
 from tests.conftest import Site
+from tests.site.casekit import theme
+from tests.site.test_fallbacks import large_photo
 from tests.test_plugin import key_of, post
 
 if TYPE_CHECKING:
@@ -585,3 +587,38 @@ def test_a_killed_publish_leaves_nothing_that_the_next_cannot_mend(blog: Site, h
         git("fsck", "--strict", folder=host.repository)
     assert blog.cli("publish", "-s", "publishconf.py", "--no-confirm").returncode == 0
     assert len(host.names()) == 42
+
+
+def test_what_is_named_in_place_of_an_image_is_published_checked_and_retracted_with_it(
+    blog: Site, host: Host
+) -> None:
+    blog.configure(IMAGEHOST_FORMATS=["avif"], IMAGEHOST_WIDTHS=[200])
+    blog.write("content/large.jpg", large_photo())
+    post(blog, "three.md", "![a](large.jpg)", Image="large.jpg")
+    theme(blog, "{{ article.image|imagehost(width=100) }}")
+    blog.configure(THEME="theme", DIRECT_TEMPLATES=[])
+    blog.write("theme/static/.keep", "")
+    commit(blog)
+    (line,) = [one for one in blog.manifest() if one["path"] == "content/large.jpg"]
+    keys = {f"{one[2][:2]}/{one[2]}.{one[3]}" for one in line["variants"]}
+    assert [(one[3], one[0]) for one in line["variants"]] == [
+        ("jpg", 1440),
+        ("avif", 200),
+        ("jpg", 100),
+    ]
+    done = blog.cli("publish", "-s", "publishconf.py", "--no-confirm")
+    assert done.returncode == 0, done.stderr
+    assert host.names() >= keys
+    host.check_out()
+    assert push(blog).returncode == 0
+    assert blog.cli("check", "-s", "publishconf.py", "--published").returncode == 0
+    for key in keys:
+        (host.served / key).rename(host.served / "lost")
+        lost = blog.cli("check", "-s", "publishconf.py", "--published")
+        assert key.encode() in lost.stderr + lost.stdout
+        (host.served / "lost").rename(host.served / key)
+    # Its author found the address in the page's metadata.
+    fallback = next(key for key in keys if key.endswith(".jpg"))
+    done = blog.cli("retract", f"{host.url}/{fallback}", "-s", "publishconf.py")
+    assert done.returncode == 0, done.stderr
+    assert not host.names() & {*keys, key_of(blog.root / "content/large.jpg")}

@@ -18,7 +18,7 @@ from pelican_imagehost.storage.making import make_asked
 from tests.site.casekit import theme
 from tests.site.test_variants import photo
 from tests.test_plugin import HOST, key_of, messages, post
-from tests.watch.watchkit import tree
+from tests.watch.watchkit import Desk, clean_build, prepare, tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -399,3 +399,20 @@ def test_filters_work_in_macros_and_with_escaping(blog: Site) -> None:
     blog.build()
     assert card(blog).startswith("<picture><source type=")
     assert 'alt="&lt;"' in card(blog)
+
+
+def test_drafting_shows_what_a_build_shows(site: Site) -> None:
+    prepare(site, IMAGEHOST_FORMATS=["avif"], IMAGEHOST_WIDTHS=[200, 400], THEME="theme")
+    site.write("theme/static/.keep", "")
+    site.write("content/cat.jpg", photo())
+    post(site, "post-1.md", "Words.", Image="cat.jpg")
+    theme(site, "{{ article.image|imagehost(width=100) }}{{ article.image|picture([100]) }}")
+    site.build()
+    with Desk(site) as desk:
+        desk.settle()
+        post(site, "post-2.md", "![A cat](cat.jpg)", Image="cat.jpg")
+        desk.settle()
+    pages = {name: data for name, data in tree(site.root / "output").items() if "html" in name}
+    assert sum(b".jpg<picture>" in data for data in pages.values()) >= 2
+    clean = clean_build(site)
+    assert {name: clean[name] for name in pages} == pages

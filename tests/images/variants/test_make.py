@@ -20,7 +20,7 @@ from pelican_imagehost.errors import (
 )
 from pelican_imagehost.images.variants import make as make_module
 from pelican_imagehost.images.variants import picture as picture_module
-from pelican_imagehost.images.variants.make import Made, Wanted, make
+from pelican_imagehost.images.variants.make import Asked, Made, Wanted, make
 from tests.gallery.hostile import endless_jpeg
 from tests.images.variants.pictures import (
     CORNERS,
@@ -483,3 +483,21 @@ def test_without_an_encoder_there_is_one_clear_error(monkeypatch: pytest.MonkeyP
     monkeypatch.delitem(PIL.Image.SAVE, "WEBP")
     with pytest.raises(MissingEncoder, match=r"^Pillow cannot write AVIF or WEBP here"):
         make(data, "jpg", SOME)
+
+
+def test_what_a_theme_asks_for_is_made_whatever_it_saves() -> None:
+    data = encode(photo(), "jpg")
+    asked = {Asked(100), Asked(200, "avif"), Asked(200), Asked(100, "webp")}
+    made = make(padded(data, 30_000), "jpg", Wanted(asked=asked))
+    assert [(one.type, one.width) for one in made] == [
+        ("jpg", 200),
+        ("avif", 200),
+        ("jpg", 100),
+        ("webp", 100),
+    ]
+    assert [one.data for one in make(padded(data, 30_000), "jpg", Wanted(asked={Asked(200)}))] == [
+        made[0].data  # also alone
+    ]
+    small = padded(encode(photo((40, 30)), "webp"), 30_000)
+    assert sizes(make(small, "webp", Wanted(asked={Asked(39)}))) == [("jpg", 39, 29)]
+    assert make(data, "svg", Wanted(asked={Asked(100)})) == []

@@ -50,7 +50,11 @@ _SHEET = (
     f"@supports(contain-intrinsic-size:1px){{"
     f":where(img[{_MARKER}]:not([{_MARKER}*=w])){{width:auto}}%s}}</style>"
 )
-_WRAPPER = f":where(picture[{_MARKER}]){{display:contents}}"
+# A `source` would be an item of its own where the theme says flex or grid.
+_WRAPPER = (
+    f":where(picture[{_MARKER}]){{display:contents}}"
+    f":where(picture[{_MARKER}]>source){{display:none}}"
+)
 _RULE = (
     f':where(img[{_MARKER}|="%dx%d"])'
     "{contain:size;contain-intrinsic-size:%dpx %dpx;aspect-ratio:auto %d/%d}"

@@ -213,9 +213,8 @@ def _publish_listed(site: Site) -> None:
     """Publish everything that the manifest lists."""
     from pelican_imagehost.publish.publisher import Publisher, Wanted
     from pelican_imagehost.storage.manifest import Manifest
-    from pelican_imagehost.storage.store import Store
 
-    publisher = Publisher(site.settings, Store(site.settings.store))
+    publisher = Publisher(site.settings)
     wanted = Wanted.of(Manifest.load(site.settings.manifest).images)
     publisher.send(wanted, make_progress(), say)
 

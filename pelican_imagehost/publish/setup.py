@@ -6,9 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.publish import create
 from pelican_imagehost.publish.git import Git
-from pelican_imagehost.publish.repository import StoreRepository
+from pelican_imagehost.publish.target import open_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,12 +54,7 @@ def initialise(site: Site, clone: str | None = None) -> list[str]:
         PublishError: a git command failed.
         OSError: a file cannot be written.
     """
-    repository = StoreRepository.of(site.settings)
-    done = []
-    if clone is not None and not repository.exists:
-        create.clone(repository, clone)
-        done.append(f"cloned {clone}, without its files")
-    done += create.create(repository)
+    done = open_target(site.settings).prepare(clone)
     git = Git(site.settings.root, hooks=True)
     top = git.run("rev-parse", "--show-toplevel", check=False).output.rstrip("\n")
     if not top:

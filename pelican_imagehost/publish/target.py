@@ -1,0 +1,143 @@
+"""Where the images of a site are published; chosen here, by IMAGEHOST_REMOTE, and nowhere else.
+
+The hook imports this for every push, so the targets themselves are imported when opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pelican_imagehost.publish.git import Git, LeanGit
+from pelican_imagehost.publish.served import PUSHED, Served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Set as AbstractSet
+    from contextlib import AbstractContextManager
+
+    from pelican_imagehost.settings import Settings
+    from pelican_imagehost.storage.store import Store
+
+    # Takes the keys that are sent next, and yields a function to call with the bytes sent.
+    Sending = Callable[[list[str]], AbstractContextManager[Callable[[int], None]]]
+
+__all__ = ["Target", "open_served", "open_target"]
+
+
+class Target(Protocol):
+    """A place that images are sent to; every method may raise PublishError.
+
+    Attributes:
+        store: the store of the site, whose images are sent.
+        name: its name for messages.
+        limit: the largest file that it accepts, in bytes; None if unknown.
+        verb: what happens to images first, for progress: `Committing`.
+    """
+
+    store: Store
+    name: str
+    limit: int | None
+    verb: str
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether `prepare` has been done."""
+
+    @property
+    def is_prompt(self) -> bool:
+        """Return whether an image is online as soon as it has been sent."""
+
+    def prepare(self, clone: str | None) -> list[str]:
+        """Prepare the store for sending; safe to repeat.
+
+        Args:
+            clone: a repository with images to begin with.
+
+        Returns:
+            A line for each step; empty if there was nothing to do.
+        """
+
+    def connect(self) -> bool:
+        """Return whether there is a host.
+
+        Raises:
+            PublishError: there is one, but nothing can be sent to it.
+        """
+
+    def refresh(self) -> None:
+        """Learn what other authors have changed."""
+
+    def keys(self) -> set[str]:
+        """Return the keys of all published images."""
+
+    def retracted(self) -> AbstractSet[str]:
+        """Return the digests that must not be published, as last learned."""
+
+    def missing(self, keys: Collection[str]) -> set[str]:
+        """Return which images are not published."""
+
+    def due(self, keys: Collection[str]) -> set[str]:
+        """Return which images must be sent, so that all of them stay published."""
+
+    def elsewhere(self) -> set[str]:
+        """Return keys that the store need not have, because they are fetched when needed."""
+
+    def send(self, choose: Callable[[], list[str]], sending: Sending) -> list[str]:
+        """Send images, until the target has all that are chosen.
+
+        Args:
+            choose: returns the keys to send; called again after others have changed something.
+            sending: shows the progress.
+
+        Returns:
+            The keys that were sent, sorted.
+
+        Raises:
+            PublishError: an image is not in the store, or the host refuses it.
+        """
+
+    def read(self, key: str) -> bytes | None:
+        """Return the bytes of a published image; None if it is not there."""
+
+    def withdraw(self, keys: Iterable[str]) -> None:
+        """Remove images, and prevent that they are published again; the store is locked.
+
+        Raises:
+            PublishError: the host refused it; nothing has changed.
+        """
+
+    def restore(self, digests: Iterable[str]) -> None:
+        """Allow images to be published again.
+
+        Raises:
+            PublishError: the host refused it; nothing has changed.
+        """
+
+    def seen(self) -> set[str]:
+        """Return the keys that were seen online, and that nobody has removed since."""
+
+    def record_seen(self, keys: AbstractSet[str]) -> None:
+        """Record the keys that were seen online, of those that are published."""
+
+    def is_unchanged(self) -> bool:
+        """Return whether nobody else has changed the target, so that `Served` still holds."""
+
+
+def open_target(settings: Settings, remote: str | None = None, git: type[Git] = Git) -> Target:
+    """Open the target of a site.
+
+    Args:
+        settings: the settings of the site.
+        remote: its address; IMAGEHOST_REMOTE if None.
+        git: runs git.
+    """
+    from pelican_imagehost.publish.git_target import GitTarget  # noqa: PLC0415  see above
+
+    return GitTarget(settings, remote or settings.remote, git)
+
+
+def open_served(settings: Settings) -> Served:
+    """Open the list of manifests whose images were all seen online at the target of a site."""
+    file = settings.store / ".git" / "imagehost-served"
+    pushed = LeanGit(settings.store).commit_of(PUSHED) if file.parent.exists() else ""
+    return Served(file, [settings.address_prefix, settings.remote or "", pushed])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from collections.abc import Set as AbstractSet
 
-    from pelican_imagehost.publish.target import Sending
+    from pelican_imagehost.publish.target import Fetch, Sending
     from pelican_imagehost.settings import Settings
 
 __all__ = ["GitTarget"]
@@ -61,6 +61,10 @@ class GitTarget:
             done.append(f"cloned {clone}, without its files")
         return done + create.create(self.repository)
 
+    def rules(self) -> list[str]:
+        """Return nothing: `host init` sets up a host."""
+        return []
+
     def connect(self) -> bool:
         """Set the URL to push to; see `Target`."""
         if self._remote and not self._is_connected:
@@ -79,6 +83,10 @@ class GitTarget:
     def keys(self) -> set[str]:
         """Return the keys in the branch."""
         return set(filter(KEY.fullmatch, self._names()))
+
+    def sizes(self) -> dict[str, int | None]:
+        """Return the keys in the branch; git does not know sizes without the bytes."""
+        return dict.fromkeys(self.keys())
 
     def retracted(self) -> set[str]:
         """Return the digests with a tombstone in the branch."""
@@ -101,7 +109,9 @@ class GitTarget:
         """Return what is in the branch, if its old images were not fetched."""
         return self.repository.names() if self.repository.is_partial else set()
 
-    def send(self, choose: Callable[[], list[str]], sending: Sending) -> list[str]:
+    def send(
+        self, choose: Callable[[], list[str]], sending: Sending, fetch: Fetch | None = None
+    ) -> list[str]:
         """Commit images and push; see `Target`. The push holds no lock."""
         if not choose():
             self.repository.announce()
@@ -113,7 +123,7 @@ class GitTarget:
                 new = choose()
                 if new:
                     with sending(new) as advance:
-                        self.repository.add(new, advance)
+                        self.repository.add(new, advance, fetch)
                     sent.update(new)
             if self._push():
                 return sorted(sent)
@@ -125,6 +135,9 @@ class GitTarget:
         """Return the bytes of an image in the branch."""
         return self.repository.read(key)
 
+    def note_uploads(self, digests: Iterable[str]) -> None:
+        """Do nothing: the host's own gc knows the pages, and not what is an upload."""
+
     def withdraw(self, keys: Iterable[str]) -> None:
         """Commit the removal of images with their tombstones, and push; see `Target`."""
         if not self.is_ready:
@@ -135,6 +148,13 @@ class GitTarget:
             if self.connect():
                 self.repository.push()
 
+    def forbid(self, digests: Iterable[str]) -> None:
+        """Commit tombstones, and push; see `Target`."""
+        with self.store.locked(), self.repository.undone_on_failure():
+            self.repository.forbid(digests)
+            if self.connect():
+                self.repository.push()
+
     def restore(self, digests: Iterable[str]) -> None:
         """Commit the removal of tombstones, and push; see `Target`."""
         with self.store.locked(), self.repository.undone_on_failure():
@@ -142,6 +162,17 @@ class GitTarget:
                 self.repository.restore(digest)
             if self.connect():
                 self.repository.push()
+
+    def unneeded(self, is_needed: Callable[[str], bool]) -> dict[str, int]:  # noqa: ARG002  a Target's
+        """Return nothing: the host deletes what its pages do not use (`host gc`)."""
+        return {}
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Do nothing; see `unneeded`."""
+
+    def remains(self, key: str) -> list[str]:  # noqa: ARG002  a Target's
+        """Say where copies of a retracted image may remain."""
+        return ["copies may remain in the history of the repository, in caches and with readers"]
 
     def seen(self) -> set[str]:
         """Return the keys that were seen online, and that nobody has removed since."""

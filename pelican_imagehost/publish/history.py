@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pelican_imagehost.publish.git import Git
+from pelican_imagehost.publish.git import Git, LeanGit
 
-__all__ = ["committed_digests", "recent_digests"]
+__all__ = ["committed_digests", "recent_digests", "settled_digests"]
 
 _DIGEST = re.compile(r'"([0-9a-f]{64})"')  # of an image, or of one of its variants
 
@@ -49,3 +49,21 @@ def recent_digests(manifest: Path, days: int) -> set[str]:
     log = git.run("log", *options, "--", manifest.name, check=False).output
     removed = re.findall(r"^-.*", log, re.MULTILINE)
     return {digest for line in removed for digest in _DIGEST.findall(line)}
+
+
+def settled_digests(manifest: Path, seconds: float) -> set[str]:
+    """Return the digests that the committed manifest listed some time ago, for all authors.
+
+    Commits that a remote lacks do not count, if it has any: other authors do not know them.
+
+    Args:
+        manifest: the manifest file; outside a git repository the result is empty.
+        seconds: how long ago.
+    """
+    git = LeanGit(manifest.parent, hooks=True)
+    asked = ("rev-list", "--boundary", "HEAD", "--not", "--remotes")
+    boundary = re.findall("^-(.+)", git.run(*asked, check=False).output, re.MULTILINE)
+    before = f"--before={seconds:.0f}.seconds.ago"
+    old = git.run("rev-list", "-1", before, *(boundary or ["HEAD"]), check=False).output.strip()
+    text = git.run("show", f"{old}:./{manifest.name}", check=False).output if old else ""
+    return set(_DIGEST.findall(text))

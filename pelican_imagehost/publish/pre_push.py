@@ -170,8 +170,8 @@ class PrePush:
     def _remind(self) -> None:
         """Report images that were removed from the host, when git has nothing to push."""
         fact = self._git.facts([f"HEAD:{self._examiner.manifest}"])[0]
-        is_prepared = (self._settings.store / ".git").exists()
-        if not fact.oid or not is_prepared or self._are_served([fact.oid]):
+        served = open_served(self._settings)
+        if not fact.oid or not served.has_place or fact.oid in served:
             return
         from pelican_imagehost.publish.publisher import Wanted  # noqa: PLC0415  as in `_publisher`
         from pelican_imagehost.report import count  # noqa: PLC0415  as above

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pelican_imagehost.images.image import Image
+    from pelican_imagehost.publish.target import Fetch
     from pelican_imagehost.report import Progress, Say
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.site.settings_file import SettingsFile
@@ -161,11 +162,19 @@ class Publisher:
                 say(f"{count(seen, 'image')} online at {self.settings.address_prefix}")
         return sent
 
-    def send(self, wanted: Wanted, progress: Progress, say: Say) -> list[str]:
+    def send(
+        self, wanted: Wanted, progress: Progress, say: Say, fetch: Fetch | None = None
+    ) -> list[str]:
         """Send new images, until the host has all that are wanted.
 
         What is new is found again after others have changed the host: they may have removed
         images.
+
+        Args:
+            wanted: the images.
+            progress: shows the progress of sending.
+            say: called with each step.
+            fetch: returns the bytes of images that are not in the store.
 
         Returns:
             The keys of the images that were sent.
@@ -181,7 +190,7 @@ class Publisher:
             with progress(self.target.verb, size) as advance:
                 yield advance
 
-        return self.target.send(lambda: self.plan(wanted), sending)
+        return self.target.send(lambda: self.plan(wanted), sending, fetch)
 
     def confirm(self, wanted: Wanted, *, patience: float, say: Say) -> int:
         """Check that images are online that nobody has seen there since they were sent.

@@ -20,12 +20,17 @@ class Served:
     """The list of manifests, in a file.
 
     Args:
-        file: the file; its folder exists.
+        file: the file.
         head: lines that name the host and its state; a list with another head is void.
     """
 
     def __init__(self, file: Path, head: list[str]) -> None:
         self._file, self._head = file, head
+
+    @property
+    def has_place(self) -> bool:
+        """Return whether there is a folder for the list; else nothing has been published."""
+        return self._file.parent.exists()
 
     def __contains__(self, manifest: object) -> bool:
         """Return whether the images of a manifest, named by its git object, were seen online."""

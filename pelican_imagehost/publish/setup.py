@@ -76,7 +76,7 @@ def advise(settings: Settings) -> list[str]:
     if settings.url is None:
         missing.append('IMAGEHOST_URL = "https://img.example.com"  # address of the image host')
     if settings.remote is None:
-        missing.append('IMAGEHOST_REMOTE = "img@example.com:images.git"  # its git repository')
+        missing.append('IMAGEHOST_REMOTE = "img@example.com:images.git"  # or "s3://bucket/prefix"')
     if not settings.strict:
         missing.append("IMAGEHOST_STRICT = True  # fail the build if an image is missing")
     return missing

@@ -5,8 +5,10 @@ The hook imports this for every push, so the targets themselves are imported whe
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Protocol
 
+from pelican_imagehost.publish.bucket import GRACE, SCHEME
 from pelican_imagehost.publish.git import Git, LeanGit
 from pelican_imagehost.publish.served import PUSHED, Served
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     # Takes the keys that are sent next, and yields a function to call with the bytes sent.
     Sending = Callable[[list[str]], AbstractContextManager[Callable[[int], None]]]
+    Fetch = Callable[[str], bytes | None]  # returns the bytes of a key, None if there are none
 
 __all__ = ["Target", "open_served", "open_target"]
 
@@ -57,6 +60,9 @@ class Target(Protocol):
             A line for each step; empty if there was nothing to do.
         """
 
+    def rules(self) -> list[str]:
+        """Return the rules that the host must be given by hand, as lines fit to copy."""
+
     def connect(self) -> bool:
         """Return whether there is a host.
 
@@ -70,6 +76,9 @@ class Target(Protocol):
     def keys(self) -> set[str]:
         """Return the keys of all published images."""
 
+    def sizes(self) -> dict[str, int | None]:
+        """Return the keys of all published images, with their sizes; None if unknown."""
+
     def retracted(self) -> AbstractSet[str]:
         """Return the digests that must not be published, as last learned."""
 
@@ -82,12 +91,15 @@ class Target(Protocol):
     def elsewhere(self) -> set[str]:
         """Return keys that the store need not have, because they are fetched when needed."""
 
-    def send(self, choose: Callable[[], list[str]], sending: Sending) -> list[str]:
+    def send(
+        self, choose: Callable[[], list[str]], sending: Sending, fetch: Fetch | None = None
+    ) -> list[str]:
         """Send images, until the target has all that are chosen.
 
         Args:
             choose: returns the keys to send; called again after others have changed something.
             sending: shows the progress.
+            fetch: returns the bytes of images that are not in the store.
 
         Returns:
             The keys that were sent, sorted.
@@ -99,6 +111,9 @@ class Target(Protocol):
     def read(self, key: str) -> bytes | None:
         """Return the bytes of a published image; None if it is not there."""
 
+    def note_uploads(self, digests: Iterable[str]) -> None:
+        """Mark images as uploads, which no manifest lists."""
+
     def withdraw(self, keys: Iterable[str]) -> None:
         """Remove images, and prevent that they are published again; the store is locked.
 
@@ -106,12 +121,24 @@ class Target(Protocol):
             PublishError: the host refused it; nothing has changed.
         """
 
+    def forbid(self, digests: Iterable[str]) -> None:
+        """Prevent that images are published, which are not."""
+
     def restore(self, digests: Iterable[str]) -> None:
         """Allow images to be published again.
 
         Raises:
             PublishError: the host refused it; nothing has changed.
         """
+
+    def unneeded(self, is_needed: Callable[[str], bool]) -> dict[str, int]:
+        """Return the images that a gc on this machine may delete from the target, with sizes."""
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Delete such images, but not those that others have sent again."""
+
+    def remains(self, key: str) -> list[str]:
+        """Say where copies of a retracted image may remain."""
 
     def seen(self) -> set[str]:
         """Return the keys that were seen online, and that nobody has removed since."""
@@ -131,13 +158,30 @@ def open_target(settings: Settings, remote: str | None = None, git: type[Git] = 
         remote: its address; IMAGEHOST_REMOTE if None.
         git: runs git.
     """
+    address = remote or settings.remote
+    if address is not None and address.startswith(SCHEME):
+        from pelican_imagehost.publish.s3_target import S3Target  # noqa: PLC0415  see above
+
+        return S3Target(settings, address)
     from pelican_imagehost.publish.git_target import GitTarget  # noqa: PLC0415  see above
 
-    return GitTarget(settings, remote or settings.remote, git)
+    return GitTarget(settings, address, git)
 
 
 def open_served(settings: Settings) -> Served:
     """Open the list of manifests whose images were all seen online at the target of a site."""
-    file = settings.store / ".git" / "imagehost-served"
-    pushed = LeanGit(settings.store).commit_of(PUSHED) if file.parent.exists() else ""
-    return Served(file, [settings.address_prefix, settings.remote or "", pushed])
+    remote = settings.remote or ""
+    if remote.startswith(SCHEME):
+        import hashlib  # noqa: PLC0415  see above
+
+        from pelican_imagehost.storage.store import Store  # noqa: PLC0415  as above
+
+        # Void after a retraction, and before a gc may take an image that only this lists.
+        retracted = hashlib.sha256(" ".join(sorted(Store(settings.store).retracted())).encode())
+        state = f"{time.time() // (GRACE / 2):.0f} {retracted.hexdigest()}"
+        file = settings.index.with_name("imagehost-served")
+        file.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        file = settings.store / ".git" / "imagehost-served"
+        state = LeanGit(settings.store).commit_of(PUSHED) if file.parent.exists() else ""
+    return Served(file, [settings.address_prefix, remote, state])

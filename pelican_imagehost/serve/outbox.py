@@ -41,6 +41,9 @@ class Outbox:
     Args:
         settings: the settings of the site.
 
+    Raises:
+        PublishError: the place for uploads lacks something that only a person can add, as a key.
+
     Attributes:
         trouble: the reason why the last attempt failed; "" if it succeeded.
         retracted: the digests of retracted images, which are refused.
@@ -49,6 +52,8 @@ class Outbox:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._target = open_target(settings)
+        if self._target.is_ready:
+            self._target.connect()
         self._lock = FileLock(self._target.store.uploads / "outbox.lock")
         self._news = threading.Event()
         self._ends = threading.Event()
@@ -93,6 +98,7 @@ class Outbox:
             waiting = {record.image.key: record.image for record in records.waiting()}
             if not waiting:
                 return 0
+            self._target.note_uploads(image.sha256 for image in waiting.values())
             sent = self._target.send(lambda: self._choose(waiting), _silent)
             records.mark_pushed(image.sha256 for image in waiting.values())
             return len(sent)

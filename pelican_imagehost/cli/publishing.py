@@ -62,29 +62,44 @@ _wait = click.option(
 
 @settings_command
 @click.argument("remote", required=False)
+@click.option(
+    "--all", "all_", is_flag=True, help="Copy every stored and published image to a new remote."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
 @_no_confirm
 @_wait
-def publish(
-    site: SettingsFile, *, remote: str | None, dry_run: bool, no_confirm: bool, wait: float
+def publish(  # noqa: PLR0913  one for each option
+    site: SettingsFile,
+    *,
+    remote: str | None,
+    all_: bool,
+    dry_run: bool,
+    no_confirm: bool,
+    wait: float,
 ) -> int:
     """Send the site's images, and check that they are online.
 
     Sends them to REMOTE, or to IMAGEHOST_REMOTE. After `init`, `git push` of the site does this
-    automatically.
+    automatically. With --all, also sends images that no document uses, and asks for none of
+    them; run it again to continue.
     """
+    from pelican_imagehost.publish.copy import copy_all
     from pelican_imagehost.publish.publisher import publish
     from pelican_imagehost.report import readable_size
 
-    sent = publish(
-        site,
-        partial(open_site, site.file),
-        remote=remote,
-        dry_run=dry_run,
-        patience=None if no_confirm else wait,
-        progress=make_progress(),
-        say=say,
-    )
+    progress = make_progress()
+    if all_:
+        sent = copy_all(site.settings, remote, dry_run=dry_run, progress=progress, say=say)
+    else:
+        sent = publish(
+            site,
+            partial(open_site, site.file),
+            remote=remote,
+            dry_run=dry_run,
+            patience=None if no_confirm else wait,
+            progress=progress,
+            say=say,
+        )
     for key, size in sent.items():
         click.echo(f"{site.settings.address_prefix}{key}  {readable_size(size)}")
     if not sent:

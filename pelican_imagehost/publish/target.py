@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Sending = Callable[[list[str]], AbstractContextManager[Callable[[int], None]]]
     Fetch = Callable[[str], bytes | None]  # returns the bytes of a key, None if there are none
 
-__all__ = ["Target", "open_served", "open_target"]
+__all__ = ["Target", "open_served", "open_sources", "open_target"]
 
 
 class Target(Protocol):
@@ -185,3 +185,17 @@ def open_served(settings: Settings) -> Served:
         file = settings.store / ".git" / "imagehost-served"
         state = LeanGit(settings.store).commit_of(PUSHED) if file.parent.exists() else ""
     return Served(file, [settings.address_prefix, remote, state])
+
+
+def open_sources(settings: Settings, remote: str | None) -> list[Target]:
+    """Open what may have images that the store lacks, to copy all to a target.
+
+    Args:
+        settings: the settings of the site.
+        remote: the address of that target; IMAGEHOST_REMOTE if None.
+    """
+    from pelican_imagehost.publish.git_target import GitTarget  # noqa: PLC0415  see above
+
+    sources: list[Target] = [open_target(settings)] if remote else []
+    repository = GitTarget(settings, None)
+    return [*sources, repository] if repository.is_ready else sources

@@ -14,6 +14,7 @@ from pelican_imagehost.publish.explain_bucket import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from pelican_imagehost.publish.bucket import Bucket
 
@@ -123,11 +124,13 @@ class Objects:
         except self._errors as error:
             raise explain(error, self.bucket) from error
 
-    def list(self, folder: str = "") -> Iterator[Object]:
-        """Yield every object, or those in a folder."""
+    def list(self, folder: str = "", wanted: AbstractSet[str] | None = None) -> Iterator[Object]:
+        """Yield every object, or those in a folder, or those with wanted names."""
         try:
             for part in self._obstore.list(self._store, folder or None, chunk_size=1000):
-                yield from map(_object, part)
+                for facts in part:
+                    if wanted is None or facts["path"] in wanted:
+                        yield _object(facts)
         except self._errors as error:
             raise explain(error, self.bucket) from error
 

@@ -271,10 +271,10 @@ class S3Target:
         """Return when images were written, of those that are in the bucket."""
         found: list[Object | None] = []
         if len(keys) > _FEW:
-            found += images(self._objects)
+            found += self._objects.list(wanted=frozenset(keys))
         elif keys:
             each(self._objects.head, sorted(keys), found.append)
-        return {one.name: one.modified for one in found if one and one.name in keys}
+        return {one.name: one.modified for one in found if one}
 
 
 def _attributes(key: str) -> dict[str, str]:

@@ -64,10 +64,11 @@ class Seaweed:
     Args:
         program: `weed`.
         folder: an empty folder.
+        disk: a folder for the volumes; `folder` if None.
     """
 
-    def __init__(self, program: str, folder: Path) -> None:
-        self._program, self._folder = program, folder
+    def __init__(self, program: str, folder: Path, disk: Path | None = None) -> None:
+        self.program, self._folder, self._disk = program, folder, disk or folder
         self._commands: dict[str, list[str]] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ports: dict[str, int] = {}
@@ -84,7 +85,9 @@ class Seaweed:
         self._wait("master")
         master = f"-master={self.address('master')}"
         for name in ("volume1", "volume2", "volume3"):
-            options = ("-dir={folder}", f"-max={_VOLUMES}", "-minFreeSpace=100MiB", "-index=memory")
+            place = self._disk / f"{name}-volumes"
+            place.mkdir()
+            options = (f"-dir={place}", f"-max={_VOLUMES}", "-minFreeSpace=1MiB", "-index=memory")
             self._add(name, "volume", master, *options)
         for name in ("volume1", "volume2", "volume3"):
             self._wait(name)
@@ -134,7 +137,7 @@ class Seaweed:
         ports = (f"-port={self.ports[name]}", f"-port.grpc={self.ports[f'{name}.grpc']}")
         local = ("-ip.bind=127.0.0.1", *(() if kind == "s3" else ("-ip=127.0.0.1",)))
         options = tuple(option.format(folder=folder) for option in options)
-        self._commands[name] = [self._program, kind, *ports, *local, *options]
+        self._commands[name] = [self.program, kind, *ports, *local, *options]
         self._launch(name)
 
     def _launch(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,9 @@ def explain(error: Exception, bucket: Bucket) -> PublishError:
     head = text.partition("\n\nDebug source:")[0]
     # With a code, the numbers in names and durations do not count.
     clue = " ".join(filter(None, found.groups())) if found else head
-    details = f"{found[1]}: {found[2]}" if found else " ".join(head.split())[:_FEW]
+    details = (
+        html.unescape(f"{found[1]}: {found[2] or ''}") if found else " ".join(head.split())[:_FEW]
+    )
     if not found and re.search("HTTP error", head):
         clue = text  # whether the name, the certificate or the connection failed is further down
     for pattern, advice in _ADVICE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,14 +20,14 @@ from pelican_imagehost.images.image import KEY, digest_of
 from pelican_imagehost.publish import collecting, objects
 from pelican_imagehost.publish.s3_target import S3Target
 from tests.conftest import Site
-from tests.seaweed import get, relay
+from tests.seaweed import Place, Seaweed, get, relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from pelican_imagehost.settings import Settings
-    from tests.seaweed import Place, Seaweed
+    from tests.conftest import Require
 
 
 def silent(_keys: list[str]) -> nullcontext[Callable[[int], None]]:
@@ -234,6 +235,20 @@ def test_a_process_killed_at_any_request_leaves_a_state_to_go_on_from(
     assert steps > 3
 
 
+@pytest.mark.parametrize("offset", ["-1h", "+1h"])
+def test_a_wrong_clock_is_named(
+    bucket: Place, tmp_path: Path, require: Require, offset: str
+) -> None:
+    require(shutil.which("faketime"), "faketime is not installed")
+    one = author(tmp_path, images=images(1))
+    arguments = [str(one.settings.root), bucket.remote, "1", "send", *one.keys]
+    command = ["faketime", "-f", offset, sys.executable, "-c", _AUTHOR, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "the clock of this machine is wrong" in done.stderr
+    assert "The difference between the request time and the server's time" in done.stderr
+    assert bucket.names() == set()
+
+
 def test_an_old_image_that_is_sent_while_a_gc_deletes_it_stays(
     bucket: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,3 +356,33 @@ def test_a_dead_gc_does_not_stop_authors_for_ever(
     bucket.objects.put("collecting/dead", b"", {})
     time.sleep(2.1)
     assert send(target, one.keys) == one.keys  # which ends
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path, require: Require) -> Iterator[Path]:
+    """Provide a file system of 24 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    require(done.returncode == 0, f"mounting is not permitted: {done.stderr}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("impatient", "bucket")  # for the keys
+def test_a_full_disk_damages_nothing(seaweed: Seaweed, full_disk: Path, tmp_path: Path) -> None:
+    one = author(tmp_path, images=images(200, 200_000))
+    (tmp_path / "weed").mkdir()
+    small = Seaweed(seaweed.program, tmp_path / "weed", full_disk)
+    try:
+        small.start()
+        place = Place(small, "full")
+        with pytest.raises(PublishError) as caught:
+            send(one.target(place.remote), one.keys)
+        there = assert_intact(place)
+    finally:
+        small.close()
+    assert "overloaded or broken" in str(caught.value)
+    assert 0 < len(there) < 200

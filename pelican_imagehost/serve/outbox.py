@@ -19,7 +19,7 @@ from pelican_imagehost.report import count
 from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from pelican_imagehost.images.image import Image
@@ -98,7 +98,8 @@ class Outbox:
             waiting = {record.image.key: record.image for record in records.waiting()}
             if not waiting:
                 return 0
-            self._target.note_uploads(image.sha256 for image in waiting.values())
+            there = {waiting[key].sha256 for key in self._stored(waiting)}
+            self._target.note_uploads(there - self.retracted)
             sent = self._target.send(lambda: self._choose(waiting), _silent)
             records.mark_pushed(image.sha256 for image in waiting.values())
             return len(sent)
@@ -107,10 +108,12 @@ class Outbox:
 
     def _choose(self, waiting: Mapping[str, Image]) -> list[str]:
         """Return which of the waiting images are to be sent: not deleted, and not retracted."""
-        there = [key for key in waiting if self._target.store.path(key).exists()]
-        due = self._target.due(there)
+        due = self._target.due(self._stored(waiting))
         self.retracted = frozenset(self._target.retracted())
         return sorted(key for key in due if waiting[key].sha256 not in self.retracted)
+
+    def _stored(self, keys: Iterable[str]) -> list[str]:
+        return [key for key in keys if self._target.store.path(key).exists()]
 
     def _work(self) -> None:
         pause = _GATHERING

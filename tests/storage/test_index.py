@@ -331,3 +331,14 @@ def test_many_processes_may_make_and_write_it_at_once(file: Path) -> None:
     with opened(file) as index:
         assert len(index.files()) == 240
         assert set().union(*index.uses().values()) == {"cat.jpg"}
+
+
+def test_what_was_seen_online_is_remembered_for_its_address(file: Path) -> None:
+    with closing(Index(file)) as index:
+        index.record_seen("https://a.example.com/", {"one", "two"})
+        index.record_seen("https://a.example.com/", {"two", "three"})
+        index.record_seen("https://b.example.com/", {"one"})
+        index.forget_seen(["one"])
+    with closing(Index(file)) as index:
+        assert index.seen("https://a.example.com/") == {"two", "three"}
+        assert index.seen("https://b.example.com/") == set()

@@ -21,7 +21,7 @@ _ADVICE = [
         "{0} takes no checksums; add checksum=none to IMAGEHOST_REMOTE",
     ),
     (
-        r"RequestTimeTooSkewed|RequestExpired|clock",
+        r"RequestTimeTooSkewed|RequestExpired",
         "the clock of this machine is wrong, so {0} refuses its requests; set it",
     ),
     (

@@ -585,3 +585,16 @@ def test_a_killed_publish_leaves_nothing_that_the_next_cannot_mend(blog: Site, h
         git("fsck", "--strict", folder=host.repository)
     assert blog.cli("publish", "-s", "publishconf.py", "--no-confirm").returncode == 0
     assert len(host.names()) == 42
+
+
+def test_verify_looks_at_what_was_pushed(blog: Site, host: Host) -> None:
+    assert blog.cli("publish", "-s", "publishconf.py", "--no-confirm").returncode == 0
+    well = blog.cli("verify", "-s", "publishconf.py", "--published", "--deep")
+    assert well.returncode == 0, well.stderr
+    assert b"2 images published, 0 missing or damaged" in well.stderr
+    new = blog.picture("content/new.png", colour="green")
+    post(blog, "new.md", "![a](new.png)")
+    blog.build(settings="publishconf.py")
+    bad = blog.cli("verify", "-s", "publishconf.py", "--published")
+    assert (bad.returncode, bad.stdout) == (1, f"{key_of(new)}: missing\n".encode())
+    assert key_of(new) not in host.names()

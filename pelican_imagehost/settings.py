@@ -85,7 +85,7 @@ OPTIONS: dict[str, Option] = {
     "URL": Option(None, "an address such as 'https://img.example.com', or None", _is_host),
     "REMOTE": Option(
         None,
-        "the address of a git repository, or None",
+        "the address of a git repository or of a bucket, or None",
         lambda value: value is None or (_is_path(value) and not str(value).startswith("-")),
     ),
     "STORE": Option(
@@ -166,7 +166,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         metadata_fields: lower-case names of metadata fields with images; with dots, of parts.
         first_image: whether the first image of a document is also its `image`.
         url: the address of the image host, without a trailing slash; None if embedded.
-        remote: the git repository of the image host.
+        remote: the git repository of the image host, or its bucket (`s3://…`).
         store: the content-addressed tree.
         manifest: the manifest file.
         index: the index file.

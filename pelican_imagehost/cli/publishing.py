@@ -29,9 +29,11 @@ __all__ = ["COMMANDS"]
 def init(site: Site, *, clone: str | None) -> int:
     """Prepare the site for publishing.
 
-    Makes the store a git repository and installs a pre-push hook. Safe to run again.
+    Makes the store a git repository, or prints rules for a bucket, and installs a pre-push
+    hook. Safe to run again.
     """
     from pelican_imagehost.publish.setup import advise, initialise
+    from pelican_imagehost.publish.target import open_target
 
     done = initialise(site, clone)
     for line in done or ["everything is in place"]:
@@ -41,6 +43,8 @@ def init(site: Site, *, clone: str | None) -> int:
         say("add to publishconf.py:")
         for line in missing:
             click.echo(line)
+    for line in open_target(site.settings).rules():
+        click.echo(line)
     return 0
 
 
@@ -58,29 +62,44 @@ _wait = click.option(
 
 @settings_command
 @click.argument("remote", required=False)
+@click.option(
+    "--all", "all_", is_flag=True, help="Copy every stored and published image to a new remote."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
 @_no_confirm
 @_wait
-def publish(
-    site: SettingsFile, *, remote: str | None, dry_run: bool, no_confirm: bool, wait: float
+def publish(  # noqa: PLR0913  one for each option
+    site: SettingsFile,
+    *,
+    remote: str | None,
+    all_: bool,
+    dry_run: bool,
+    no_confirm: bool,
+    wait: float,
 ) -> int:
-    """Push the site's images, and check that they are online.
+    """Send the site's images, and check that they are online.
 
-    Pushes to REMOTE, or to IMAGEHOST_REMOTE. After `init`, `git push` of the site does this
-    automatically.
+    Sends them to REMOTE, or to IMAGEHOST_REMOTE. After `init`, `git push` of the site does this
+    automatically. With --all, also sends images that no document uses, and asks for none of
+    them; run it again to continue.
     """
+    from pelican_imagehost.publish.copy import copy_all
     from pelican_imagehost.publish.publisher import publish
     from pelican_imagehost.report import readable_size
 
-    sent = publish(
-        site,
-        partial(open_site, site.file),
-        remote=remote,
-        dry_run=dry_run,
-        patience=None if no_confirm else wait,
-        progress=make_progress(),
-        say=say,
-    )
+    progress = make_progress()
+    if all_:
+        sent = copy_all(site.settings, remote, dry_run=dry_run, progress=progress, say=say)
+    else:
+        sent = publish(
+            site,
+            partial(open_site, site.file),
+            remote=remote,
+            dry_run=dry_run,
+            patience=None if no_confirm else wait,
+            progress=progress,
+            say=say,
+        )
     for key, size in sent.items():
         click.echo(f"{site.settings.address_prefix}{key}  {readable_size(size)}")
     if not sent:
@@ -103,11 +122,13 @@ def retract(site: Site, *, image: str, undo: bool) -> int:
         key = restore(site.settings, image)
         say(f"{key} may be published again; run: pelican-imagehost publish")
         return 0
+    from pelican_imagehost.publish.target import open_target
     from pelican_imagehost.upkeep.delete import retract
 
     key = retract(site.settings, image)
     say(f"removed {key} from the host, the store and the manifest")
-    say("copies may remain in the history of the repository, in caches and with readers")
+    for line in open_target(site.settings).remains(key):
+        say(line)
     return 0
 
 

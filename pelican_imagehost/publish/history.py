@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import ManifestError
-from pelican_imagehost.publish.git import Git
+from pelican_imagehost.publish.git import Git, LeanGit
 from pelican_imagehost.storage.lines import read_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["committed_digests", "former_variants", "recent_digests"]
+__all__ = ["committed_digests", "former_variants", "recent_digests", "settled_digests"]
 
 _DIGEST = re.compile(r'"([0-9a-f]{64})"')  # of an image, or of one of its variants
 
@@ -84,3 +84,21 @@ def former_variants(manifest: Path, digests: Iterable[str]) -> dict[str, str]:
             if image.sha256 in wanted:
                 found |= {one.key: image.sha256 for one in image.variants}
     return found
+
+
+def settled_digests(manifest: Path, seconds: float) -> set[str]:
+    """Return the digests that the committed manifest listed some time ago, for all authors.
+
+    Commits that a remote lacks do not count, if it has any: other authors do not know them.
+
+    Args:
+        manifest: the manifest file; outside a git repository the result is empty.
+        seconds: how long ago.
+    """
+    git = LeanGit(manifest.parent, hooks=True)
+    asked = ("rev-list", "--boundary", "HEAD", "--not", "--remotes")
+    boundary = re.findall("^-(.+)", git.run(*asked, check=False).output, re.MULTILINE)
+    before = f"--before={seconds:.0f}.seconds.ago"
+    old = git.run("rev-list", "-1", before, *(boundary or ["HEAD"]), check=False).output.strip()
+    text = git.run("show", f"{old}:./{manifest.name}", check=False).output if old else ""
+    return set(_DIGEST.findall(text))

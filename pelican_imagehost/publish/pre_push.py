@@ -17,7 +17,7 @@ from pelican_imagehost.errors import ImageHostError, PublishError, printable_lin
 from pelican_imagehost.publish.examine import Examiner
 from pelican_imagehost.publish.git import LeanGit, leave_hook
 from pelican_imagehost.publish.pushed import find_addresses, read_pushes
-from pelican_imagehost.publish.served import Served
+from pelican_imagehost.publish.target import open_served
 from pelican_imagehost.site.settings_file import find_file, read_settings
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class PrePush:
         # Nobody has removed one of them, if the branch of the host is where it was.
         is_known = not named and self._are_served(manifests)
         is_known = is_known and not _is_rehearsal()
-        if is_known and publisher.repository.try_push() and self._are_served(manifests):
+        if is_known and publisher.target.is_unchanged() and self._are_served(manifests):
             return
         wanted = Wanted({}, {})
         for manifest in manifests:
@@ -161,24 +161,24 @@ class PrePush:
             say(f"{count(len(publisher.plan(wanted)), 'image')} would be published")
             return
         publisher.run(wanted, patience=self._patience, progress=show_on_terminal, say=say)
-        Served(self._settings, LeanGit).add(manifests)
+        open_served(self._settings).add(manifests)
 
     def _are_served(self, manifests: list[str]) -> bool:
-        served = Served(self._settings, LeanGit)
+        served = open_served(self._settings)
         return all(manifest in served for manifest in manifests)
 
     def _remind(self) -> None:
         """Report images that were removed from the host, when git has nothing to push."""
         fact = self._git.facts([f"HEAD:{self._examiner.manifest}"])[0]
-        is_repository = (self._settings.store / ".git").exists()
-        if not fact.oid or not is_repository or self._are_served([fact.oid]):
+        served = open_served(self._settings)
+        if not fact.oid or not served.has_place or fact.oid in served:
             return
         from pelican_imagehost.publish.publisher import Wanted  # noqa: PLC0415  as in `_publisher`
         from pelican_imagehost.report import count  # noqa: PLC0415  as above
 
         publisher = self._publisher()
         wanted = Wanted.of(self._examiner.read(fact.oid).images)
-        missing = wanted.sizes.keys() - publisher.repository.names()
+        missing = publisher.target.missing(wanted.sizes)
         if missing:
             say(
                 f"{count(len(missing), 'image')} in {self._settings.manifest.name} not published; "
@@ -188,6 +188,5 @@ class PrePush:
     def _publisher(self) -> Publisher:
         # Most pushes need none of this, and wait for each import.
         from pelican_imagehost.publish.publisher import Publisher  # noqa: PLC0415
-        from pelican_imagehost.storage.store import Store  # noqa: PLC0415
 
-        return Publisher(self._settings, Store(self._settings.store), git=LeanGit)
+        return Publisher(self._settings, git=LeanGit)

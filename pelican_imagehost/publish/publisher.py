@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from pelican_imagehost.errors import CorruptImage, PublishError
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.git import Git, LeanGit
-from pelican_imagehost.publish.repository import TOMBSTONES, TRIES, StoreRepository
+from pelican_imagehost.publish.target import open_target
 from pelican_imagehost.report import count, group, readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pelican_imagehost.images.image import Image
+    from pelican_imagehost.publish.target import Fetch
     from pelican_imagehost.report import Progress, Say
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.site.settings_file import SettingsFile
     from pelican_imagehost.site.site import Site
-    from pelican_imagehost.storage.store import Store
 
 __all__ = ["Publisher", "Wanted", "publish"]
-
-# The largest files that public hosts accept, in bytes; checked before anything is sent.
-_HOST_LIMITS = {"github.com": 100 * 1024**2, "gitlab.com": 100 * 1024**2}
 
 
 class Wanted(NamedTuple):
@@ -80,7 +77,7 @@ def publish(  # noqa: PLR0913  one for each option
     from pelican_imagehost.site.reading import read_documents  # noqa: PLC0415
 
     with ImageHost(site.settings, dry_run=dry_run, progress=progress) as image_host:
-        publisher = Publisher(site.settings, image_host.catalogue.store, remote, LeanGit)
+        publisher = Publisher(site.settings, remote, LeanGit)
         documents = read_documents(site, open_site, image_host.catalogue.manifest.images)
         report = image_host.host(documents)
     if report.problems:
@@ -100,7 +97,6 @@ class Publisher:
 
     Args:
         settings: the settings of the site.
-        store: the store of the site.
         remote: the address, or the name of a remote, to push to; IMAGEHOST_REMOTE if None.
         git: runs git.
 
@@ -108,25 +104,19 @@ class Publisher:
         PublishError: the host is not set, or the store is not a git repository.
     """
 
-    def __init__(
-        self, settings: Settings, store: Store, remote: str | None = None, git: type[Git] = Git
-    ) -> None:
+    def __init__(self, settings: Settings, remote: str | None = None, git: type[Git] = Git) -> None:
         if settings.url is None:
             raise PublishError(
                 "IMAGEHOST_URL is not set, so images are part of the output and not published "
                 "separately; try -s publishconf.py"
             )
         self.settings = settings
-        self.store = store
-        self.remote = remote or settings.remote
-        if self.remote is None:
+        self.target = open_target(settings, remote, git)
+        self.store = self.target.store
+        if not self.target.connect():
             raise PublishError(
                 "IMAGEHOST_REMOTE is not set; set it to the git repository of the image host"
             )
-        self.repository = StoreRepository(store, settings.root, git)
-        if not self.repository.exists:
-            raise PublishError(f"{store.root} is not a git repository; run: pelican-imagehost init")
-        self.repository.use_remote(self.remote)
 
     def plan(self, wanted: Wanted) -> list[str]:
         """Find the images that must be sent, sorted by key.
@@ -135,17 +125,15 @@ class Publisher:
             PublishError: an image was retracted, is too large for the host, or says where it
                 was taken.
         """
-        names = self.repository.names()
-        if any(not self.store.path(key).exists() for key in wanted.sizes.keys() - names):
-            self.repository.join()  # another author may have published the missing images
-            names = self.repository.names()
+        due = self.target.due(wanted.sizes)
+        retracted = self.target.retracted()
         for key, source in wanted.sources.items():
-            if f"{TOMBSTONES}{digest_of(key)}" in names:
+            if digest_of(key) in retracted:
                 raise PublishError(
                     f"{source} was retracted; remove it from the documents, or allow it again: "
                     f"pelican-imagehost retract --undo {digest_of(key)}"
                 )
-        new = sorted(key for key in wanted.sizes.keys() - names if wanted.sizes[key] is not None)
+        new = sorted(key for key in due if wanted.sizes[key] is not None)
         self._check_limit(wanted, new)
         self._check_private(wanted, new)
         return new
@@ -174,38 +162,35 @@ class Publisher:
                 say(f"{count(seen, 'image')} online at {self.settings.address_prefix}")
         return sent
 
-    def send(self, wanted: Wanted, progress: Progress, say: Say) -> list[str]:
-        """Commit new images and push, until the host has all that are wanted.
+    def send(
+        self, wanted: Wanted, progress: Progress, say: Say, fetch: Fetch | None = None
+    ) -> list[str]:
+        """Send new images, until the host has all that are wanted.
 
-        What is new is found again after each merge, because others may have removed images.
+        What is new is found again after others have changed the host: they may have removed
+        images.
+
+        Args:
+            wanted: the images.
+            progress: shows the progress of sending.
+            say: called with each step.
+            fetch: returns the bytes of images that are not in the store.
 
         Returns:
             The keys of the images that were sent.
 
         Raises:
-            PublishError: an image is not in the store, or the host refused the push.
+            PublishError: an image is not in the store, or the host refused it.
         """
-        if not self.plan(wanted):
-            self.repository.announce()
-            if self.repository.try_push():
-                return []
-        sent: list[str] = []
-        with self.store.locked():
-            for _ in range(TRIES):
-                new = self.plan(wanted)
-                if new:
-                    self._add(new, wanted, progress, say)
-                    sent += new
-                if self.repository.try_push():
-                    return sorted(set(sent))
-                self.repository.catch_up()
-        raise PublishError("other authors push too often; try again")
 
-    def _add(self, new: list[str], wanted: Wanted, progress: Progress, say: Say) -> None:
-        size = wanted.size_of(new)
-        say(f"publishing {count(len(new), 'image')}, {readable_size(size)}")
-        with progress("Committing", size) as advance:
-            self.repository.add(new, advance)
+        @contextmanager
+        def sending(new: list[str]) -> Iterator[Callable[[int], None]]:
+            size = wanted.size_of(new)
+            say(f"publishing {count(len(new), 'image')}, {readable_size(size)}")
+            with progress(self.target.verb, size) as advance:
+                yield advance
+
+        return self.target.send(lambda: self.plan(wanted), sending, fetch)
 
     def confirm(self, wanted: Wanted, *, patience: float, say: Say) -> int:
         """Check that images are online that nobody has seen there since they were sent.
@@ -221,7 +206,7 @@ class Publisher:
         Raises:
             PublishError: an image is not online, or is not complete there.
         """
-        known = self.repository.seen.read()
+        known = self.target.seen()
         keys = sorted(wanted.sizes.keys() - known)
         if not keys:
             return 0
@@ -229,7 +214,7 @@ class Publisher:
 
         prefix = self.settings.address_prefix
         expected = [Expected(prefix + key, wanted.sizes[key]) for key in keys]
-        ours = self.repository.is_ours
+        ours = self.target.is_prompt
         absent = find_absent(expected, patience=patience, say=say, ours=ours)
         if absent.answers:
             url, answer = next(iter(absent.answers.items()))
@@ -239,7 +224,7 @@ class Publisher:
                 f"{len(absent.answers):,} of {len(keys):,} images are not online{after}: {url} "
                 f"({source}): {answer}; check IMAGEHOST_URL and the image host"
             )
-        self.repository.seen.record(known | set(keys))
+        self.target.record_seen(known | set(keys))
         return len(keys)
 
     def _check_private(self, wanted: Wanted, keys: Iterable[str]) -> None:
@@ -263,12 +248,11 @@ class Publisher:
                 )
 
     def _check_limit(self, wanted: Wanted, keys: Iterable[str]) -> None:
-        host = urlsplit(self.remote or "").hostname or (self.remote or "").partition(":")[0]
-        limit = _HOST_LIMITS.get(host.rpartition("@")[2])
+        limit = self.target.limit
         for key in keys:
             size = wanted.sizes[key] or 0
             if limit is not None and size > limit:
                 raise PublishError(
-                    f"{key} has {readable_size(size)}, but {host} accepts at most "
+                    f"{key} has {readable_size(size)}, but {self.target.name} accepts at most "
                     f"{readable_size(limit)} per file; make the image smaller; nothing was sent"
                 )

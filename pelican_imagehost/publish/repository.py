@@ -101,12 +101,18 @@ class StoreRepository:
         """Return the bytes of a key in the branch; None if it is not there."""
         return self.git.read(BRANCH, key) if self.exists else None
 
-    def add(self, keys: Iterable[str], advance: Callable[[int], None]) -> None:
+    def add(
+        self,
+        keys: Iterable[str],
+        advance: Callable[[int], None],
+        fetch: Callable[[str], bytes | None] | None = None,
+    ) -> None:
         """Commit images; the caller holds the lock of the store.
 
         Args:
             keys: images that are in the store, but not in the branch.
             advance: called with each number of bytes committed.
+            fetch: returns the bytes of images that are not in the store.
 
         Raises:
             PublishError: a file is missing or corrupt; nothing is committed.
@@ -116,7 +122,7 @@ class StoreRepository:
         what = f"Add {count(len(keys), 'image')}"
         site = self._site_id()
         message = f"{what}\n\n{SITE}: {site}" if site else what
-        commit = self._commits.add(BRANCH, tip, message, self._additions(keys, advance))
+        commit = self._commits.add(BRANCH, tip, message, self._additions(keys, advance, fetch))
         self._trees[commit] = self._names(tip) | set(keys)
         if site:
             self.git.set_config("imagehost.site", site)
@@ -153,6 +159,14 @@ class StoreRepository:
         tombstones = [file_change(f"{TOMBSTONES}{digest_of(key)}", b"") for key in keys]
         self._commit(f"Retract {keys[0]}", [*map(removal, keys), *tombstones])
         self.note_retracted()
+
+    def forbid(self, digests: Iterable[str]) -> None:
+        """Commit tombstones of images that are not in the branch."""
+        tombstones = {f"{TOMBSTONES}{digest}" for digest in digests} - self.names()
+        if tombstones:
+            changes = [file_change(name, b"") for name in sorted(tombstones)]
+            self._commit(f"Retract {count(len(tombstones), 'image')}", changes)
+            self.note_retracted()
 
     def restore(self, digest: str) -> None:
         """Commit the removal of the tombstone of an image, and of those added with it."""
@@ -246,15 +260,22 @@ class StoreRepository:
     def _commit(self, message: str, changes: Iterable[bytes]) -> None:
         self._commits.add(BRANCH, self.git.commit_of(BRANCH), message, changes)
 
-    def _additions(self, keys: list[str], advance: Callable[[int], None]) -> Iterator[bytes]:
+    def _additions(
+        self,
+        keys: list[str],
+        advance: Callable[[int], None],
+        fetch: Callable[[str], bytes | None] | None,
+    ) -> Iterator[bytes]:
         for key in keys:
             try:
-                data = self.store.path(key).read_bytes()
-            except OSError as error:
+                data: bytes | None = self.store.path(key).read_bytes()
+            except OSError:
+                data = fetch(key) if fetch else None
+            if data is None:
                 raise PublishError(
                     f"{key} is neither in the store nor on the host; where the original "
                     "file is, run: pelican-imagehost verify --repair"
-                ) from error
+                )
             if hashlib.sha256(data).hexdigest() != digest_of(key):
                 raise PublishError(f"{key} is corrupt; run: pelican-imagehost verify --repair")
             yield file_change(key, data)

@@ -1,4 +1,4 @@
-"""Remove images from the repository of the store and from the host, and allow them again."""
+"""Find published images, and allow retracted ones to be published again."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.image import KEY, digest_of
 from pelican_imagehost.images.prepare import prepare
 from pelican_imagehost.publish.publisher import Publisher
-from pelican_imagehost.publish.repository import TOMBSTONES, StoreRepository
+from pelican_imagehost.publish.target import open_target
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
 
-__all__ = ["find_key", "published_keys", "restore", "withdraw"]
+__all__ = ["find_key", "published_keys", "restore"]
 
 
 def find_key(
@@ -51,47 +50,20 @@ def find_key(
     return next((key for key in known if digest_of(key) == digest), None)
 
 
-def published_keys(settings: Settings, *, join: bool = True) -> set[str]:
-    """Return the keys in the repository of the store.
+def published_keys(settings: Settings, *, refresh: bool = True) -> set[str]:
+    """Return the keys of all published images.
 
     Args:
         settings: the settings of the site.
-        join: fetch and merge the branch of the host first, if there is one.
+        refresh: learn first what others have published.
 
     Raises:
         PublishError: the host does not answer.
     """
-    repository = StoreRepository.of(settings)
-    if not repository.exists:
-        return set()
-    if join and settings.remote:
-        repository.use_remote(settings.remote)
-        repository.join()
-    return {name for name in repository.names() if KEY.fullmatch(name)}
-
-
-def withdraw(settings: Settings, keys: Iterable[str], variants: Mapping[str, str]) -> None:
-    """Remove images from the repository and the host, and add tombstones.
-
-    The caller holds the lock of the store.
-
-    Args:
-        settings: the settings of the site.
-        keys: the keys of images and variants.
-        variants: the key of a variant → that of its image, which is allowed again with it.
-
-    Raises:
-        PublishError: the host refused the push; nothing has changed.
-    """
-    repository = StoreRepository.of(settings)
-    together: dict[str, list[str]] = {}
-    for key in sorted(keys, key=lambda key: (key in variants, key)):
-        together.setdefault(variants.get(key, key), []).append(key)
-    with repository.undone_on_failure():
-        for group in together.values():
-            repository.retract(group)
-        if settings.remote:
-            repository.push()
+    target = open_target(settings)
+    if refresh:
+        target.refresh()
+    return target.keys()
 
 
 def restore(settings: Settings, name: str) -> str:
@@ -108,19 +80,15 @@ def restore(settings: Settings, name: str) -> str:
         MissingImage: no such image was retracted.
         PublishError: the host refused the push; nothing has changed.
     """
-    store = Store(settings.store)
-    repository = Publisher(settings, store).repository
-    repository.join()
+    target = Publisher(settings).target
+    target.refresh()
     paths = Manifest.load(settings.manifest).images
-    key = find_key(settings, name, paths, published_keys(settings, join=False))
+    key = find_key(settings, name, paths, target.keys())
     digests = [digest_of(key)] if key else _digests(settings, name)
-    retracted = [one for one in digests if f"{TOMBSTONES}{one}" in repository.names()]
+    retracted = [one for one in digests if one in target.retracted()]
     if not retracted:
         raise MissingImage(f"{name}: no such image was retracted")
-    with store.locked(), repository.undone_on_failure():
-        for digest in retracted:
-            repository.restore(digest)
-        repository.push()
+    target.restore(retracted)
     return key or retracted[0]
 
 

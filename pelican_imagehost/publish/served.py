@@ -8,9 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pelican_imagehost.publish.git import Git
-    from pelican_imagehost.settings import Settings
-
 __all__ = ["PUSHED", "REMOTE", "Served"]
 
 REMOTE = "imagehost"  # of the repository of the store
@@ -20,20 +17,20 @@ _MANY = 50  # branches and tags whose manifests are remembered
 
 
 class Served:
-    """The list of manifests, in the git folder of the store.
-
-    It holds for one address of the host, and one commit of the images: a removal by another
-    author makes it void as soon as it is fetched.
+    """The list of manifests, in a file.
 
     Args:
-        settings: the settings of the site.
-        git: runs git.
+        file: the file.
+        head: lines that name the host and its state; a list with another head is void.
     """
 
-    def __init__(self, settings: Settings, git: type[Git]) -> None:
-        self._file: Path = settings.store / ".git" / "imagehost-served"
-        pushed = git(settings.store).commit_of(PUSHED) if self._file.parent.exists() else ""
-        self._head = [settings.address_prefix, settings.remote or "", pushed]
+    def __init__(self, file: Path, head: list[str]) -> None:
+        self._file, self._head = file, head
+
+    @property
+    def has_place(self) -> bool:
+        """Return whether there is a folder for the list; else nothing has been published."""
+        return self._file.parent.exists()
 
     def __contains__(self, manifest: object) -> bool:
         """Return whether the images of a manifest, named by its git object, were seen online."""

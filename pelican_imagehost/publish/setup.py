@@ -6,9 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.publish import create
 from pelican_imagehost.publish.git import Git
-from pelican_imagehost.publish.repository import StoreRepository
+from pelican_imagehost.publish.target import open_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,12 +54,7 @@ def initialise(site: Site, clone: str | None = None) -> list[str]:
         PublishError: a git command failed.
         OSError: a file cannot be written.
     """
-    repository = StoreRepository.of(site.settings)
-    done = []
-    if clone is not None and not repository.exists:
-        create.clone(repository, clone)
-        done.append(f"cloned {clone}, without its files")
-    done += create.create(repository)
+    done = open_target(site.settings).prepare(clone)
     git = Git(site.settings.root, hooks=True)
     top = git.run("rev-parse", "--show-toplevel", check=False).output.rstrip("\n")
     if not top:
@@ -82,7 +76,7 @@ def advise(settings: Settings) -> list[str]:
     if settings.url is None:
         missing.append('IMAGEHOST_URL = "https://img.example.com"  # address of the image host')
     if settings.remote is None:
-        missing.append('IMAGEHOST_REMOTE = "img@example.com:images.git"  # its git repository')
+        missing.append('IMAGEHOST_REMOTE = "img@example.com:images.git"  # or "s3://bucket/prefix"')
     if not settings.strict:
         missing.append("IMAGEHOST_STRICT = True  # fail the build if an image is missing")
     return missing

@@ -1,4 +1,4 @@
-"""Publishing uploads: committed and pushed in batches, if the store is a git repository.
+"""Publishing uploads, in batches, if the site has a place for it.
 
 Uploads do not wait for it. The records hold the state, so that after a crash, or while the
 host is unreachable, nothing is lost.
@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from pelican_imagehost.errors import ImageHostError
-from pelican_imagehost.publish.repository import TOMBSTONES, StoreRepository
+from pelican_imagehost.publish.target import open_target
 from pelican_imagehost.report import count
 from pelican_imagehost.storage.records import Records
-from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
+
+    from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
 
 __all__ = ["Outbox"]
@@ -37,6 +41,9 @@ class Outbox:
     Args:
         settings: the settings of the site.
 
+    Raises:
+        PublishError: the place for uploads lacks something that only a person can add, as a key.
+
     Attributes:
         trouble: the reason why the last attempt failed; "" if it succeeded.
         retracted: the digests of retracted images, which are refused.
@@ -44,9 +51,10 @@ class Outbox:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = Store(settings.store)
-        self._repository = StoreRepository.of(settings)
-        self._lock = FileLock(self._store.uploads / "outbox.lock")
+        self._target = open_target(settings)
+        if self._target.is_ready:
+            self._target.connect()
+        self._lock = FileLock(self._target.store.uploads / "outbox.lock")
         self._news = threading.Event()
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
@@ -55,13 +63,13 @@ class Outbox:
 
     @property
     def exists(self) -> bool:
-        """Return whether the store is a repository."""
-        return self._repository.exists
+        """Return whether uploads are published."""
+        return self._target.is_ready
 
     def start(self) -> None:
         """Start the thread, which first publishes uploads left by an earlier session."""
         if self.exists:
-            self._learn(self._repository.names())
+            self.retracted = frozenset(self._target.retracted())
             self._news.set()
             self._thread.start()
 
@@ -90,32 +98,22 @@ class Outbox:
             waiting = {record.image.key: record.image for record in records.waiting()}
             if not waiting:
                 return 0
-            with self._store.locked():
-                names = self._repository.names()
-                self._learn(names)
-                new = {k for k, image in waiting.items() if self._is_new(image.sha256, k, names)}
-                if new:
-                    self._repository.add(new, lambda _: None)
-            if self._settings.remote:
-                self._push(self._settings.remote)
+            there = {waiting[key].sha256 for key in self._stored(waiting)}
+            self._target.note_uploads(there - self.retracted)
+            sent = self._target.send(lambda: self._choose(waiting), _silent)
             records.mark_pushed(image.sha256 for image in waiting.values())
-            return len(new)
+            return len(sent)
         finally:
             records.close()
 
-    def _is_new(self, sha256: str, key: str, names: set[str]) -> bool:
-        is_there = self._store.path(key).exists()  # else it has been deleted
-        return is_there and key not in names and sha256 not in self.retracted
+    def _choose(self, waiting: Mapping[str, Image]) -> list[str]:
+        """Return which of the waiting images are to be sent: not deleted, and not retracted."""
+        due = self._target.due(self._stored(waiting))
+        self.retracted = frozenset(self._target.retracted())
+        return sorted(key for key in due if waiting[key].sha256 not in self.retracted)
 
-    def _push(self, remote: str) -> None:
-        self._repository.use_remote(remote)
-        if not self._repository.try_push():
-            with self._store.locked():
-                self._repository.push()
-
-    def _learn(self, names: set[str]) -> None:
-        tombstones = (name for name in names if name.startswith(TOMBSTONES))
-        self.retracted = frozenset(name.removeprefix(TOMBSTONES) for name in tombstones)
+    def _stored(self, keys: Iterable[str]) -> list[str]:
+        return [key for key in keys if self._target.store.path(key).exists()]
 
     def _work(self) -> None:
         pause = _GATHERING
@@ -143,3 +141,7 @@ class Outbox:
             logger.info("%s %s", done, count(sent, "image"))
         self.trouble = ""
         return True
+
+
+def _silent(_keys: list[str]) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda _advance: None)

@@ -1,5 +1,7 @@
 """The index: a cache of file stamps and images, uses of images, and problems of the last build.
 
+It also remembers which images were seen online, where git does not.
+
 An SQLite database that is local and can be deleted; the next build is then slower. A file
 is not read again if its length, times and inode are unchanged. As in git, a file that was
 modified too recently for the clock of the file system is not cached (see "racy-git" in the
@@ -25,7 +27,8 @@ from pelican_imagehost.storage.sqlite import (
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 __all__ = ["Index", "ProblemRow", "Stamp"]
@@ -62,7 +65,14 @@ CREATE TABLE problems (
     message TEXT NOT NULL
 ) STRICT
 """
-_SCHEMA = Schema(3, (_FILES, _USES, _PROBLEMS), "NORMAL")
+_SEEN = """
+CREATE TABLE seen (
+    prefix TEXT NOT NULL,
+    key TEXT NOT NULL,
+    PRIMARY KEY (prefix, key)
+) STRICT, WITHOUT ROWID
+"""
+_SCHEMA = Schema(4, (_FILES, _USES, _PROBLEMS, _SEEN), "NORMAL")
 
 _CACHED = re.compile(r"imagehost.*|\w+Generator(-Readers)?")  # ours and Pelican's
 
@@ -170,9 +180,26 @@ class Index:
             connection.execute("DELETE FROM problems")
             connection.executemany("INSERT INTO problems VALUES (?, ?, ?, ?)", problems)
 
-    def _read(self, query: str) -> list[tuple[Any, ...]]:
+    def seen(self, prefix: str) -> set[str]:
+        """Load the keys that were seen online at addresses with a prefix."""
+        rows = self._read("SELECT key FROM seen WHERE prefix = ?", prefix)
+        return {key for (key,) in rows}
+
+    def record_seen(self, prefix: str, keys: AbstractSet[str]) -> None:
+        """Record keys that were seen online at addresses with a prefix."""
+        new = keys - self.seen(prefix)
+        with self._recording() as connection:
+            rows = [(prefix, key) for key in new]
+            connection.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", rows)
+
+    def forget_seen(self, keys: Iterable[str]) -> None:
+        """Forget that keys were seen online."""
+        with self._recording() as connection:
+            connection.executemany("DELETE FROM seen WHERE key = ?", [(key,) for key in keys])
+
+    def _read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(query).fetchall()
+            return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:  # damage that was not found on opening
             self._connection.close()
             self._connection = (

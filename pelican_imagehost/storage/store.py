@@ -130,6 +130,7 @@ class Store:
         listed = frozenset(digests)
         if listed != self.retracted():
             with self._writing():
+                self.root.mkdir(parents=True, exist_ok=True)
                 text = "".join(f"{digest}\n" for digest in sorted(listed))
                 replace_file(self.root / _RETRACTED, text.encode())
 

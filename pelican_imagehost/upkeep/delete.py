@@ -10,7 +10,8 @@ from pelican_imagehost.gallery.listing import Deletion, Facts, list_images
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.history import former_variants
 from pelican_imagehost.publish.publisher import Publisher
-from pelican_imagehost.publish.retract import find_key, published_keys, withdraw
+from pelican_imagehost.publish.retract import find_key, published_keys
+from pelican_imagehost.publish.target import open_target
 from pelican_imagehost.report import silent
 from pelican_imagehost.storage.store import Store
 from pelican_imagehost.upkeep.garbage import Garbage, collect
@@ -96,7 +97,7 @@ def carry_out(settings: Settings, chosen: Plan) -> list[Deletion]:
     published = published_keys(settings)
 
     def retract(keys: list[str]) -> None:
-        withdraw(settings, published & set(keys), chosen.garbage.variants)
+        open_target(settings).withdraw(published & set(keys), chosen.garbage.variants)
 
     gone = collect(settings, chosen.garbage, chosen.uses_before, before=retract).files
     deletions = list(chosen.kept)
@@ -124,13 +125,13 @@ def retract(settings: Settings, name: str) -> str:
         PublishError: the host is not set, or refused the push; nothing was deleted.
     """
     facts = Facts.read(settings, {})
-    Publisher(settings, Store(settings.store))  # raises an error if there is no host
+    target = Publisher(settings).target  # raises an error if there is no host
     known = {*_known(settings, facts), *published_keys(settings)}
     key = find_key(settings, name, facts.paths, known)
     if key is None:
         raise MissingImage(f"{name}: no such image in the manifest or the repository")
     garbage = _garbage(settings, facts, [key])
-    take_offline = partial(withdraw, settings, variants=garbage.variants)
+    take_offline = partial(target.withdraw, variants=garbage.variants)
     collect(settings, garbage, None, before=take_offline)
     return key
 
@@ -144,7 +145,7 @@ def delete_now(settings: Settings, keys: Sequence[str]) -> None:
     published = published_keys(settings)
 
     def take_offline(gone: list[str]) -> None:
-        withdraw(settings, published & set(gone), garbage.variants)
+        open_target(settings).withdraw(published & set(gone), garbage.variants)
 
     garbage = _garbage(settings, Facts.read(settings, {}), keys)
     collect(settings, garbage, None, before=take_offline)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.image import digest_of
+from pelican_imagehost.publish.target import open_target
 from pelican_imagehost.report import silent
 from pelican_imagehost.storage.manifest import Manifest
 from pelican_imagehost.storage.records import Records
@@ -56,11 +57,13 @@ class Plan(NamedTuple):
         garbage: the unused images.
         uses_before: document → manifest paths, from the index at the time of planning.
         waiting: the number of unused files that committed manifests still keep.
+        published: key → size in bytes, of images to delete also from the host.
     """
 
     garbage: Garbage
     uses_before: Mapping[str, set[str]]
     waiting: int
+    published: Mapping[str, int]
 
 
 def plan(site: Site, *, grace_days: int, progress: Progress = silent) -> Plan:
@@ -82,22 +85,34 @@ def plan(site: Site, *, grace_days: int, progress: Progress = silent) -> Plan:
     store = Store(site.settings.store)
     rest = [key for key in store.keys() if key not in listed and digest_of(key) not in uploaded]  # noqa: SIM118  a method: the store is not a dict
     files = {key: store.path(key).stat().st_size for key in rest if not keepers.reason(key)}
+
+    def is_needed(key: str) -> bool:
+        return key in listed or digest_of(key) in uploaded or bool(keepers.reason(key))
+
+    published = open_target(site.settings).unneeded(is_needed)
+    files |= dict.fromkeys(published.keys() - files.keys(), 0)
     waiting = sum(keepers.is_waiting(key) for key in rest)
     digests = {digest_of(key) for key in files}
     gone = {record.image.sha256: record for record in records if record.image.sha256 in digests}
-    return Plan(Garbage(lines, files, gone), keepers.uses_before, waiting)
+    return Plan(Garbage(lines, files, gone), keepers.uses_before, waiting, published)
 
 
 def carry_out(settings: Settings, chosen: Plan) -> Garbage:
-    """Delete the images of a plan, unless they were used since.
+    """Delete the images of a plan, here and on the host, unless they were used since.
 
     Returns:
         The deleted images.
 
     Raises:
-        ImageHostError: the store or the records cannot be written.
+        ImageHostError: the store, the records or the host cannot be written.
     """
-    return collect(settings, chosen.garbage, chosen.uses_before)
+
+    def remove(keys: list[str]) -> None:
+        published = chosen.published.keys() & set(keys)
+        if published:
+            open_target(settings).remove(published)
+
+    return collect(settings, chosen.garbage, chosen.uses_before, before=remove)
 
 
 def collect(

@@ -13,7 +13,7 @@ from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.images.prepare import prepare
-from pelican_imagehost.publish.repository import StoreRepository
+from pelican_imagehost.publish.target import open_target
 from pelican_imagehost.report import count, silent
 from pelican_imagehost.storage.records import Records
 from pelican_imagehost.upkeep.condition import (
@@ -85,16 +85,15 @@ def verify(settings: Settings, *, repair: bool, progress: Progress = silent, say
         closing(Records(settings.records, read_only=not (repair and has_records))) as opened,
     ):
         catalogue, records = image_host.catalogue, opened if has_records else None
-        repository = StoreRepository.of(settings)
-        elsewhere = repository.names() if repository.is_partial else set()
+        target = open_target(settings)
         stored = records.all() if records else None
-        found = examine(catalogue, bounds, progress, stored, elsewhere)
+        found = examine(catalogue, bounds, progress, stored, target.elsewhere())
         wrong = {
             path: describe_wrong(catalogue.manifest, path, i) for path, i in found.wrong.items()
         }
         bad = _describe(found, catalogue.manifest)
         if repair:
-            done = _repair(catalogue, found, bounds, records, repository.read)
+            done = _repair(catalogue, found, bounds, records, target.read)
             _remake(catalogue, found, done, say)
     ends = done.files | done.lost
     lines = [

@@ -622,3 +622,16 @@ def test_what_is_named_in_place_of_an_image_is_published_checked_and_retracted_w
     done = blog.cli("retract", f"{host.url}/{fallback}", "-s", "publishconf.py")
     assert done.returncode == 0, done.stderr
     assert not host.names() & {*keys, key_of(blog.root / "content/large.jpg")}
+
+
+def test_verify_looks_at_what_was_pushed(blog: Site, host: Host) -> None:
+    assert blog.cli("publish", "-s", "publishconf.py", "--no-confirm").returncode == 0
+    well = blog.cli("verify", "-s", "publishconf.py", "--published", "--deep")
+    assert well.returncode == 0, well.stderr
+    assert b"2 images published, 0 missing or damaged" in well.stderr
+    new = blog.picture("content/new.png", colour="green")
+    post(blog, "new.md", "![a](new.png)")
+    blog.build(settings="publishconf.py")
+    bad = blog.cli("verify", "-s", "publishconf.py", "--published")
+    assert (bad.returncode, bad.stdout) == (1, f"{key_of(new)}: missing\n".encode())
+    assert key_of(new) not in host.names()

@@ -161,7 +161,7 @@ def damage(file: Path) -> None:
     assert len(content) > 30 * 4096
     file.write_bytes(content[: 3 * 4096] + b"\xff" * (len(content) - 3 * 4096))
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
 
 
 def test_damage_that_only_reading_shows_is_made_good(file: Path) -> None:
@@ -331,3 +331,14 @@ def test_many_processes_may_make_and_write_it_at_once(file: Path) -> None:
     with opened(file) as index:
         assert len(index.files()) == 240
         assert set().union(*index.uses().values()) == {"cat.jpg"}
+
+
+def test_what_was_seen_online_is_remembered_for_its_address(file: Path) -> None:
+    with closing(Index(file)) as index:
+        index.record_seen("https://a.example.com/", {"one", "two"})
+        index.record_seen("https://a.example.com/", {"two", "three"})
+        index.record_seen("https://b.example.com/", {"one"})
+        index.forget_seen(["one"])
+    with closing(Index(file)) as index:
+        assert index.seen("https://a.example.com/") == {"two", "three"}
+        assert index.seen("https://b.example.com/") == set()

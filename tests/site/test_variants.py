@@ -294,3 +294,14 @@ def test_feeds_and_export_stay_plain(blog: Site) -> None:
     blog.build()
     assert "picture" not in blog.output("feed.xml")
     assert b"picture" not in blog.cli("export", "content/a.md").stdout
+
+
+def test_the_types_that_an_author_may_use_do_not_limit_variants(blog: Site) -> None:
+    blog.configure(IMAGEHOST_TYPES=["jpg"])
+    assert "problem" not in messages(blog.build())
+    assert len(named(blog)) == 3
+    assert blog.cli("verify").returncode == 0
+    (blog.root / "content/cat.jpg").unlink()
+    shutil.rmtree(blog.root / "output")
+    assert "problem" not in messages(blog.build())
+    assert len(named(blog)) == 3

@@ -179,7 +179,7 @@ class Relay(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Forward)
         self.gateway, self.answer = gateway.removeprefix("http://"), answer
         self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
-        self.count = 0
+        self.count = self.active = 0
         self.lock = threading.Lock()
 
 
@@ -188,6 +188,17 @@ class _Forward(http.server.BaseHTTPRequestHandler):
     server: Relay
 
     def handle_any(self) -> None:
+        with self.server.lock:
+            self.server.active += 1
+        try:
+            self._forward()
+        except ConnectionError:  # the author was killed
+            self.close_connection = True
+        finally:
+            with self.server.lock:
+                self.server.active -= 1
+
+    def _forward(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with self.server.lock:
             self.server.count += 1
@@ -232,6 +243,8 @@ def relay(seaweed: Seaweed, answer: Callable[[int], int | None]) -> Iterator[Rel
         finally:
             server.shutdown()
             thread.join()
+            while server.active:  # what a killed author has asked for is still done
+                time.sleep(0.01)
 
 
 class Place:

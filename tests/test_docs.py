@@ -20,7 +20,7 @@ from hatchling.plugin.manager import PluginManager
 
 from hatch_build import detach
 from pelican_imagehost.cli import main
-from pelican_imagehost.settings import OPTIONS, PREFIX
+from pelican_imagehost.options import OPTIONS, PREFIX
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "sample_site/README.md"])

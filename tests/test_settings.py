@@ -11,7 +11,8 @@ import pytest
 
 from pelican_imagehost.errors import SettingsError
 from pelican_imagehost.images.image import IMAGE_TYPES, Limits
-from pelican_imagehost.settings import OPTIONS, Settings
+from pelican_imagehost.options import OPTIONS
+from pelican_imagehost.settings import Settings
 from pelican_imagehost.site.settings_file import read_settings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pelican_imagehost.settings import OPTIONS
+from pelican_imagehost.options import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

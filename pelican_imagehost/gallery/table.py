@@ -48,7 +48,11 @@ CREATE TABLE images (
 )
 """
 _WORDS = "CREATE TABLE words (word BLOB NOT NULL)"
-_SCHEMA = Schema(1, (_IMAGES, _WORDS), "OFF")
+_NEWEST = "CREATE INDEX newest ON images (created DESC, name, sha256, path, number)"
+_SUMS = """
+CREATE INDEX sums ON images (type, size, saved, unused, duplicate, variants, variants_size)
+"""
+_SCHEMA = Schema(1, (_IMAGES, _WORDS, _NEWEST, _SUMS), "OFF")
 _INSERT = "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TOTALS = """
 SELECT type, count(*), sum(size), sum(saved), sum(unused), sum(duplicate), sum(variants),
@@ -63,7 +67,7 @@ WHERE :type IN ('', type) AND unused >= :unused AND duplicate >= :duplicates
 """
 _BY_PATH: Final = "path, created, sha256, number"
 _ORDERS: Final = {
-    "newest": f"created DESC, name, sha256, {_BY_PATH}",
+    "newest": "created DESC, name, sha256, path, number",
     "largest": f"size DESC, {_BY_PATH}",
     "name": f"name, sha256, {_BY_PATH}",
     "path": _BY_PATH,

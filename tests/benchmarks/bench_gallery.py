@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _A_DOCUMENT = 10  # images
 _WIDTHS = (480, 960, 1440)
 _BUILT = 10  # images that a build changes
+_PAUSE = 2.1  # seconds between changes; folders that have just changed are looked at again
 
 
 def main() -> None:
@@ -158,11 +159,12 @@ def _varied(image: Image) -> Image:
 
 
 def _measure(site: _Site, rounds: int) -> None:
-    time.sleep(2.1)  # folders that changed within two seconds are looked at again
+    time.sleep(_PAUSE)
     gallery = Gallery(site.settings)
     found = {"first": [_page(gallery)]}
     for number in range(rounds):
         for name, change in site.changes.items():
+            time.sleep(_PAUSE)
             change(number)
             found.setdefault(f"after {name}", []).append(_page(gallery))
         found.setdefault("without a change", []).append(_page(gallery))

@@ -120,17 +120,21 @@ def list_(site: Site, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 
     An image is used if a document of the last build refers to it, or a file of the site or
     its theme contains its address. DATE is YYYY-MM-DD.
     """
-    from pelican_imagehost.gallery.listing import Facts, list_images
-    from pelican_imagehost.gallery.query import Query, select
+    from pelican_imagehost.gallery.query import Query
+    from pelican_imagehost.gallery.sources import Facts
+    from pelican_imagehost.gallery.table import Table
     from pelican_imagehost.gallery.uses import Mentions
     from pelican_imagehost.upkeep.check import look
 
     days = {name: wanted[name].date() for name in ("since", "until") if wanted[name]}
-    query = Query()._replace(**{name: value for name, value in wanted.items() if value} | days)
+    wanted = {name: value for name, value in wanted.items() if value}
+    query = Query(sort="path")._replace(**wanted | days)
     facts = Facts.read(site.settings, Mentions(site.settings).find())
     if not facts.uses:
         facts = facts._replace(uses=look(site).report.uses)
-    images = select(list_images(site.settings, facts), query)
+    table = Table(site.settings)
+    table.update(facts)
+    images = table.find(query, table.count(query))
     if as_json:
         click.echo(json.dumps([entry.facts() for entry in images], indent=2))
     else:

@@ -3,69 +3,29 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pelican_imagehost.documents.sources import offered
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.storage.index import Index
-from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
+    from pelican_imagehost.gallery.sources import Facts
     from pelican_imagehost.settings import Settings
-    from pelican_imagehost.storage.index import ProblemRow
     from pelican_imagehost.storage.records import Record
 
 __all__ = [
     "Deletion",
-    "Facts",
     "ListedImage",
     "Variant",
     "list_images",
     "mentions_by_key",
+    "time_of",
     "users_by_key",
 ]
 
 
-class Facts(NamedTuple):
-    """The sources of the list of images.
-
-    Attributes:
-        paths: the manifest, path → image.
-        records: the uploads.
-        uses: document → the manifest paths that it uses, as of the last build.
-        mentions: file → the keys in its text.
-        problems: the problems of the last build.
-    """
-
-    paths: Mapping[str, Image]
-    records: Iterable[Record]
-    uses: Mapping[str, Iterable[str]]
-    mentions: Mapping[str, Iterable[str]]
-    problems: list[ProblemRow]
-
-    @classmethod
-    def read(
-        cls, settings: Settings, mentions: Mapping[str, Iterable[str]], *, read_only: bool = True
-    ) -> Facts:
-        """Read the manifest, the records and the index.
-
-        Args:
-            settings: the settings of the site.
-            mentions: see `Mentions.find`.
-            read_only: write no file at all; may miss the results of a running build.
-
-        Raises:
-            ImageHostError: the manifest or the records cannot be read.
-        """
-        paths = Manifest.load(settings.manifest).images
-        with closing(Records(settings.records, read_only=True)) as opened:
-            records = opened.all()
-        with closing(Index(settings.index, read_only=read_only)) as index:
-            return cls(paths, records, index.uses(), mentions, index.problems())
+_LATEST: Final = 250_000_000_000  # seconds since 1970; no date is after the year 9999
 
 
 class Deletion(NamedTuple):
@@ -159,6 +119,8 @@ class ListedImage(NamedTuple):
 def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
     """List each image once.
 
+    No image depends on lines or records of other digests.
+
     Args:
         settings: the settings of the site.
         facts: the sources.
@@ -167,20 +129,20 @@ def list_images(settings: Settings, facts: Facts) -> list[ListedImage]:
         The images of the manifest by their first paths, then those only uploaded.
     """
     paths: dict[Image, list[str]] = {}
-    for path, image in sorted(facts.paths.items()):  # of two files that differ in metadata, one
+    lines = sorted(facts.paths.items())
+    for path, image in lines:  # of two files that differ in metadata, one
         paths.setdefault(Image(*image[:5]), []).append(path)
     known = {image.sha256: image for image in paths}
-    records = {known.get(one.image.sha256, one.image): one for one in facts.records}
-    whole = {image.sha256: image for image in facts.paths.values()}
+    records = {known.get(digest, one.image): one for digest, one in facts.records.items()}
+    whole = {image.sha256: image for _, image in lines}
     documents = users_by_key(facts)
-    store = os.path.join(settings.store, "")
     return [
         ListedImage(
             *image[:5],
             settings.address_prefix + image.key,
             names,
             sorted(documents.get(image.key, ())),
-            *_history(image, names, records.get(image), store),
+            *_history(settings, image, names, records.get(image)),
             *_varied(whole.get(image.sha256, image), settings),
         )
         for image, names in (paths | {image: paths.get(image, []) for image in records}).items()
@@ -205,21 +167,21 @@ def mentions_by_key(facts: Facts) -> dict[str, set[str]]:
     for file, keys in facts.mentions.items():
         for key in keys:
             found.setdefault(key, set()).add(file)
-    if found.keys() - {image.key for image in facts.paths.values()}:  # there may be 100,000
-        for image in facts.paths.values():
-            for one in image.variants:
-                if one.key in found:
-                    found.setdefault(image.key, set()).update(found[one.key])
+    named = {key[3:]: files for key, files in found.items()}
+    for image in facts.paths.values() if named else ():
+        for name in image.variant_names:
+            if name in named:
+                found[image.key] = found.get(image.key, set()) | named[name]
     return found
 
 
 def _history(
-    image: Image, paths: list[str], record: Record | None, store: str
+    settings: Settings, image: Image, paths: list[str], record: Record | None
 ) -> tuple[str, int | None, int | None, str | None, int]:
     """Return name, created, updated, token and times."""
     name = os.path.basename(paths[0]) if paths else image.key[3:]
     if record is None:
-        return name, _time_of(store + image.key), None, None, 0
+        return name, time_of(settings, image), None, None, 0
     times = record.times if record.token else 0  # found by a repair, not uploaded
     return record.name or name, record.created, record.updated, record.token, times
 
@@ -236,8 +198,9 @@ def _varied(image: Image, settings: Settings) -> tuple[list[Variant], tuple[int,
     ], (min(one.size for one in chosen), max(one.size for one in chosen))
 
 
-def _time_of(path: str) -> int | None:
-    try:
-        return int(os.stat(path).st_mtime)
-    except OSError:
-        return None  # a clone without the image files
+def time_of(settings: Settings, image: Image) -> int | None:
+    """Return the time of a stored file; None if it is not here, as in a clone, or not sensible."""
+    with suppress(OSError):
+        seconds = int(os.stat(f"{settings.store}/{image.key}").st_mtime)
+        return seconds if 0 <= seconds < _LATEST else None
+    return None

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from pelican_imagehost.gallery.listing import ListedImage
-
-__all__ = ["SORTS", "Query", "day_of", "select", "sort"]
+__all__ = ["SORTS", "Query", "day_of"]
 
 SORTS: Final = ("newest", "largest", "name")
 _PAGE: Final = re.compile("[1-9][0-9]{0,8}")
@@ -29,7 +26,7 @@ class Query(NamedTuple):
         until: the last day, or None.
         unused: only unused images.
         duplicates: only images added more than once.
-        sort: one of `SORTS`.
+        sort: one of `SORTS`; for `list` also "path", by the first path, then uploads by age.
         page: from 1.
     """
 
@@ -73,44 +70,9 @@ class Query(NamedTuple):
         return self._replace(sort=SORTS[0], page=1) != Query()
 
 
-def select(images: Iterable[ListedImage], query: Query) -> list[ListedImage]:
-    """Return the images that match a query, in the order given."""
-    words = query.text.casefold().split()
-    return [image for image in images if _fits(image, query) and _has_words(image, words)]
-
-
-def sort(images: Iterable[ListedImage], order: str) -> list[ListedImage]:
-    """Sort images in one of the orders of `SORTS`."""
-    if order == "largest":
-        return sorted(images, key=attrgetter("size"), reverse=True)
-    by_name = sorted(images, key=lambda image: (image.name.casefold(), image.sha256))
-    if order == "name":
-        return by_name
-    return sorted(by_name, key=lambda image: image.created or 0, reverse=True)
-
-
 def day_of(seconds: int) -> date:
     """Return the date of a time in seconds since 1970, in the time zone of this machine."""
     return datetime.fromtimestamp(seconds, UTC).astimezone().date()
-
-
-def _fits(image: ListedImage, query: Query) -> bool:
-    if query.type and image.type != query.type:
-        return False
-    if (query.unused and image.documents) or (query.duplicates and not image.saved):
-        return False
-    if query.since is None and query.until is None:
-        return True
-    day = day_of(image.created) if image.created is not None else date.min
-    return (query.since or date.min) <= day <= (query.until or date.max)
-
-
-def _has_words(image: ListedImage, words: list[str]) -> bool:
-    if not words:
-        return True
-    texts = (image.name, image.sha256, *image.paths, *image.documents)
-    folded = "\n".join(texts).casefold()
-    return all(word in folded for word in words)
 
 
 def _parse_day(text: str) -> date | None:

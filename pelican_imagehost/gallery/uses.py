@@ -11,13 +11,15 @@ import mmap
 import os
 import re
 import stat
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pelican_imagehost.images.image import IMAGE_SUFFIXES, KEY
+from pelican_imagehost.storage.index import Stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pelican_imagehost.settings import Settings
 
@@ -31,6 +33,7 @@ _BINARY: Final = frozenset(IMAGE_SUFFIXES) | {f".{name}" for name in _OTHERS.spl
 _NOT_SITE: Final = frozenset(["node_modules", "__pycache__"])
 
 _Stamp = tuple[int, int]
+_Entries = tuple[list[str], list[str]]  # folders, and files that may be text
 
 
 class Mentions:
@@ -47,6 +50,7 @@ class Mentions:
         own = (settings.store, settings.output, settings.index.parent, settings.manifest)
         self._skipped = {*map(str, own), records, f"{records}-wal", f"{records}-shm"}
         self._known: dict[str, tuple[_Stamp, frozenset[str]]] = {}
+        self._folders: dict[str, tuple[Stamp, _Entries]] = {}
 
     def find(self) -> dict[str, frozenset[str]]:
         """Search all files.
@@ -55,13 +59,42 @@ class Mentions:
             File, relative to the site → the keys in it; only files that contain any.
         """
         found = {}
-        for path, stamp in _files(map(str, self._settings.text_folders), self._skipped):
+        for path, stamp in self._files():
             known = self._known.get(path)
             if known is None or known[0] != stamp:
                 known = (stamp, keys_in(path))
             found[path] = known
         self._known = found
         return {self._settings.relative(path): keys for path, (_, keys) in found.items() if keys}
+
+    def _files(self) -> Iterator[tuple[str, _Stamp]]:
+        """Yield files that may be text, and their state; follows links, as Pelican does."""
+        waiting, seen = list(map(str, self._settings.text_folders)), set()
+        while waiting:
+            folder = waiting.pop()
+            with suppress(OSError):
+                status = os.stat(folder)
+                if (status.st_dev, status.st_ino) in seen:  # a link to a folder above it
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+                folders, texts = self._entries(folder, Stamp.of(status))
+                waiting.extend(folders)
+                for path in texts:
+                    with suppress(OSError):  # a broken link
+                        status = os.stat(path)
+                        if stat.S_ISREG(status.st_mode):
+                            yield path, (status.st_size, status.st_mtime_ns)
+
+    def _entries(self, folder: str, stamp: Stamp) -> _Entries:
+        """Return what is in a folder; as before if no name in it has come or gone."""
+        known = self._folders.get(folder)
+        if known and known[0] == stamp:
+            return known[1]
+        entries = list(os.scandir(folder))
+        found = _sort(entries, self._skipped)
+        if stamp.is_settled(time.time_ns()) and not any(one.is_symlink() for one in entries):
+            self._folders[folder] = stamp, found
+        return found
 
 
 def keys_in(path: str) -> frozenset[str]:
@@ -75,26 +108,16 @@ def keys_in(path: str) -> frozenset[str]:
     return frozenset()
 
 
-def _files(tops: Iterable[str], skipped: set[str]) -> Iterator[tuple[str, _Stamp]]:
-    """Yield files that may be text, and their state; follows links, as Pelican does."""
-    waiting, seen = list(tops), set()
-    while waiting:
-        folder = waiting.pop()
-        with suppress(OSError):
-            status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in seen:  # a link to a folder above it
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            if any(entry.name == "pyvenv.cfg" for entry in entries):  # a virtual environment
-                continue
-            for entry in entries:
-                if entry.name.startswith(".") or entry.path in skipped or entry.name in _NOT_SITE:
-                    continue
-                if entry.is_dir():
-                    waiting.append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() not in _BINARY:
-                    with suppress(OSError):  # a broken link
-                        status = entry.stat()
-                        if stat.S_ISREG(status.st_mode):
-                            yield entry.path, (status.st_size, status.st_mtime_ns)
+def _sort(entries: list[os.DirEntry[str]], skipped: set[str]) -> _Entries:
+    folders: list[str] = []
+    texts: list[str] = []
+    if any(entry.name == "pyvenv.cfg" for entry in entries):  # a virtual environment
+        return folders, texts
+    for entry in entries:
+        if entry.name.startswith(".") or entry.path in skipped or entry.name in _NOT_SITE:
+            continue
+        if entry.is_dir():
+            folders.append(entry.path)
+        elif entry.name[entry.name.rfind(".") :].lower() not in _BINARY:
+            texts.append(entry.path)
+    return folders, texts

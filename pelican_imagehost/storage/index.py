@@ -137,10 +137,10 @@ class Index:
 
     def uses(self) -> dict[str, set[str]]:
         """Load the manifest paths that each document used in the last build."""
-        found: dict[str, set[str]] = {}
+        found: dict[bytes, set[str]] = {}
         for document, path in self._read("SELECT document, path FROM uses"):
-            found.setdefault(_decode(document), set()).add(_decode(path))
-        return found
+            found.setdefault(document, set()).add(path.decode(errors="surrogatepass"))
+        return {_decode(document): paths for document, paths in found.items()}
 
     def record_files(self, files: Mapping[str, tuple[tuple[int, ...], tuple[Any, ...]]]) -> None:
         """Record files: absolute path → (stamp, image)."""

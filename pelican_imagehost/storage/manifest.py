@@ -22,10 +22,12 @@ from pelican_imagehost.storage.lines import format_line, read_line, read_usual
 from pelican_imagehost.storage.regular import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pelican_imagehost.images.image import Image
+
+    _Read = Callable[[str], tuple[str, Image | None]]
 
 __all__ = ["Manifest"]
 
@@ -67,8 +69,12 @@ class Manifest:
         return len(self.images.keys() | self.conflicts.keys())
 
     @classmethod
-    def load(cls, file: Path) -> Manifest:
+    def load(cls, file: Path, read: _Read = read_usual) -> Manifest:
         """Read a manifest; it is empty if the file does not exist.
+
+        Args:
+            file: the file.
+            read: see `parse`.
 
         Raises:
             ManifestError: the file cannot be read.
@@ -81,16 +87,23 @@ class Manifest:
             return cls(file)
         except OSError as error:
             raise ManifestError(f"{file.name} cannot be read: {error.strerror}") from error
-        return cls.parse(file, data, stamp)
+        return cls.parse(file, data, stamp, read)
 
     @classmethod
-    def parse(cls, file: Path, data: bytes, stamp: tuple[int, ...] | None = None) -> Manifest:
+    def parse(
+        cls,
+        file: Path,
+        data: bytes,
+        stamp: tuple[int, ...] | None = None,
+        read: _Read = read_usual,
+    ) -> Manifest:
         """Read the content of a manifest.
 
         Args:
             file: its file, for messages.
             data: the content.
             stamp: the state of the file, if the content is from it.
+            read: `read_usual`, or what remembers its results.
         """
         manifest = cls(file)
         manifest._stamp = stamp
@@ -98,10 +111,10 @@ class Manifest:
         if _MARK in text:  # of a file, or of two that were joined
             text = re.sub(f"^{_MARK}+", "", text, flags=re.MULTILINE)
         lines = text.split("\n")
-        images, numbers = manifest.images, manifest._numbers
+        images, conflicts, numbers = manifest.images, manifest.conflicts, manifest._numbers
         for number, line in enumerate(lines, 1):
-            path, image = read_usual(line)
-            if image is None or path in manifest:
+            path, image = read(line)
+            if image is None or path in images or path in conflicts:
                 manifest._take(number, line)
             else:
                 images[path], numbers[path] = image, number

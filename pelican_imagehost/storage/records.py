@@ -53,6 +53,10 @@ _REPLACE = """
 INSERT OR IGNORE INTO uploads
 SELECT ?2, ?3, ?4, ?5, ?6, name, created, updated, token, times, 0 FROM uploads WHERE sha256 = ?1
 """
+_MARKS = """
+SELECT sha256 || created || '/' || updated || '/' || times || '/' || length(token) || token || name
+FROM uploads
+"""
 _COLUMNS = "sha256, type, size, width, height, name, created, updated, token, times, pushed"
 
 
@@ -115,6 +119,14 @@ class Records:
     def all(self) -> list[Record]:
         """Return all records, the oldest first."""
         return self._select("ORDER BY created, sha256")
+
+    def marks(self) -> set[str]:
+        """Return a text for each record that begins with its digest, and changes with it.
+
+        `pushed` is not in it. Takes half the time of reading all records.
+        """
+        with self._explained():
+            return {mark for (mark,) in self._connection.execute(_MARKS)}
 
     def get(self, sha256: str) -> Record | None:
         """Return the record of a digest; None if there is none."""

@@ -60,9 +60,9 @@ def connect(
     return connection
 
 
-def connect_in_memory(schema: Schema) -> sqlite3.Connection:
-    """Open an empty database in memory."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+def connect_in_memory(schema: Schema, *, any_thread: bool = False) -> sqlite3.Connection:
+    """Open an empty database in memory; see `connect`."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=not any_thread)
     _prepare(connection, schema)
     return connection
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.documents.bounds import Bounds
 from pelican_imagehost.errors import ImageHostError
-from pelican_imagehost.gallery.listing import Facts
+from pelican_imagehost.gallery.sources import Facts
 from pelican_imagehost.gallery.uses import Mentions
 from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.clean import clean, has_location
@@ -181,8 +181,8 @@ def _names(facts: Facts) -> dict[Image, list[str]]:
     for path, image in sorted(facts.paths.items()):
         names.setdefault(image, []).append(path)
     listed = {image.sha256 for image in names}
-    uploads = {one.image: list[str]() for one in facts.records if one.image.sha256 not in listed}
-    return names | uploads
+    uploads = (one.image for digest, one in facts.records.items() if digest not in listed)
+    return names | {image: [] for image in uploads}
 
 
 def _lines(settings: Settings, moves: Iterable[Move]) -> tuple[dict[str, Image], list[str]]:

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import MissingImage
-from pelican_imagehost.gallery.listing import Deletion, Facts, list_images
+from pelican_imagehost.gallery.listing import Deletion, list_images
+from pelican_imagehost.gallery.sources import Facts
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.history import former_variants
 from pelican_imagehost.publish.publisher import Publisher
@@ -170,5 +171,5 @@ def _garbage(settings: Settings, facts: Facts, keys: Sequence[str]) -> Garbage:
     store = Store(settings.store)
     there = {key: store.path(key) for key in [*keys, *sorted(deleted)]}
     files = {key: path.stat().st_size if path.exists() else 0 for key, path in there.items()}
-    records = {one.image.sha256: one for one in facts.records if one.image.sha256 in wanted}
+    records = {digest: one for digest, one in facts.records.items() if digest in wanted}
     return Garbage(lines, files, records, deleted)

@@ -81,7 +81,7 @@ def plan(site: Site, *, grace_days: int, progress: Progress = silent) -> Plan:
     paths, records = keepers.facts.paths, keepers.facts.records
     lines = {path: paths[path] for path in sorted(keepers.unused_lines())}
     listed = {one.key for path, image in paths.items() if path not in lines for one in image.all}
-    uploaded = {record.image.sha256 for record in records if record.token}
+    uploaded = {digest for digest, record in records.items() if record.token}
     store = Store(site.settings.store)
     rest = [key for key in store.keys() if key not in listed and digest_of(key) not in uploaded]  # noqa: SIM118  a method: the store is not a dict
     files = {key: store.path(key).stat().st_size for key in rest if not keepers.reason(key)}
@@ -93,7 +93,7 @@ def plan(site: Site, *, grace_days: int, progress: Progress = silent) -> Plan:
     files |= dict.fromkeys(published.keys() - files.keys(), 0)
     waiting = sum(keepers.is_waiting(key) for key in rest)
     digests = {digest_of(key) for key in files}
-    gone = {record.image.sha256: record for record in records if record.image.sha256 in digests}
+    gone = {digest: record for digest, record in records.items() if digest in digests}
     return Plan(Garbage(lines, files, gone), keepers.uses_before, waiting, published)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.gallery.listing import Facts, mentions_by_key, users_by_key
+from pelican_imagehost.gallery.listing import mentions_by_key, users_by_key
+from pelican_imagehost.gallery.sources import Facts
 from pelican_imagehost.gallery.uses import Mentions
 from pelican_imagehost.images.image import KEY, digest_of
 from pelican_imagehost.publish.history import committed_digests, recent_digests

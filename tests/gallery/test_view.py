@@ -76,7 +76,7 @@ def test_uploads_of_the_sites_own_bytes_are_one_image(site: Site) -> None:
     site.build()
     image = Image(key_of(cat)[3:67], "jpg", cat.stat().st_size, 40, 30)
     record(site, Arrival(image, "IMG_0001.jpg", "phone"))
-    (shown,) = Gallery(site.settings()).images()
+    (shown,) = Gallery(site.settings()).view(Query()).images
     assert (shown.name, shown.paths, shown.times) == ("IMG_0001.jpg", ["content/cat.jpg"], 1)
     assert shown.saved == image.size
 
@@ -104,7 +104,7 @@ def test_records_of_a_newer_version_are_a_sentence(site: Site) -> None:
     record(site)
     site.settings().records.write_bytes(b"not a database" * 99)
     with pytest.raises(RecordsError, match="cannot be used"):
-        Gallery(site.settings()).images()
+        Gallery(site.settings()).view(Query())
 
 
 def test_a_commit_shows_even_if_the_log_looks_as_before(site: Site) -> None:

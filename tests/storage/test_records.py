@@ -61,6 +61,24 @@ def test_what_a_repair_found_becomes_an_upload_when_it_is_uploaded(records: Reco
     assert (uploaded.token, uploaded.name, uploaded.pushed) == ("phone", "a.png", False)
 
 
+def test_every_change_of_a_record_but_pushing_shows_in_its_mark(records: Records) -> None:
+    def change(statement: str) -> set[str]:
+        before = records.marks()
+        records._connection.execute(statement)  # noqa: SLF001  a clock and a repair at once
+        return before ^ records.marks()
+
+    records.add([Arrival(image(1), "1a", "phone"), Arrival(image(2), "b", "phone")])
+    marks = {f"{mark:.64}" for mark in records.marks()}
+    assert marks == {image(1).sha256, image(2).sha256}
+    one = f"WHERE sha256 = '{image(1).sha256}'"
+    for values in ("name = 'a'", "created = 0", "updated = 0", "token = 'phon', name = 'ea'",
+                   "times = 9"):  # fmt: skip
+        changed = change(f"UPDATE uploads SET {values} {one}")  # noqa: S608  constants
+        assert [mark[:64] for mark in changed] == [image(1).sha256] * 2, values
+    assert len(change(f"DELETE FROM uploads {one}")) == 1  # noqa: S608  constants
+    assert change("UPDATE uploads SET pushed = 1") == set()
+
+
 def test_records_go_when_told(records: Records) -> None:
     records.add([Arrival(image(n), "a.png", "t") for n in range(3)])
     records.remove([image(0).sha256, image(2).sha256])

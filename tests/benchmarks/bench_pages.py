@@ -1,6 +1,6 @@
 """Measure what a reader's browser does with pages of four photos, and what decorating costs.
 
-    python -m tests.benchmarks.bench_pages [--rounds 3] [--of FOLDER]
+    python -m tests.benchmarks.bench_pages [--rounds 3] [--of FOLDER] [--only CASE]
 
 Headless Chromium reads each page to its end at 9 Mbit/s and 85 ms, with originals as they are,
 with their sizes, and with variants: bytes of images before the first scroll and in all, the
@@ -41,6 +41,7 @@ CASES = {
     "originals": ["IMAGEHOST_DECORATE=false", "IMAGEHOST_FORMATS=[]"],
     "decorated": ["IMAGEHOST_FORMATS=[]"],
     "variants": ["IMAGEHOST_DECORATE=true"],
+    "with sizes": ['IMAGEHOST_SIZES="min(720px, 100vw)"'],  # as drafting suggests
 }
 WINDOWS = {"360@2": (360, 640, 2), "1280@1": (1280, 720, 1), "1280@2": (1280, 720, 2)}
 _NETWORK = {
@@ -106,14 +107,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--of", type=Path, help="a folder of photographs, four a page")
+    parser.add_argument("--only", choices=CASES, help="of the cases")
     options = parser.parse_args()
+    cases = {name: CASES[name] for name in CASES if options.only in (None, name)}
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         pages = _make_site(root, options.of)
-        for case, settings in CASES.items():
+        for case, settings in cases.items():
             command = [sys.executable, "-m", "pelican", "content", "-q", "-s", "conf.py"]
             run([*command, "-o", f"output-{case}", "-e", *settings], root)
-        _measure_browser(root, pages, options.rounds)
+        _measure_browser(root, list(cases), pages, options.rounds)
     _measure_decorating()
 
 
@@ -160,14 +163,14 @@ def _served(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-def _measure_browser(root: Path, pages: int, rounds: int) -> None:
+def _measure_browser(root: Path, cases: list[str], pages: int, rounds: int) -> None:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  the rest runs without it
 
     chromium = shutil.which("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for window in WINDOWS:
-            for case in CASES:
+            for case in cases:
                 with _served(root / f"output-{case}") as address:
                     seen = [
                         _read(browser, f"{address}/photos-{page}.html", window)

@@ -23,8 +23,10 @@ __all__ = ["Replacement", "compare_outputs", "undecorate"]
 
 _ADDRESS = r"[0-9a-f]{2}/([0-9a-f]{64})\.(?:avif|gif|jpg|png|svg|webp)"
 _TEXTS = {".html", ".xml", ".txt"}
+# With variants: `picture` around an image, and its rules.
+_PICTURE = re.compile(r"<picture data-imagehost>(?:<source [^>]*>)+(<img\b[^>]*>)</picture>")
 _SHEET = re.compile(
-    r"<style>:where\(img\[data-imagehost\]:not\(\[data-imagehost\*=h\]\)\)\{height:auto\}"
+    r"<style>(?::where\(picture\[data-imagehost\][^{]*\)\{[^}]*\})*:where\(img\[data-imagehost\]:not\(\[data-imagehost\*=h\]\)\)\{height:auto\}"
     r"@supports\(contain-intrinsic-size:1px\)\{"
     r":where\(img\[data-imagehost\]:not\(\[data-imagehost\*=w\]\)\)\{width:auto\}"
     r"(?::where\(img\[data-imagehost\|=\"\d+x\d+\"\]\)\{contain:size;"
@@ -35,7 +37,7 @@ _ATTRIBUTES = re.compile(
     (?: (?: [ ]width=(["']?)\d+\1 )? (?: [ ]height=(["']?)\d+\2 )?
         [ ]data-imagehost=(["']?)\d+x\d+(?:-w?h?)?\3 )?
     (?: [ ]fetchpriority=(["']?)high\4 | [ ]loading=(["']?)lazy\5 )?
-    (?: [ ]decoding=(["']?)async\6 )?""",
+    (?: [ ]decoding=(["']?)async\6 )? (?: [ ]sizes=(["']?)(?:auto,[ ])?100vw\7 )?""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -79,7 +81,7 @@ def undecorate(page: str) -> str:
     An author who writes the same in the same place loses it too, so take it off both sides of
     a comparison.
     """
-    return _ATTRIBUTES.sub("", _SHEET.sub("", page))
+    return _ATTRIBUTES.sub("", _PICTURE.sub(r"\1", _SHEET.sub("", page)))
 
 
 def _files(folder: Path) -> set[str]:

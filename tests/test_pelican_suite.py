@@ -106,6 +106,9 @@ def test_the_reader_of_diffs() -> None:
     assert differences(same) == []
     sized = same.replace('<img src="/i', '<img width="4" height="3" data-imagehost="4x3" src="/i')
     assert differences(sized) == []
+    source = '<picture data-imagehost><source type="image/avif" srcset="/i/c.avif">'
+    varied = f"{same}</picture>".replace("+\t<img", f"+\t{source}<img")
+    assert differences(varied) == []
     assert differences(f"{same}\nE    +more") == ["+more"]
     assert differences("E    -<b>a</b>\nE    +<b>b</b>") == ["+<b>b</b>", "-<b>a</b>"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.documents.origin import find_origin
-from pelican_imagehost.documents.tags import decode, find_tags
+from pelican_imagehost.documents.tags import find_tags, value_of
 from pelican_imagehost.errors import ImageHostError
 from pelican_imagehost.report import Document, Problem
 
@@ -65,7 +65,7 @@ def _images(html: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _value(html: str, tag: Tag, name: str) -> str:
-    return decode(html[slice(*tag.attributes.get(name, (0, 0)))])[0].strip()
+    return value_of(html, tag, name).strip()
 
 
 def _lines(source: str, url: str, alt: str | None) -> list[int | None]:

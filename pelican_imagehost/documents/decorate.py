@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pelican_imagehost.documents.regions import INERT, WITH_TAGS, find_regions
 from pelican_imagehost.documents.sources import MARK as _MARKER
 from pelican_imagehost.documents.sources import PLAIN
-from pelican_imagehost.documents.tags import ATTRIBUTES, WS, decode, find_tags, read_tag
+from pelican_imagehost.documents.tags import ATTRIBUTES, WS, find_tags, read_tag, value_of
 from pelican_imagehost.documents.wanted import EVERYWHERE
 from pelican_imagehost.images.image import KEY
 
@@ -187,20 +187,22 @@ _BEFORE_URL = f"\"'={WS}"
 
 def _digest(page: str, tag: Tag, prefix: str) -> str:
     """Return the SHA-256 in the source of an image; "" if it is another address."""
-    url = _value(page, tag, "src").strip(WS)
+    url = value_of(page, tag, "src").strip(WS)
     key = KEY.match(url, len(prefix)) if url.startswith(prefix) else None
     return key[2] if key and url[key.end() : key.end() + 1] in {"", "?", "#"} else ""
 
 
 def _is_left_alone(page: str, tag: Tag) -> bool:
     is_late = not _LATE.isdisjoint(tag.attributes)
-    return is_late or PLAIN in _value(page, tag, "class").split()
+    return is_late or PLAIN in value_of(page, tag, "class").split()
 
 
 def _attributes(page: str, tag: Tag, size: Size | None, *, is_first: bool) -> dict[str, str]:
     """Return the attributes to add to an image, by their names."""
     given = {
-        side: _DIMENSION.match(_value(page, tag, side)) for side in _SIDES if side in tag.attributes
+        side: _DIMENSION.match(value_of(page, tag, side))
+        for side in _SIDES
+        if side in tag.attributes
     }
     is_marked = _MARKER in tag.attributes
     added = {} if size is None or is_marked else _numbers(given, size)
@@ -236,10 +238,10 @@ def _numbers(given: dict[str, re.Match[str] | None], size: Size) -> dict[str, st
 
 def _width(page: str, tag: Tag, added: dict[str, str], sizes: str) -> str:
     """Return the value for `sizes`: what the author gave, or what a browser finds out itself."""
-    given = _DIMENSION.match(_value(page, tag, "width"))
+    given = _DIMENSION.match(value_of(page, tag, "width"))
     if given and not given[2]:
         return f"{given[1]}px"
-    is_lazy = added.get("loading") == "lazy" or _value(page, tag, "loading").lower() == "lazy"
+    is_lazy = added.get("loading") == "lazy" or value_of(page, tag, "loading").lower() == "lazy"
     return f"auto, {sizes}" if is_lazy else sizes
 
 
@@ -257,7 +259,3 @@ def _with_source(page: str, tag: Tag, start: int, source: str) -> str:
     first, last = tag.attributes["src"]
     is_alone = source and page.find("?", first, last) < 0 and page.find("#", first, last) < 0
     return page[start:first] + source + page[last : tag.end] if is_alone else page[start : tag.end]
-
-
-def _value(page: str, tag: Tag, name: str) -> str:
-    return decode(page[slice(*tag.attributes.get(name, (0, 0)))])[0]

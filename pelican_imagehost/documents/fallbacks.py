@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.documents.regions import find_regions
 from pelican_imagehost.documents.sources import PLAIN
-from pelican_imagehost.documents.tags import WS, decode, read_tag
+from pelican_imagehost.documents.tags import WS, decode, read_tag, value_of
 from pelican_imagehost.images.image import KEY, MEDIA_TYPES
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _is_in_tag(page: str, one: _Address) -> bool:
         return False
     name = "content" if tag.name == "meta" else "href"
     if tag.name == "link":
-        kinds = f"{_value(page, tag, 'rel')} {_value(page, tag, 'itemprop')}".split()
+        kinds = f"{value_of(page, tag, 'rel')} {value_of(page, tag, 'itemprop')}".split()
         if not any(map(_ABOUT_IMAGES.fullmatch, kinds)):
             return False
     first, last = tag.attributes.get(name, (0, 0))
@@ -160,7 +160,7 @@ def _is_in_tag(page: str, one: _Address) -> bool:
 def _is_data(page: str, start: int) -> bool:
     """Return whether the JSON-LD of a page begins at a position."""
     tag = read_tag(page, start)
-    kind = _value(page, tag, "type") if tag is not None and tag.name == "script" else ""
+    kind = value_of(page, tag, "type") if tag is not None and tag.name == "script" else ""
     return kind.partition(";")[0].strip(WS).lower() == _DATA
 
 
@@ -201,8 +201,4 @@ def _is_source(raw: str, start: int, end: int) -> bool:
         return False
     first, last = tag.attributes.get("src", (0, 0))
     is_there = (offsets[first], offsets[last]) == (start, end)
-    return is_there and PLAIN not in _value(html, tag, "class").split()
-
-
-def _value(page: str, tag: Tag, name: str) -> str:
-    return decode(page[slice(*tag.attributes.get(name, (0, 0)))])[0]
+    return is_there and PLAIN not in value_of(html, tag, "class").split()

@@ -21,7 +21,7 @@ from pelican_imagehost.images.image import IMAGE_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-__all__ = ["ATTRIBUTES", "RAW_TEXT", "WS", "Tag", "decode", "find_tags", "read_tag"]
+__all__ = ["ATTRIBUTES", "RAW_TEXT", "WS", "Tag", "decode", "find_tags", "read_tag", "value_of"]
 
 
 class Tag(NamedTuple):
@@ -192,6 +192,11 @@ def _attributes(html: str, start: int, end: int) -> dict[str, tuple[int, int]]:
             span = attribute.span(attribute.lastindex or 0)
             spans.setdefault(attribute[1].lower(), span)  # the first of a name counts
     return spans
+
+
+def value_of(html: str, tag: Tag, name: str) -> str:
+    """Return the value of an attribute, decoded; "" if the tag does not have it."""
+    return decode(html[slice(*tag.attributes.get(name, (0, 0)))])[0]
 
 
 def decode(raw: str) -> tuple[str, Sequence[int]]:

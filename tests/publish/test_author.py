@@ -75,16 +75,21 @@ def host(tmp_path: Path) -> Iterator[Host]:
 @pytest.fixture
 def blog(site: Site, host: Host, tmp_path: Path) -> Site:
     """A site ready to publish: two posts, a repository, a remote, and `init` done."""
+    make_ready(site, tmp_path, url=host.url, remote=str(host.repository))
+    return site
+
+
+def make_ready(site: Site, folder: Path, *, url: str, remote: str) -> None:
+    """Give a site two posts, a repository with a remote in a folder, and run `init`."""
     for name in ("one", "two"):
         site.picture(f"content/{name}.png", text_seed=len(name) + ord(name[0]))
         post(site, f"{name}.md", f"![a]({name}.png)")
-    site.publishconf(IMAGEHOST_URL=host.url, IMAGEHOST_REMOTE=str(host.repository))
+    site.publishconf(IMAGEHOST_URL=url, IMAGEHOST_REMOTE=remote)
     git("init", "--quiet", folder=site.root)
-    git("init", "--quiet", "--bare", tmp_path / "site.git", folder=tmp_path)
-    git("remote", "add", "origin", tmp_path / "site.git", folder=site.root)
+    git("init", "--quiet", "--bare", folder / "site.git", folder=folder)
+    git("remote", "add", "origin", folder / "site.git", folder=site.root)
     completed = site.cli("init", "-s", "publishconf.py")
     assert completed.returncode == 0, completed.stderr
-    return site
 
 
 def commit(site: Site, message: str = "Write") -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from pelican_imagehost.publish.target import Sending
     from pelican_imagehost.settings import Settings
     from tests.conftest import Require
 
@@ -84,24 +85,30 @@ def assert_intact(place: Place) -> set[str]:
     return keys
 
 
+def killing(seaweed: Seaweed, name: str, answered: list[int]) -> Sending:
+    """Return what shows progress: it notes each answered image, and kills a program at the 40th."""
+
+    @contextmanager
+    def sending(_keys: list[str]) -> Iterator[Callable[[int], None]]:
+        def advance(size: int) -> None:
+            answered.append(size)
+            if len(answered) == 40:
+                seaweed.kill(name)
+
+        yield advance
+
+    return sending
+
+
 def test_a_volume_server_that_dies_loses_no_answered_image(
     seaweed: Seaweed, bucket: Place, tmp_path: Path
 ) -> None:
     one = author(tmp_path, images=images(150))
     target = one.target(bucket.remote)
-    answered = []
-
-    @contextmanager
-    def sending(_keys: list[str]) -> Iterator[Callable[[int], None]]:
-        def advance(_size: int) -> None:
-            answered.append(1)
-            if len(answered) == 40:
-                seaweed.kill("volume2")
-
-        yield advance
-
+    answered: list[int] = []
     try:
         with suppress(PublishError):  # two of three servers may or may not be enough
+            sending = killing(seaweed, "volume2", answered)
             target.send(lambda: sorted(target.due(one.keys)), sending)
     finally:
         seaweed.restart("volume2")
@@ -116,17 +123,8 @@ def test_a_gateway_that_dies_is_reported_and_the_rest_sent_later(
 ) -> None:
     one = author(tmp_path, images=images(150))
     target = one.target(bucket.remote)
-    answered = []
-
-    @contextmanager
-    def sending(_keys: list[str]) -> Iterator[Callable[[int], None]]:
-        def advance(_size: int) -> None:
-            answered.append(1)
-            if len(answered) == 40:
-                seaweed.kill("s3a")
-
-        yield advance
-
+    answered: list[int] = []
+    sending = killing(seaweed, "s3a", answered)
     try:
         with pytest.raises(PublishError, match="does not answer"):
             target.send(lambda: sorted(target.due(one.keys)), sending)

@@ -14,7 +14,7 @@ from pelican_imagehost.publish.s3_target import S3Target
 from pelican_imagehost.site.site import Site as PelicanSite
 from pelican_imagehost.upkeep import garbage
 from tests.conftest import Site
-from tests.publish.test_author import commit, git, push
+from tests.publish.test_author import commit, git, make_ready, push
 from tests.seaweed import get
 from tests.site.test_variants import photo
 from tests.test_plugin import key_of, post
@@ -42,15 +42,7 @@ def silent(_keys: list[str]) -> nullcontext[Callable[[int], None]]:
 @pytest.fixture
 def blog(site: Site, bucket: Place, tmp_path: Path) -> Site:
     """A site ready to publish: two posts, a repository, a bucket, and `init` done."""
-    for name in ("one", "two"):
-        site.picture(f"content/{name}.png", text_seed=len(name) + ord(name[0]))
-        post(site, f"{name}.md", f"![a]({name}.png)")
-    site.publishconf(IMAGEHOST_URL=bucket.url, IMAGEHOST_REMOTE=bucket.remote)
-    git("init", "--quiet", folder=site.root)
-    git("init", "--quiet", "--bare", tmp_path / "site.git", folder=tmp_path)
-    git("remote", "add", "origin", tmp_path / "site.git", folder=site.root)
-    completed = site.cli("init", "-s", "publishconf.py")
-    assert completed.returncode == 0, completed.stderr
+    make_ready(site, tmp_path, url=bucket.url, remote=bucket.remote)
     return site
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "CorruptImage",
     "ExportRefused",
+    "ForbiddenUploads",
     "ImageHostError",
     "ImageTooLarge",
     "ManifestConflict",
@@ -120,6 +121,18 @@ class StoreError(ImageHostError):
 
 class RecordsError(ImageHostError):
     """The record of uploads cannot be read or written."""
+
+
+class ForbiddenUploads(ImageHostError):
+    """Uploads were retracted, and must not be recorded.
+
+    Args:
+        digests: their digests.
+    """
+
+    def __init__(self, digests: frozenset[str]) -> None:
+        super().__init__(f"retracted: {', '.join(sorted(digests))}")
+        self.digests = digests
 
 
 class ExportRefused(ImageHostError):

@@ -13,7 +13,7 @@ from pelican_imagehost.images.image import IMAGE_TYPES, MAX_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["OPTIONS", "PREFIX", "Option", "read_options"]
+__all__ = ["OPTIONS", "PREFIX", "Option", "is_database", "read_options"]
 
 PREFIX = "IMAGEHOST_"
 # As browsers send them: in lower case (RFC 6454, section 6.2). "null" is any page at all.
@@ -65,6 +65,11 @@ def _is_path(value: object) -> bool:
     return isinstance(value, str | os.PathLike) and bool(os.fspath(value))
 
 
+def is_database(value: object) -> bool:
+    """Return whether IMAGEHOST_RECORDS is the address of a PostgreSQL database."""
+    return isinstance(value, str) and value.startswith(("postgresql://", "postgres://"))
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -89,7 +94,9 @@ OPTIONS: dict[str, Option] = {
     ),
     "MANIFEST": Option("imagehost.jsonl", "a file, relative to the settings file", _is_path),
     "RECORDS": Option(
-        "imagehost-uploads.sqlite3", "a file, relative to the settings file", _is_path
+        "imagehost-uploads.sqlite3",
+        "a file, relative to the settings file, or a database 'postgresql://…'",
+        lambda value: is_database(value) or (_is_path(value) and "://" not in str(value)),
     ),
     "ORIGINS": Option(
         (), "a list of origins without a path, such as 'app://obsidian.md'", _is_origins

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pelican_imagehost.errors import SettingsError
 from pelican_imagehost.images.image import Limits
-from pelican_imagehost.options import read_options
+from pelican_imagehost.options import OPTIONS, is_database, read_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,9 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         store: the content-addressed tree.
         manifest: the manifest file.
         index: the index file.
-        records: the record of uploads.
+        records: the file with the record of uploads.
+        database: the database that has the record instead, shared by several services; the
+            bucket is then their store.
         origins: the origins of other sites whose pages may upload with a bearer token.
         limits: the limits on an image.
         formats: the types of the variants; none are made without one.
@@ -86,6 +88,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
     manifest: Path
     index: Path  # type: ignore[assignment]  # nobody searches this tuple
     records: Path
+    database: str | None
     origins: frozenset[str]
     limits: Limits
     formats: tuple[str, ...]
@@ -121,6 +124,7 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
         main = _main_work_tree(root)
         content = root / os.path.abspath(pelican["PATH"])
         theme = Path(os.path.abspath(pelican["THEME"]))
+        database = _database(own)
         values = {
             "root": root,
             "content": content,
@@ -142,7 +146,8 @@ class Settings(NamedTuple):  # not a dataclass, whose import takes longer than a
             "store": main / (own["STORE"] or _default_store(main)),
             "manifest": root / own["MANIFEST"],
             "index": root / pelican["CACHE_PATH"] / "imagehost.sqlite3",
-            "records": main / own["RECORDS"],
+            "records": main / (OPTIONS["RECORDS"].default if database else own["RECORDS"]),
+            "database": database,
             "origins": frozenset(own["ORIGINS"]),
             "limits": Limits(own["MAX_BYTES"], own["MAX_PIXELS"], frozenset(own["TYPES"])),
             "formats": tuple(sorted(set(own["FORMATS"]))),
@@ -257,6 +262,18 @@ def _check_lists(pelican: Mapping[str, Any]) -> None:
     for name in ("FORMATTED_FIELDS", "STATIC_PATHS", "THEME_STATIC_PATHS"):
         if not isinstance(pelican[name], list | tuple | set | frozenset):
             raise SettingsError(f"{name} must be a list; found {pelican[name]!r}")
+
+
+def _database(own: Mapping[str, Any]) -> str | None:
+    """Return the address of the database of uploads; None if they are recorded in a file."""
+    if not is_database(own["RECORDS"]):
+        return None
+    if not own["URL"] or not str(own["REMOTE"]).startswith("s3://"):
+        raise SettingsError(
+            "IMAGEHOST_RECORDS is a database for services that share a bucket; set "
+            "IMAGEHOST_REMOTE to 's3://…' and IMAGEHOST_URL to its address, or use a file"
+        )
+    return str(own["RECORDS"])
 
 
 def _is_ci() -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+    from tests.postgres import Postgres
     from tests.seaweed import Place, Seaweed
 
 # Tests must not fail because the machine is busy.
@@ -181,6 +182,29 @@ def bucket(seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Place:
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     return Place(seaweed, f"test-{next(_NUMBERS)}")
+
+
+@pytest.fixture(scope="session")
+def postgres(require: Require) -> Iterator[Postgres]:
+    """Start a database server."""
+    require(importlib.util.find_spec("psycopg"), "psycopg is not installed")
+    from tests.postgres import Postgres, find_programs  # noqa: PLC0415  as above
+
+    programs = find_programs()
+    require(programs, "PostgreSQL is not installed")
+    assert programs
+    server = Postgres(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """Provide the address of an empty database."""
+    return postgres.make_database()
 
 
 class Site:

@@ -23,7 +23,8 @@ from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.publish.create import create
 from pelican_imagehost.publish.repository import StoreRepository
-from pelican_imagehost.storage.records import Arrival, Records
+from pelican_imagehost.storage.book import Arrival
+from pelican_imagehost.storage.records import Records
 from pelican_imagehost.storage.store import Store
 from tests.test_plugin import HOST, key_of, post
 

@@ -22,6 +22,7 @@ LIBRARIES = {  # name in the table → name in imports
     "Starlette": "starlette",
     "Pillow": "PIL",
     "obstore": "obstore",
+    "psycopg": "psycopg",
 }
 ENTRANCES = {
     "__init__": {"plugin"},

@@ -12,7 +12,7 @@ from pelican_imagehost.images.image import Image
 if TYPE_CHECKING:
     from pelican_imagehost.gallery.sources import Facts
     from pelican_imagehost.settings import Settings
-    from pelican_imagehost.storage.records import Record
+    from pelican_imagehost.storage.book import Record
 
 __all__ = [
     "Deletion",

@@ -7,10 +7,10 @@ import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pelican_imagehost.storage.book import open_records
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.lines import read_usual
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.image import Image
     from pelican_imagehost.settings import Settings
+    from pelican_imagehost.storage.book import Record
     from pelican_imagehost.storage.index import ProblemRow
-    from pelican_imagehost.storage.records import Record
 
 __all__ = ["NOTHING", "Facts", "Sources"]
 
@@ -77,7 +77,7 @@ class Sources:
         self._settings = settings
         self._lines = _Lines()
         self._read: dict[Path, tuple[object, Any]] = {}
-        self._marks: set[str] = set()
+        self._mark: object = None
         self._records: dict[str, Record] = {}
 
     def read(self, mentions: Mapping[str, Iterable[str]], *, read_only: bool) -> Facts:
@@ -97,7 +97,7 @@ class Sources:
         uses, problems = self._fresh(settings.index, lambda: self._load_index(read_only=read_only))
         return Facts(
             self._fresh(settings.manifest, self._load_lines),
-            self._fresh(settings.records, self._load_records),
+            self._fresh_records(),
             uses,
             mentions,
             problems,
@@ -116,20 +116,19 @@ class Sources:
             self._lines.clear()
         return images
 
-    def _load_records(self) -> dict[str, Record]:
-        with closing(Records(self._settings.records, read_only=True)) as opened:
-            marks, before = opened.marks(), self._marks
-            if not before:
-                records = {one.image.sha256: one for one in opened.all()}
-            else:
-                records = dict(self._records)
-                for digest in {mark[:64] for mark in marks ^ before}:
-                    records.pop(digest, None)
-                    one = opened.get(digest)
-                    if one is not None:
-                        records[digest] = one
-        self._marks, self._records = marks, records
-        return records
+    def _fresh_records(self) -> Mapping[str, Record]:
+        if self._settings.database is None:
+            self._fresh(self._settings.records, self._load_records)
+        else:
+            self._load_records()
+        return self._records
+
+    def _load_records(self) -> None:
+        with closing(open_records(self._settings, read_only=True)) as opened:
+            self._mark, changed = opened.changes(self._mark)
+        if changed:
+            records = {**self._records, **changed}
+            self._records = {digest: one for digest, one in records.items() if one is not None}
 
     def _load_index(self, *, read_only: bool) -> tuple[dict[str, set[str]], list[ProblemRow]]:
         with closing(Index(self._settings.index, read_only=read_only)) as index:

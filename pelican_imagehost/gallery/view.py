@@ -30,7 +30,7 @@ class View(NamedTuple):
     Attributes:
         query: the query; its page exists.
         images: the images on the page, in order.
-        stored: the keys of those that are in the store.
+        stored: the keys of those that are in the store, or come there when they are shown.
         found: the number of images that match the query.
         pages: the number of pages, at least 1.
         totals: totals over all images.
@@ -90,7 +90,7 @@ class Gallery:
         return View(
             query,
             shown,
-            frozenset(one.image.key for one in shown if self.store.has(one.image)),
+            frozenset(one.image.key for one in shown if self._is_here(one)),
             found,
             pages,
             whole,
@@ -98,6 +98,9 @@ class Gallery:
             facts.problems,
             bool(facts.uses) or not facts.paths,
         )
+
+    def _is_here(self, image: ListedImage) -> bool:
+        return self.settings.database is not None or self.store.has(image.image)
 
     def _read(self) -> Facts:
         # Without write access SQLite cannot use the write-ahead log, and misses a running build.

@@ -10,8 +10,8 @@ from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.git import LeanGit
 from pelican_imagehost.publish.publisher import Publisher, Wanted
 from pelican_imagehost.publish.target import open_sources
+from pelican_imagehost.storage.book import has_records, open_records
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
     from pelican_imagehost.report import Progress, Say
@@ -67,7 +67,7 @@ def copy_all(
 
 
 def _uploads(settings: Settings) -> set[str]:
-    if not settings.records.exists():
+    if not has_records(settings):
         return set()
-    with closing(Records(settings.records, read_only=True)) as records:
+    with closing(open_records(settings, read_only=True)) as records:
         return {record.image.sha256 for record in records.all() if record.token}

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pelican_imagehost.errors import PublishError
+from pelican_imagehost.images.image import MEDIA_TYPES
 from pelican_imagehost.publish.credentials import find_credentials
 from pelican_imagehost.publish.explain_bucket import explain
 
@@ -24,6 +25,9 @@ WORKERS = 16  # requests at once
 _TIMEOUT = "30s"  # of one request
 _RETRYING = timedelta(seconds=60)  # for answers such as 503
 RETRIES = 25  # which take about 20 seconds where nobody answers
+_RETRYING_FOR_CLIENT = timedelta(seconds=15)
+_RETRIES_FOR_CLIENT = 8  # about 5 seconds
+_CACHED = "public, max-age=31536000, immutable"  # RFC 8246
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')  # an ETag that is one (S3, "Common response headers")
 
 Item = TypeVar("Item")
@@ -43,12 +47,13 @@ class Objects:
 
     Args:
         bucket: the bucket.
+        for_client: whether somebody waits for an answer, so that requests are given up sooner.
 
     Raises:
         PublishError: obstore is not installed, or there is no key.
     """
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, *, for_client: bool = False) -> None:
         try:
             import obstore  # noqa: PLC0415  an extra
             from obstore.exceptions import BaseError  # noqa: PLC0415  as above
@@ -71,7 +76,10 @@ class Objects:
             prefix=bucket.prefix or None,
             virtual_hosted_style_request=bucket.is_virtual,
             client_options={"timeout": _TIMEOUT, "allow_http": bucket.url.startswith("http://")},
-            retry_config={"max_retries": RETRIES, "retry_timeout": _RETRYING},
+            retry_config={
+                "max_retries": _RETRIES_FOR_CLIENT if for_client else RETRIES,
+                "retry_timeout": _RETRYING_FOR_CLIENT if for_client else _RETRYING,
+            },
             **options,
         )
 
@@ -94,6 +102,14 @@ class Objects:
             raise explain(error, self.bucket) from error
         if not self.bucket.has_checksums and not self._is_written(name, data, answer["e_tag"]):
             raise PublishError(f"{self.bucket} has other bytes of {name} than were sent; try again")
+
+    def put_image(self, key: str, data: bytes) -> None:
+        """Write an image, with the headers that readers are to get; otherwise as `put`."""
+        media_type = MEDIA_TYPES[key.rpartition(".")[2]]
+        attributes = {"Content-Type": media_type, "Cache-Control": _CACHED}
+        if media_type == "image/svg+xml":  # a page's <img> shows it, but it opens as no page itself
+            attributes["Content-Disposition"] = "attachment"
+        self.put(key, data, attributes)
 
     def mark(self, name: str) -> None:
         """Write an empty object."""

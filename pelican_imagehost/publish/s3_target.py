@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.images.image import MEDIA_TYPES, digest_of
+from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.bucket import GRACE, Bucket
 from pelican_imagehost.publish.collecting import UPLOADS, Collector, images
 from pelican_imagehost.publish.objects import Object, Objects, each
 from pelican_imagehost.publish.target import NONE, in_groups
+from pelican_imagehost.publish.tombstones import Tombstones
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
@@ -31,12 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["S3Target"]
 
-TOMBSTONES = "retracted"
-_is_digest = re.compile("[0-9a-f]{64}").fullmatch
-_TEXT = {"Content-Type": "text/plain"}
 _FEW = 100  # looked up one by one; for more, the bucket is listed
 _TRIES = 8
-_CACHED = "public, max-age=31536000, immutable"  # RFC 8246
 
 
 class S3Target:
@@ -69,14 +65,22 @@ class S3Target:
     def _collector(self) -> Collector:
         return Collector(self._objects, self._grace)
 
+    @cached_property
+    def _tombstones(self) -> Tombstones:
+        return Tombstones(self._objects, self._settings)
+
     def prepare(self, clone: str | None) -> list[str]:
-        """Do nothing: a bucket is made with the service's own tools."""
+        """Copy the records of a file to a database; a bucket is made with the service's tools."""
         if clone is not None:
             raise PublishError(
                 f"--clone is for git; {self.name} needs no copy here: `verify --repair` fetches "
                 "images that are missing"
             )
-        return []
+        if self._settings.database is None:
+            return []
+        from pelican_imagehost.publish.adopting import adopt_records  # noqa: PLC0415  for `init`
+
+        return adopt_records(self._settings, self)
 
     def rules(self) -> list[str]:
         """Return the rules for the bucket, and for a CDN before it."""
@@ -90,7 +94,7 @@ class S3Target:
 
     def refresh(self) -> None:
         """List the tombstones, also in the store, where builds look them up."""
-        found = self._tombstones()
+        found = self._tombstones.find()
         if found != self.store.retracted():
             with self.store.locked():
                 self.store.note_retracted(found)
@@ -138,7 +142,7 @@ class S3Target:
 
         def put(key: str) -> int:
             data = self._bytes_of(key, fetch)
-            self._objects.put(key, data, _attributes(key))
+            self._objects.put_image(key, data)
             return len(data)
 
         sent: set[str] = set()
@@ -192,44 +196,19 @@ class S3Target:
         """Put tombstones, then delete the images; see `Target`."""
         groups = in_groups(keys, variants)
         gone = sorted(key for group in groups for key in group)
-        self._put_tombstones({digest_of(one[0]): list(map(digest_of, one)) for one in groups})
-        self.store.note_retracted(self._tombstones())
+        self._tombstones.put({digest_of(one[0]): list(map(digest_of, one)) for one in groups})
+        self.store.note_retracted(self._tombstones.find())
         self._objects.delete([*gone, *(f"{UPLOADS}/{digest_of(key)}" for key in gone)])
         self._forget(gone)
 
     def forbid(self, digests: Iterable[str]) -> None:
         """Put tombstones; see `Target`."""
-        self._put_tombstones({digest: [digest] for digest in digests})
+        self._tombstones.put({digest: [digest] for digest in digests})
         self.refresh()
-
-    def _put_tombstones(self, groups: Mapping[str, list[str]]) -> None:
-        """Put tombstones, all or none; that of the first of a group lists all of it."""
-        bodies = {f"{TOMBSTONES}/{one}": b"" for group in groups.values() for one in group}
-        bodies |= {
-            f"{TOMBSTONES}/{one}": "\n".join(group).encode() for one, group in groups.items()
-        }
-        tombstones = list(bodies)
-        try:
-            each(
-                lambda name: self._objects.put(name, bodies[name], _TEXT),
-                tombstones,
-                lambda _: None,
-            )
-        except PublishError:
-            with contextlib.suppress(PublishError):  # the first error is the one to show
-                self._objects.delete(tombstones)
-            raise
-
-    def _tombstones(self) -> frozenset[str]:
-        return frozenset(one.name.rpartition("/")[2] for one in self._objects.list(TOMBSTONES))
 
     def restore(self, digests: Iterable[str]) -> None:
         """Delete tombstones; see `Target`."""
-        names = {f"{TOMBSTONES}/{digest}" for digest in digests}
-        for name in sorted(names):
-            together = (self._objects.get(name) or b"").decode(errors="replace").split("\n")
-            names |= {f"{TOMBSTONES}/{one}" for one in filter(_is_digest, together)}
-        self._objects.delete(sorted(names))
+        self._tombstones.remove(digests)
         self.refresh()
 
     def unneeded(self, is_needed: Callable[[str], bool]) -> dict[str, int]:
@@ -292,12 +271,3 @@ class S3Target:
         elif keys:
             each(self._objects.head, sorted(keys), found.append)
         return {one.name: one.modified for one in found if one}
-
-
-def _attributes(key: str) -> dict[str, str]:
-    """Return the headers of an image."""
-    media_type = MEDIA_TYPES[key.rpartition(".")[2]]
-    attributes = {"Content-Type": media_type, "Cache-Control": _CACHED}
-    if media_type == "image/svg+xml":  # a page's <img> shows it, but it opens as no page itself
-        attributes["Content-Disposition"] = "attachment"
-    return attributes

@@ -36,7 +36,7 @@ from pelican_imagehost.serve.access import COOKIE, SESSION_SECONDS
 from pelican_imagehost.serve.body import read_body
 from pelican_imagehost.serve.deletion import delete
 from pelican_imagehost.serve.origin import check_origin
-from pelican_imagehost.serve.refusal import Refusal, log_refusal
+from pelican_imagehost.serve.refusal import Refusal, explain, log_refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -171,13 +171,18 @@ async def _thumbnail(
 ) -> Response:
     try:
         service.access.check(request)  # decoding is expensive
-        return await _send_thumbnail(gallery, turn, request.path_params["key"])
+        return await _send_thumbnail(service, gallery, turn, request.path_params["key"])
     except Refusal as refusal:
         return refusal.answer()
+    except ImageHostError as error:  # the bucket does not answer
+        return explain(error).answer()
 
 
-async def _send_thumbnail(gallery: Gallery, turn: asyncio.Lock, key: str) -> Response:
-    if KEY.fullmatch(key) is None or not gallery.store.path(key).is_file():
+async def _send_thumbnail(
+    service: Service, gallery: Gallery, turn: asyncio.Lock, key: str
+) -> Response:
+    is_key = KEY.fullmatch(key) is not None
+    if not is_key or not await run_in_threadpool(service.store.fetch, key):
         raise Refusal(404, "not_found", "no such image")
     file = gallery.thumbnails.ready(key)
     if file is None:  # waiting for it must not occupy the threads that serve images
@@ -189,7 +194,9 @@ async def _send_thumbnail(gallery: Gallery, turn: asyncio.Lock, key: str) -> Res
 
 async def _image(service: Service, request: Request) -> Response:
     match = KEY.fullmatch(request.path_params["key"])
-    file = service.store.path(match[0]) if match else None
+    if match and service.settings.database is not None:
+        return RedirectResponse(service.settings.address_prefix + match[0], 302)
+    file = service.settings.store / match[0] if match else None
     if match is None or file is None or not file.is_file():
         return Refusal(404, "not_found", "no such image", {"Cache-Control": "no-store"}).answer()
     return FileResponse(file, headers=_IMAGE, media_type=MEDIA_TYPES[match[3]])

@@ -13,17 +13,18 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pelican_imagehost.errors import ImageHostError
+from pelican_imagehost.errors import ForbiddenUploads, ImageHostError
+from pelican_imagehost.serve.image_store import Received
 from pelican_imagehost.serve.refusal import Refusal, explain
-from pelican_imagehost.storage.records import Arrival
+from pelican_imagehost.storage.book import Arrival
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from pelican_imagehost.images.image import Image
+    from pelican_imagehost.serve.image_store import ImageStore
     from pelican_imagehost.serve.spool import SpooledFile
-    from pelican_imagehost.storage.records import Records
-    from pelican_imagehost.storage.store import Store
+    from pelican_imagehost.storage.book import RecordBook
 
     Outcome = list[Image] | Refusal
 
@@ -44,23 +45,19 @@ class Intake:
     """The thread that stores uploads.
 
     Args:
-        store: the store.
+        store: the place for the images.
         records: the record of uploads; for the exclusive use of this thread.
-        retracted: returns the digests of retracted images, which are refused.
         taken: called after each batch.
     """
 
     def __init__(
         self,
-        store: Store,
-        records: Records,
-        *,
-        retracted: Callable[[], Collection[str]],
+        store: ImageStore,
+        records: RecordBook,
         taken: Callable[[], None],
     ) -> None:
         self._store = store
         self._records = records
-        self._retracted = retracted
         self._taken = taken
         self._queue: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
@@ -107,13 +104,8 @@ class Intake:
 
     def _take(self, deliveries: list[_Delivery]) -> None:
         outcomes = [self._identify_all(delivery) for delivery in deliveries]
-        good = [
-            (delivery, outcome)
-            for delivery, outcome in zip(deliveries, outcomes, strict=True)
-            if not isinstance(outcome, Refusal)
-        ]
         try:
-            self._store_all(good)
+            self._store_all(deliveries, outcomes)
         except Exception as error:  # noqa: BLE001  all clients get an answer, and the thread goes on
             refusal = _refusal(error)
             outcomes = [one if isinstance(one, Refusal) else refusal for one in outcomes]
@@ -133,24 +125,54 @@ class Intake:
             image = file.identify()
         except Exception as error:
             raise _refusal(error, file.name) from error
-        if image.sha256 in self._retracted():
-            raise Refusal(
-                409,
-                "retracted",
-                f"{file.name} was retracted; to allow it again, run: pelican-imagehost retract "
-                f"--undo {image.sha256}",
-            )
+        if image.sha256 in self._store.retracted():
+            raise _retraction(file, image)
         return image
 
-    def _store_all(self, taken: list[tuple[_Delivery, list[Image]]]) -> None:
-        arrivals = []
-        with self._store.locked():
-            with self._store.batch() as batch:
-                for delivery, images in taken:
-                    for file, image in zip(delivery.files, images, strict=True):
-                        batch.adopt(image, file.path)
-                        arrivals.append(Arrival(image, file.name, delivery.token))
+    def _store_all(self, deliveries: list[_Delivery], outcomes: list[Outcome]) -> None:
+        """Store what can be stored; refuse what was retracted at the last moment."""
+        while True:
+            good = [
+                (delivery, images)
+                for delivery, images in zip(deliveries, outcomes, strict=True)
+                if not isinstance(images, Refusal)
+            ]
+            try:
+                self._store_together(good)
+            except ForbiddenUploads as error:
+                outcomes[:] = [
+                    _without(error.digests, delivery, outcome)
+                    for delivery, outcome in zip(deliveries, outcomes, strict=True)
+                ]
+            else:
+                return
+
+    def _store_together(self, good: list[tuple[_Delivery, list[Image]]]) -> None:
+        arrivals, received = [], []
+        for delivery, images in good:
+            for file, image in zip(delivery.files, images, strict=True):
+                received.append(Received(image, file.path))
+                arrivals.append(Arrival(image, file.name, delivery.token))
+        with self._store.storing(received):
             self._records.add(arrivals)
+
+
+def _without(digests: frozenset[str], delivery: _Delivery, outcome: Outcome) -> Outcome:
+    """Refuse a delivery that has one of the images."""
+    if not isinstance(outcome, Refusal):
+        for file, image in zip(delivery.files, outcome, strict=True):
+            if image.sha256 in digests:
+                return _retraction(file, image)
+    return outcome
+
+
+def _retraction(file: SpooledFile, image: Image) -> Refusal:
+    return Refusal(
+        409,
+        "retracted",
+        f"{file.name} was retracted; to allow it again, run: pelican-imagehost retract "
+        f"--undo {image.sha256}",
+    )
 
 
 def _answer(deliveries: list[_Delivery], outcomes: list[Outcome]) -> None:

@@ -12,6 +12,7 @@ from pelican_imagehost.errors import (
     ImageHostError,
     ImageTooLarge,
     MissingImage,
+    PublishError,
     RecordsError,
     StoreError,
     UnreadableImage,
@@ -39,6 +40,7 @@ _ANSWERS: dict[type[ImageHostError], tuple[int, str]] = {
     UnreadableImage: (400, "unreadable"),
     StoreError: (507, "storage"),
     RecordsError: (507, "records"),
+    PublishError: (503, "bucket"),
 }
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from pelican_imagehost.report import HostedImage
 from pelican_imagehost.serve.access import Access
 from pelican_imagehost.serve.body import PATIENCE
+from pelican_imagehost.serve.image_store import open_image_store
 from pelican_imagehost.serve.intake import Intake
 from pelican_imagehost.serve.outbox import Outbox
 from pelican_imagehost.serve.spool import Spool
-from pelican_imagehost.storage.records import Records
-from pelican_imagehost.storage.store import Store
+from pelican_imagehost.storage.book import open_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +44,9 @@ class Service:
         allow_local_paths: as given.
         access: checks tokens.
         strangers: limits the uploads at once whose token is in the form, behind the file.
-        store: the store of the site.
+        store: the place for the images.
         spool: the files being received.
-        outbox: publishes uploads.
+        outbox: publishes uploads; None if that is done by storing them.
 
     Raises:
         ImageHostError: the store or the records cannot be written.
@@ -65,29 +65,27 @@ class Service:
         self.settings_file = settings_file
         self.patience = patience
         self.allow_local_paths = allow_local_paths
-        self.store = Store(settings.store)
-        self.spool = Spool(self.store, settings.limits, settings.keep_metadata)
+        self._records = open_records(settings)
+        # A bucket that is the store itself needs no outbox.
+        self.outbox = Outbox(settings) if settings.database is None else None
+        self.store = open_image_store(settings, self._records, self._retracted)
+        self.spool = Spool(self.store.uploads, settings.limits, settings.keep_metadata)
         self.spool.prepare()
         self.access = Access(tokens, settings.index.with_name("imagehost-access.sqlite3"))
         self.strangers = asyncio.Semaphore(_STRANGERS)
-        self._records = Records(settings.records)
-        self.outbox = Outbox(settings)
-        self._intake = Intake(
-            self.store,
-            self._records,
-            retracted=lambda: self.outbox.retracted,
-            taken=self.outbox.notify,
-        )
+        self._intake = Intake(self.store, self._records, self._publish)
 
     def start(self) -> None:
         """Start to accept uploads."""
         self._intake.start()
-        self.outbox.start()
+        if self.outbox:
+            self.outbox.start()
 
     def close(self) -> None:
         """End the service; store everything received so far."""
         self._intake.close()
-        self.outbox.close()
+        if self.outbox:
+            self.outbox.close()
         self._records.close()
         self.access.close()
 
@@ -110,3 +108,10 @@ class Service:
             HostedImage(image, file.name, prefix + image.key)
             for file, image in zip(files, images, strict=True)
         ]
+
+    def _retracted(self) -> frozenset[str]:
+        return self.outbox.retracted if self.outbox else frozenset()
+
+    def _publish(self) -> None:
+        if self.outbox:
+            self.outbox.notify()

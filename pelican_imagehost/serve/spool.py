@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pelican_imagehost.images.image import Image, Limits
-    from pelican_imagehost.storage.store import Store
 
 __all__ = ["Spool", "SpooledFile"]
 
@@ -33,15 +32,15 @@ class Spool:
     """The folder of files being received, on the file system of the store.
 
     Args:
-        store: the store.
+        folder: the folder.
         limits: the limits on an image.
         keep_metadata: the metadata that published images keep.
     """
 
     def __init__(
-        self, store: Store, limits: Limits, keep_metadata: frozenset[str] = frozenset()
+        self, folder: Path, limits: Limits, keep_metadata: frozenset[str] = frozenset()
     ) -> None:
-        self.folder = store.uploads
+        self.folder = folder
         self.limits = limits
         self.keep_metadata = keep_metadata
         self._swept = -math.inf

@@ -1,26 +1,28 @@
-"""The record of uploads: each uploaded image with its name, its times and its token.
+"""The record of uploads in a file: an SQLite database.
 
-An SQLite database that, unlike the index, must not be deleted: an upload is answered after
-its record is on the disk (`synchronous=FULL`). There is one row per digest; repeated uploads
-of the same bytes are counted.
+Unlike the index, it must not be deleted: an upload is answered after its record is on the disk
+(`synchronous=FULL`).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import RecordsError
-from pelican_imagehost.images.image import Image
+from pelican_imagehost.storage.book import to_record
 from pelican_imagehost.storage.sqlite import Schema, connect, connect_in_memory, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Arrival", "Record", "Records"]
+    from pelican_imagehost.images.image import Image
+    from pelican_imagehost.storage.book import Arrival, Record
+
+__all__ = ["Records"]
 
 _UPLOADS = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -60,44 +62,8 @@ FROM uploads
 _COLUMNS = "sha256, type, size, width, height, name, created, updated, token, times, pushed"
 
 
-class Arrival(NamedTuple):
-    """One upload.
-
-    Attributes:
-        image: the image.
-        name: the name of the uploaded file.
-        token: the name of the token of the client.
-    """
-
-    image: Image
-    name: str
-    token: str
-
-
-class Record(NamedTuple):
-    """An uploaded image.
-
-    Attributes:
-        image: the image.
-        name: the name of the file in the first upload.
-        created: the time of the first upload, in seconds since 1970, UTC.
-        updated: the time of the last upload, in seconds since 1970, UTC.
-        token: the name of the token of the first upload; "" if it was recorded by a repair.
-        times: the number of uploads.
-        pushed: whether it is published, or need not be.
-    """
-
-    image: Image
-    name: str
-    created: int
-    updated: int
-    token: str
-    times: int
-    pushed: bool
-
-
 class Records:
-    """A connection to the records, for one thread at a time.
+    """A connection to the records in a file; a `RecordBook`.
 
     Args:
         file: the file; created if missing.
@@ -116,6 +82,12 @@ class Records:
         """Close the file."""
         self._connection.close()
 
+    def adding(self) -> AbstractContextManager[None]:
+        """Do nothing: the lock of the store guards the file too."""
+        return nullcontext()
+
+    removing = adding
+
     def all(self) -> list[Record]:
         """Return all records, the oldest first."""
         return self._select("ORDER BY created, sha256")
@@ -127,6 +99,18 @@ class Records:
         """
         with self._explained():
             return {mark for (mark,) in self._connection.execute(_MARKS)}
+
+    def changes(self, since: set[str] | None) -> tuple[set[str], dict[str, Record | None]]:
+        """Return what has changed; its marks are those of `marks`."""
+        marks = self.marks()
+        if since is None:
+            return marks, {one.image.sha256: one for one in self.all()}
+        changed = {mark[:64] for mark in marks ^ since}
+        return marks, {digest: self.get(digest) for digest in changed}
+
+    def known(self, digests: Iterable[str]) -> set[str]:
+        """Return those of the digests that have a record."""
+        return {digest for digest in digests if self.get(digest) is not None}
 
     def get(self, sha256: str) -> Record | None:
         """Return the record of a digest; None if there is none."""
@@ -186,7 +170,7 @@ class Records:
                 f"SELECT {_COLUMNS} FROM uploads {condition}",  # noqa: S608  constants of this module
                 values,
             ).fetchall()
-        return [_record(row) for row in rows]
+        return [to_record(row) for row in rows]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -202,11 +186,6 @@ class Records:
                 f"the record of uploads {self.file} cannot be used: {error}; do not delete "
                 "it; check disk space and permissions"
             ) from error
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    sha256, kind, size, width, height, *facts, pushed = row
-    return Record._make((Image(sha256, kind, size, width, height), *facts, bool(pushed)))
 
 
 def _open(file: Path, *, read_only: bool) -> sqlite3.Connection:

@@ -84,7 +84,7 @@ def plan(settings: Settings, progress: Progress = silent) -> Plan:
         ImageHostError: the manifest or the records cannot be read.
     """
     store, facts = Store(settings.store), Facts.read(settings, {})
-    names = _names(facts)
+    names = _names(facts if settings.database is None else facts._replace(records={}))
     sizes = {image.key: image.size for image in names}
     moves, problems = [], []
     with progress("Looking for metadata", sum(sizes.values())) as advance:
@@ -116,7 +116,7 @@ def carry_out(settings: Settings, chosen: Plan) -> list[str]:
         ImageHostError: something cannot be written; what was written so far is consistent, and
             running it again does the rest.
     """
-    has_records = settings.records.exists()
+    has_records = settings.database is None and settings.records.exists()
     with (
         ImageHost(settings) as image_host,
         closing(Records(settings.records, read_only=not has_records)) as records,
@@ -176,7 +176,7 @@ def _tells(store: Store, key: str) -> bool:
 
 
 def _names(facts: Facts) -> dict[Image, list[str]]:
-    """Return every image that is listed or was uploaded, and its paths."""
+    """Return every image that is listed, or was uploaded to this store, and its paths."""
     names: dict[Image, list[str]] = {}
     for path, image in sorted(facts.paths.items()):
         names.setdefault(image, []).append(path)

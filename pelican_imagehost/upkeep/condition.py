@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.documents.bounds import Bounds
     from pelican_imagehost.report import Progress
+    from pelican_imagehost.storage.book import Record
     from pelican_imagehost.storage.catalogue import Catalogue
     from pelican_imagehost.storage.manifest import Manifest
-    from pelican_imagehost.storage.records import Record
 
 __all__ = ["Condition", "describe_variant", "describe_wrong", "examine", "identify_stored"]
 

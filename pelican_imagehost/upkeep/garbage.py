@@ -11,8 +11,8 @@ from pelican_imagehost.hosting import ImageHost
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.target import open_target
 from pelican_imagehost.report import silent
+from pelican_imagehost.storage.book import has_records, open_records
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Records
 from pelican_imagehost.storage.store import Store
 from pelican_imagehost.upkeep.keepers import Keepers
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pelican_imagehost.report import Progress
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.site.site import Site
+    from pelican_imagehost.storage.book import Record
     from pelican_imagehost.storage.catalogue import Catalogue
-    from pelican_imagehost.storage.records import Record
 
 __all__ = ["Garbage", "Plan", "carry_out", "collect", "plan"]
 
@@ -138,10 +138,11 @@ def collect(
     Raises:
         ImageHostError: the store or the records cannot be written, or `before` raised it.
     """
-    has_records = settings.records.exists()  # the upload service may have created it since
+    records_exist = has_records(settings)  # the upload service may have created it since
     with (
         ImageHost(settings) as image_host,
-        closing(Records(settings.records, read_only=not has_records)) as records,
+        closing(open_records(settings, read_only=not records_exist)) as records,
+        records.removing(),
         image_host.catalogue.store.locked(),
     ):
         catalogue = image_host.catalogue
@@ -149,7 +150,7 @@ def collect(
             garbage = _still_unused(catalogue, garbage, uses_before, records.all())
         before(list(garbage.files))
         catalogue.list_images({}, drop=garbage.lines)  # before the files
-        if has_records:
+        if records_exist:
             records.remove(garbage.records)
         for key, size in garbage.files.items():
             if size:

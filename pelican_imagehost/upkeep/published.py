@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.publisher import Publisher
 from pelican_imagehost.report import count, silent
+from pelican_imagehost.storage.book import has_records, open_records
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Records
 from pelican_imagehost.upkeep.verify import Verdict
 
 if TYPE_CHECKING:
@@ -59,11 +59,9 @@ def _wanted(settings: Settings) -> dict[str, Image]:
     """Return the images of the manifest, and the uploads that have been sent."""
     images = Manifest.load(settings.manifest).images.values()
     wanted = {one.key: one for image in images for one in image.all}
-    if settings.records.exists():
-        with closing(Records(settings.records, read_only=True)) as records:
-            waiting = {record.image.key for record in records.waiting()}
-            uploads = {record.image.key: record.image for record in records.all()}
-        wanted |= {key: image for key, image in uploads.items() if key not in waiting}
+    if has_records(settings):
+        with closing(open_records(settings, read_only=True)) as records:
+            wanted |= {one.image.key: one.image for one in records.all() if one.pushed}
     return wanted
 
 

@@ -77,7 +77,8 @@ def verify(settings: Settings, *, repair: bool, progress: Progress = silent, say
     Raises:
         ImageHostError: the store, the manifest or the records cannot be read or written.
     """
-    has_records = settings.records.exists()
+    # A database says what is in the bucket; `verify_published` compares them.
+    has_records = settings.database is None and settings.records.exists()
     done = _Repaired({}, {}, {})
     bounds = Bounds([settings.root, settings.store, *settings.image_folders])
     with (

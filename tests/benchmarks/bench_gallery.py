@@ -28,9 +28,10 @@ from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import Gallery
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.settings import Settings
+from pelican_imagehost.storage.book import Arrival
 from pelican_imagehost.storage.index import Index
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Arrival, Records
+from pelican_imagehost.storage.records import Records
 from tests.benchmarks.sites import configure
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from pelican_imagehost.gallery.page import (
 from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import PAGE_SIZE, Gallery
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.storage.records import Arrival
+from pelican_imagehost.storage.book import Arrival
 from tests.gallery.test_view import record
 from tests.test_plugin import HOST, post
 

@@ -18,9 +18,10 @@ from pelican_imagehost.gallery.table import Table
 from pelican_imagehost.gallery.uses import Mentions
 from pelican_imagehost.gallery.view import Gallery
 from pelican_imagehost.images.image import Image
+from pelican_imagehost.storage.book import Arrival, Record
 from pelican_imagehost.storage.index import Index
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Arrival, Record, Records
+from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,8 @@ from pelican_imagehost.errors import RecordsError
 from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import PAGE_SIZE, Gallery
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.storage.records import Arrival, Records
+from pelican_imagehost.storage.book import Arrival
+from pelican_imagehost.storage.records import Records
 from tests.test_plugin import HOST, key_of, post
 
 if TYPE_CHECKING:

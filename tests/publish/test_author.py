@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pelican_imagehost.images.image import Image, digest_of
-from pelican_imagehost.storage.records import Arrival, Records
+from pelican_imagehost.storage.book import Arrival
+from pelican_imagehost.storage.records import Records
 from tests.conftest import Site
 from tests.site.casekit import theme
 from tests.site.test_fallbacks import large_photo

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pelican_imagehost.images.image import digest_of
+from pelican_imagehost.storage.book import Arrival
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Arrival, Records
+from pelican_imagehost.storage.records import Records
 from tests.publish.test_author import git
 from tests.seaweed import relay
 from tests.test_plugin import key_of, post

@@ -42,7 +42,7 @@ soup = st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=9)), max_si
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    made = Spool(Store(tmp_path / "images"), Limits(MOST, 10**6, frozenset(IMAGE_TYPES)))
+    made = Spool(Store(tmp_path / "images").uploads, Limits(MOST, 10**6, frozenset(IMAGE_TYPES)))
     made.prepare()
     return made
 

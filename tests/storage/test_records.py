@@ -8,7 +8,8 @@ import pytest
 
 from pelican_imagehost.errors import RecordsError
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.storage.records import Arrival, Records
+from pelican_imagehost.storage.book import Arrival
+from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,214 @@
+"""Two services on one bucket and one database, while any of them is killed at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+import threading
+from collections import Counter
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from pelican_imagehost.storage.postgres import PostgresRecords
+from tests.benchmarks.sites import make_picture
+from tests.seaweed import get
+from tests.serve.serverkit import TOKEN, Server, encode
+from tests.serve.test_shared import machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.postgres import Postgres
+    from tests.seaweed import Place, Seaweed
+
+CLIENTS = 8
+SIZE = 3000  # bytes of an image
+
+
+class Plan(NamedTuple):
+    """The number of uploads, and of what is killed."""
+
+    uploads: int
+    kills: int
+
+
+SMALL = Plan(200, 4)
+LARGE = Plan(10_000, 20)
+PLANS = [pytest.param(SMALL, id="small"), pytest.param(LARGE, id="large", marks=pytest.mark.full)]
+
+
+async def attempt(server: Server, content: bytes) -> tuple[int, str]:
+    """Upload once; return the status, 0 if there was no answer, and the address."""
+    body, kind = encode([("img", "a.png", content)])
+    head = (
+        f"POST /upload/image HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        try:
+            writer.write(head.encode() + body)
+            answer = await reader.read()
+        finally:
+            writer.close()
+    except OSError:
+        return 0, ""
+    headers, _, said = answer.partition(b"\r\n\r\n")
+    if not said:
+        return 0, ""
+    status = int(headers.split()[1])
+    return status, json.loads(said)["url"] if status == 200 else ""
+
+
+class Load:
+    """Clients that upload each number of a list, to one service or the other, until answered.
+
+    Args:
+        servers: the services.
+        plan: how much.
+        kill: kills something, and starts it again; called with the number of the kill, in a
+            thread, each time that another part of the uploads has been answered.
+    """
+
+    def __init__(
+        self, servers: tuple[Server, Server], plan: Plan, kill: Callable[[int], None]
+    ) -> None:
+        self._servers, self._plan, self._kill = servers, plan, kill
+        self._chooser = random.Random(1)  # noqa: S311  the same uploads every time
+        distinct = plan.uploads * 7 // 10
+        again = self._chooser.choices(range(distinct), k=plan.uploads - distinct)
+        self._waiting = [*range(distinct), *again]
+        self._chooser.shuffle(self._waiting)
+        self.answered: dict[int, list[str]] = {}
+        self.failed: Counter[int] = Counter()
+        self._done = threading.Semaphore(0)
+
+    def run(self) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        killer = asyncio.create_task(asyncio.to_thread(self._kill_all))
+        await asyncio.gather(*[self._upload() for _ in range(CLIENTS)])
+        await killer
+
+    async def _upload(self) -> None:
+        while self._waiting:
+            number = self._waiting.pop()
+            content = make_picture(number, SIZE)
+            while True:
+                status, url = await attempt(self._chooser.choice(self._servers), content)
+                if status == 200:
+                    break
+                assert status in (0, 503, 507), status
+                self.failed[status] += 1
+                await asyncio.sleep(0.02)
+            self.answered.setdefault(number, []).append(url)
+            self._done.release()
+
+    def _kill_all(self) -> None:
+        for number in range(self._plan.kills):
+            for _ in range(self._plan.uploads * 9 // 10 // self._plan.kills):
+                self._done.acquire()
+            self._kill(number)
+
+
+def check(load: Load, plan: Plan, bucket: Place, database: str) -> None:
+    """Check that every answer was true, that each digest is there once, and the counts."""
+    expected = {}
+    for number, urls in load.answered.items():
+        content = make_picture(number, SIZE)
+        digest = hashlib.sha256(content).hexdigest()
+        expected[digest] = len(urls)
+        assert {*urls} == {f"{bucket.url}/{digest[:2]}/{digest}.png"}
+        assert get(urls[0]).body == content
+    assert sum(expected.values()) == plan.uploads
+    names = {name.rpartition("/")[2].removesuffix(".png") for name in bucket.names()}
+    keys = [name for name in bucket.names() if name.endswith(".png")]
+    assert len(keys) == len(names) == len(expected)
+    with closing(PostgresRecords(database)) as records:
+        times = {one.image.sha256: one.times for one in records.all()}
+    assert times.keys() == expected.keys()
+    assert all(times[digest] >= count for digest, count in expected.items())
+    # A service may have been killed after recording an upload, before answering.
+    assert sum(times.values()) <= plan.uploads + load.failed.total()
+
+
+def start(folder: Path, bucket: Place, database: str) -> tuple[Server, Server]:
+    one, two = (Server(machine(folder / name, bucket, database)) for name in ("one", "two"))
+    return one, two
+
+
+def stop(servers: tuple[Server, Server]) -> None:
+    for server in servers:
+        if server.process.poll() is None:
+            server.kill()
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("plan", PLANS)
+def test_services_killed_at_any_moment(
+    tmp_path: Path, bucket: Place, database: str, plan: Plan
+) -> None:
+    servers = start(tmp_path, bucket, database)
+
+    def kill(number: int) -> None:
+        servers[number % 2].kill()
+        servers[number % 2].start()
+
+    try:
+        load = Load(servers, plan, kill)
+        load.run()
+    finally:
+        stop(servers)
+    assert load.failed[0]  # something was killed while it worked
+    check(load, plan, bucket, database)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_database_killed_under_load(
+    tmp_path: Path, bucket: Place, database: str, postgres: Postgres, plan: Plan
+) -> None:
+    servers = start(tmp_path, bucket, database)
+
+    def kill(_number: int) -> None:
+        postgres.kill()
+        postgres.restart()
+
+    try:
+        load = Load(servers, plan, kill)
+        load.run()
+    finally:
+        stop(servers)
+    assert load.failed[507]
+    check(load, plan, bucket, database)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", ["volume1", "s3b"])
+def test_a_part_of_the_object_store_killed_under_load(
+    tmp_path: Path, bucket: Place, seaweed: Seaweed, database: str, name: str
+) -> None:
+    """The first service writes by the first gateway, the second by the second."""
+    one = Server(machine(tmp_path / "one", bucket, database))
+    site = machine(tmp_path / "two", bucket, database)
+    site.configure(IMAGEHOST_REMOTE=bucket.remote_at(seaweed.gateways[1]))
+    servers = one, Server(site)
+
+    def kill(_number: int) -> None:
+        seaweed.kill(name)
+        threading.Event().wait(1)
+        seaweed.restart(name)
+
+    plan = Plan(SMALL.uploads, 2)
+    try:
+        load = Load(servers, plan, kill)
+        load.run()
+    finally:
+        stop(servers)
+    check(load, plan, bucket, database)

@@ -289,6 +289,11 @@ class Site:
         times = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
         return {line.rpartition("|")[2].strip() for line in times}
 
+    def remove_what_is_made(self) -> None:
+        """Remove what a new clone does not have: the store, the output and the caches."""
+        for name in ("images", "output", "cache"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+
     def output(self, relative: str) -> str:
         return (self.root / "output" / relative).read_text("utf-8")
 

@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["BUCKET", "KEYS", "Place", "Seaweed", "get", "relay"]
+__all__ = ["BUCKET", "KEYS", "NEWCOMER", "Place", "Seaweed", "get", "relay"]
 
 BUCKET = "pictures"
 KEYS = {
     "AWS_ACCESS_KEY_ID": "tester",
     "AWS_SECRET_ACCESS_KEY": "not-a-secret",
     "AWS_EC2_METADATA_DISABLED": "true",  # no test may ask a metadata address
+}
+NEWCOMER = {  # may do what the policy of a bucket says
+    "AWS_ACCESS_KEY_ID": "newcomer",
+    "AWS_SECRET_ACCESS_KEY": "not-a-secret-at-all",
 }
 _PATIENCE = 60.0  # seconds until a server answers, on a busy machine
 # Each volume server may hold this many volumes, which are files that grow.
@@ -46,12 +50,12 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def get(url: str) -> Reply:
+def get(url: str, **headers: str) -> Reply:
     """Ask for an address, as a reader does."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=60)
     try:
-        connection.request("GET", parts.path)
+        connection.request("GET", parts.path, headers=headers)
         answer = connection.getresponse()
         return Reply(answer.status, answer.headers, answer.read())
     finally:
@@ -282,16 +286,17 @@ class Place:
 
 
 def _identities() -> object:
-    """Return the users: one who may do everything, and one who may only read."""
-    credential = {
-        "accessKey": KEYS["AWS_ACCESS_KEY_ID"],
-        "secretKey": KEYS["AWS_SECRET_ACCESS_KEY"],
-    }
+    """Return the users: who may do everything, only read, and nothing by themselves."""
+    author, newcomer = (
+        {"accessKey": keys["AWS_ACCESS_KEY_ID"], "secretKey": keys["AWS_SECRET_ACCESS_KEY"]}
+        for keys in (KEYS, NEWCOMER)
+    )
     reader = {"accessKey": "reader", "secretKey": "not-a-secret-either"}
     rights = ["Admin", "Read", "Write", "List", "Tagging"]
     return {
         "identities": [
-            {"name": "author", "credentials": [credential], "actions": rights},
+            {"name": "author", "credentials": [author], "actions": rights},
+            {"name": "newcomer", "credentials": [newcomer], "actions": []},
             {
                 "name": "reader",
                 "credentials": [reader],

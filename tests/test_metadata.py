@@ -227,14 +227,9 @@ def build_hosted(site: Site) -> str:
     return site.output("a.html")
 
 
-def remove_what_is_made(site: Site) -> None:
-    for name in ("images", "output", "cache"):
-        shutil.rmtree(site.root / name, ignore_errors=True)
-
-
 def test_the_same_pages_come_from_a_clone_without_the_image(site: Site) -> None:
     before = build_hosted(site)
-    remove_what_is_made(site)
+    site.remove_what_is_made()
     (site.root / "content/home.jpg").unlink()
     assert "problem" not in messages(site.build())
     assert site.output("a.html") == before
@@ -242,7 +237,7 @@ def test_the_same_pages_come_from_a_clone_without_the_image(site: Site) -> None:
 
 def test_a_frozen_build_accepts_the_file_of_a_line(site: Site) -> None:
     before = build_hosted(site)
-    remove_what_is_made(site)
+    site.remove_what_is_made()
     site.configure(IMAGEHOST_FROZEN=True, IMAGEHOST_STRICT=True)
     site.build()
     assert site.output("a.html") == before

@@ -220,19 +220,22 @@ def _end(site: Site, keys: list[str], *, now: bool, dry_run: bool, grace_days: i
         say(f"{count(len(due), 'old image')} to take offline")
     elif due:
         if site.settings.url is not None and now:
-            _publish_listed(site)
+            _publish_new(site)
         delete.delete_now(site.settings, due)
         say(f"took {count(len(due), 'old image')} offline")
 
 
-def _publish_listed(site: Site) -> None:
-    """Publish everything that the manifest lists."""
+def _publish_new(site: Site) -> None:
+    """Publish everything that the manifest lists, and the uploads that wait for it."""
     from pelican_imagehost.publish.publisher import Publisher, Wanted
+    from pelican_imagehost.serve.outbox import Outbox
     from pelican_imagehost.storage.manifest import Manifest
 
     publisher = Publisher(site.settings)
     wanted = Wanted.of(Manifest.load(site.settings.manifest).images)
     publisher.send(wanted, make_progress(), say)
+    if site.settings.records.exists():
+        Outbox(site.settings).send()
 
 
 @hidden

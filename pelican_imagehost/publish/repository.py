@@ -7,7 +7,6 @@ accident.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from pelican_imagehost.publish.commits import Commits, file_change, removal
 from pelican_imagehost.publish.explain import explain
 from pelican_imagehost.publish.git import Git
 from pelican_imagehost.publish.seen import Seen
+from pelican_imagehost.publish.sending import read_image
 from pelican_imagehost.publish.served import PUSHED, REMOTE
 from pelican_imagehost.report import count
 from pelican_imagehost.storage.store import Store
@@ -267,16 +267,6 @@ class StoreRepository:
         fetch: Callable[[str], bytes | None] | None,
     ) -> Iterator[bytes]:
         for key in keys:
-            try:
-                data: bytes | None = self.store.path(key).read_bytes()
-            except OSError:
-                data = fetch(key) if fetch else None
-            if data is None:
-                raise PublishError(
-                    f"{key} is neither in the store nor on the host; where the original "
-                    "file is, run: pelican-imagehost verify --repair"
-                )
-            if hashlib.sha256(data).hexdigest() != digest_of(key):
-                raise PublishError(f"{key} is corrupt; run: pelican-imagehost verify --repair")
+            data = read_image(self.store, key, fetch)
             yield file_change(key, data)
             advance(len(data))

@@ -8,7 +8,6 @@ manifest lists; `collecting` has the rest.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish.bucket import GRACE, Bucket
 from pelican_imagehost.publish.collecting import UPLOADS, Collector, images
 from pelican_imagehost.publish.objects import Object, Objects, each
+from pelican_imagehost.publish.sending import read_image
 from pelican_imagehost.publish.target import NONE, in_groups
 from pelican_imagehost.publish.tombstones import Tombstones
 from pelican_imagehost.storage.store import Store
@@ -140,8 +140,12 @@ class S3Target:
     ) -> list[str]:
         """Put images; see `Target`. Others may do so at the same time."""
 
+        def fetch_old(key: str) -> bytes | None:  # it may be here, and not on this machine
+            data = self._objects.get(key) if key in self._old else None
+            return fetch(key) if fetch and data is None else data
+
         def put(key: str) -> int:
-            data = self._bytes_of(key, fetch)
+            data = read_image(self.store, key, fetch_old)
             self._objects.put_image(key, data)
             return len(data)
 
@@ -156,22 +160,6 @@ class S3Target:
             if not new or not self._is_undone(new):
                 return sorted(sent)
         raise PublishError(f"others change {self.name} too often; try again")
-
-    def _bytes_of(self, key: str, fetch: Fetch | None) -> bytes:
-        try:
-            data: bytes | None = self.store.path(key).read_bytes()
-        except OSError:
-            # An old image may be here, and not on this machine.
-            data = self._objects.get(key) if key in self._old else None
-            data = fetch(key) if fetch and data is None else data
-        if data is None:
-            raise PublishError(
-                f"{key} is neither in the store nor in {self.name}; build on the machine that "
-                "has the original file"
-            )
-        if hashlib.sha256(data).hexdigest() != digest_of(key):
-            raise PublishError(f"{key} is corrupt; run: pelican-imagehost verify --repair")
-        return data
 
     def _is_undone(self, sent: Collection[str]) -> bool:
         """Return whether others have deleted or retracted images while they were sent."""

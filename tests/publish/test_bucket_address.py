@@ -16,7 +16,6 @@ import pytest
 from pelican_imagehost.errors import PublishError
 from pelican_imagehost.publish import objects
 from pelican_imagehost.publish.bucket import Bucket
-from pelican_imagehost.publish.bucket_rules import bucket_rules
 from pelican_imagehost.publish.credentials import find_credentials
 from pelican_imagehost.publish.objects import Objects
 
@@ -288,25 +287,6 @@ def test_no_answer_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "RETRIES", 3)
     with pytest.raises(PublishError, match="does not answer; check endpoint"):
         Objects(Bucket.parse("s3://pictures?endpoint=http://127.0.0.1:9")).head("x")
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "service", "words"),
-    [
-        ("", "AWS S3", ["put-bucket-cors --bucket pictures", "s3:PutObject"]),
-        ("https://s3.eu-west-1.amazonaws.com", "AWS S3", ["arn:aws:s3:::pictures/blog/*"]),
-        ("https://0a.r2.cloudflarestorage.com", "Cloudflare R2", ["Object Read & Write"]),
-        ("https://s3.eu-1.backblazeb2.com", "Backblaze B2", ["--name-prefix blog/", "checksum"]),
-        ("https://s3.example.com", "MinIO", ["mc ilm rule add", "my/pictures/blog"]),
-    ],
-)
-def test_the_rules_are_those_of_the_service(endpoint: str, service: str, words: list[str]) -> None:
-    option = f"?endpoint={endpoint}" if endpoint else ""
-    text = "\n".join(bucket_rules(Bucket.parse(f"s3://pictures/blog{option}")))
-    assert f"Rules for {service}" in text
-    assert "not tried there" in text
-    for word in [*words, "Content-Security-Policy", "nosniff", "CORS"]:
-        assert word in text
 
 
 def test_init_prints_the_rules_and_leaves_the_store_alone(site: Site) -> None:

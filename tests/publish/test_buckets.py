@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from contextlib import closing, nullcontext
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
+import PIL.Image
 import pytest
 
 from pelican_imagehost.images.image import digest_of
 from pelican_imagehost.publish import s3_target
 from pelican_imagehost.publish.s3_target import S3Target
 from pelican_imagehost.site.site import Site as PelicanSite
+from pelican_imagehost.storage.records import Records
 from pelican_imagehost.upkeep import garbage
 from tests.conftest import Site
 from tests.publish.test_author import commit, git, make_ready, push
 from tests.seaweed import get
+from tests.serve.serverkit import Server
+from tests.serve.test_outbox import wait_for, waiting
 from tests.site.test_variants import photo
-from tests.test_plugin import key_of, post
+from tests.test_metadata import SECRET, keep_all, key_of_line, stored
+from tests.test_metadata import photo as phone_photo
+from tests.test_plugin import key_of, messages, post
 
 if TYPE_CHECKING:
     import subprocess
@@ -299,6 +307,98 @@ def test_verify_repairs_the_store_from_the_bucket(blog: Site) -> None:
     repaired = blog.cli("verify", "-s", "publishconf.py", "--repair")
     assert repaired.returncode == 0, repaired.stderr
     assert (blog.root / "images" / one).read_bytes() == data
+
+
+def publish_untidy(blog: Site, data: bytes, bucket: Place) -> str:
+    """Publish a photo with everything in it, as earlier versions did; return its key."""
+    keep_all(blog)
+    blog.write("content/home.jpg", data)
+    post(blog, "home.md", "![a](home.jpg)")
+    blog.build(settings="publishconf.py")
+    old = key_of_line(line_of(blog, "content/home.jpg"))
+    post(blog, "link.md", f"[full size]({bucket.url}/{old})")
+    publish(blog)
+    commit(blog)
+    blog.configure(IMAGEHOST_KEEP_METADATA=[])
+    return old
+
+
+def line_of(site: Site, path: str) -> dict[str, Any]:
+    (line,) = [line for line in site.manifest() if line["path"] == path]
+    return line
+
+
+def clean_now(site: Site) -> None:
+    done = site.cli("clean", "-s", "publishconf.py", "--yes", "--now")
+    assert done.returncode == 0, done.stderr
+    assert b"took 1 old image offline" in done.stderr
+
+
+def test_a_photo_that_tells_where_it_was_taken_is_replaced(blog: Site, bucket: Place) -> None:
+    old = publish_untidy(blog, phone_photo(), bucket)
+    assert SECRET in get(f"{bucket.url}/{old}").body
+    others = bucket.names() - {old}
+    clean_now(blog)
+    new = line_of(blog, "content/home.jpg")
+    key = key_of_line(new)
+    assert key != old
+    assert bucket.names() == others | {key, f"retracted/{digest_of(old)}"}
+    assert get(f"{bucket.url}/{old}").status == 404
+    answer = get(f"{bucket.url}/{key}")
+    assert answer.body == stored(blog, new)
+    assert SECRET not in answer.body
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert "problem" not in messages(blog.build(settings="publishconf.py"))
+    for page in ("home.html", "link.html"):
+        assert key in blog.output(page)
+        assert old not in blog.output(page)
+    assert publish(blog).stdout == b""
+
+
+def test_the_variants_of_a_replaced_photo_stay(blog: Site, bucket: Place) -> None:
+    """They hold no metadata, so the new image has the same ones."""
+    blog.configure(IMAGEHOST_WIDTHS=[200, 400])
+    exif = PIL.Image.Exif()
+    exif[0x010E] = SECRET.decode()  # the description
+    buffer = BytesIO()
+    PIL.Image.open(BytesIO(photo())).save(buffer, "JPEG", exif=exif)
+    old = publish_untidy(blog, buffer.getvalue(), bucket)
+    before, others = line_of(blog, "content/home.jpg"), bucket.names() - {old}
+    assert len(before["variants"]) == 2
+    clean_now(blog)
+    after = line_of(blog, "content/home.jpg")
+    assert after["variants"] == before["variants"]
+    assert bucket.names() == others | {key_of_line(after), f"retracted/{digest_of(old)}"}
+    assert "problem" not in messages(blog.build(settings="publishconf.py"))
+    assert publish(blog).stdout == b""
+
+
+def test_an_upload_is_replaced_with_its_record_and_mark(blog: Site, bucket: Place) -> None:
+    keep_all(blog)
+    blog.configure(IMAGEHOST_URL=bucket.url, IMAGEHOST_REMOTE=bucket.remote)
+    publish(blog)
+    others = bucket.names()
+    server = Server(blog)
+    try:
+        old = server.upload(phone_photo(), "home.jpg").json["url"]
+        wait_for(lambda: not waiting(blog), server)
+    finally:
+        server.stop()
+    assert SECRET in get(old).body
+    post(blog, "home.md", f"![a]({old})")
+    blog.configure(IMAGEHOST_KEEP_METADATA=[])
+    clean_now(blog)
+    with closing(Records(blog.settings().records, read_only=True)) as records:
+        (record,) = records.all()
+    assert (record.name, record.pushed) == ("home.jpg", True)
+    new = record.image.sha256
+    marks = {f"retracted/{digest_of(old.removeprefix(bucket.url + '/'))}", f"uploads/{new}"}
+    assert bucket.names() == others | {record.image.key} | marks
+    assert get(old).status == 404
+    answer = get(f"{bucket.url}/{record.image.key}")
+    assert (hashlib.sha256(answer.body).hexdigest(), SECRET in answer.body) == (new, False)
+    assert "problem" not in messages(blog.build(settings="publishconf.py"))
+    assert f"{bucket.url}/{record.image.key}" in blog.output("home.html")
 
 
 def test_gc_of_an_image_takes_it_offline(blog: Site, bucket: Place) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -150,8 +149,7 @@ def test_builds_are_the_same_again_and_from_a_clone_without_bytes(blog: Site) ->
     assert fallback(blog).encode() in first["a.html"]
     blog.build()
     assert tree(blog.root / "output") == first
-    for lost in ("images", "output", "cache"):
-        shutil.rmtree(blog.root / lost, ignore_errors=True)
+    blog.remove_what_is_made()
     (blog.root / "content/cat.jpg").unlink()
     assert "problem" not in messages(blog.build())
     assert tree(blog.root / "output") == first

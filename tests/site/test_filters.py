@@ -133,9 +133,8 @@ def test_it_is_made_once_and_others_are_added_to_it(blog: Site) -> None:
     assert blog.output("index.html").encode() == first["index.html"]
     # In the other order the line is the same.
     both = blog.manifest()
-    for lost in ("images", "output", "cache", "imagehost.jsonl"):
-        path = blog.root / lost
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    blog.remove_what_is_made()
+    (blog.root / "imagehost.jsonl").unlink()
     theme(blog, index=CARD.replace("100", "50"), article="{{ article.image|imagehost(width=100) }}")
     blog.build()
     assert blog.manifest() == both
@@ -147,8 +146,7 @@ def test_a_clone_without_bytes_names_the_same(blog: Site) -> None:
     post(blog, "b.md", "![A cat](cat.jpg)", Image="cat.jpg")
     blog.build()
     first, manifest = tree(blog.root / "output"), blog.manifest()
-    for lost in ("images", "output", "cache"):
-        shutil.rmtree(blog.root / lost, ignore_errors=True)
+    blog.remove_what_is_made()
     (blog.root / "content/cat.jpg").unlink()
     assert "problem" not in messages(blog.build())
     assert tree(blog.root / "output") == first

@@ -125,8 +125,7 @@ def test_the_same_page_comes_from_a_clone_without_any_bytes(blog: Site) -> None:
     blog.build()
     page = blog.output("a.html")
     assert page.count(f"{HOST}/") == 3
-    for lost in ("images", "output", "cache"):
-        shutil.rmtree(blog.root / lost, ignore_errors=True)
+    blog.remove_what_is_made()
     (blog.root / "content/cat.jpg").unlink()
     assert "problem" not in messages(blog.build())
     assert blog.output("a.html") == page

@@ -55,6 +55,7 @@ class Gallery:
 
     Args:
         settings: the settings of the site.
+        fetches: whether an image that the store lacks comes there when it is shown.
 
     Attributes:
         settings: the settings of the site.
@@ -62,8 +63,9 @@ class Gallery:
         thumbnails: the thumbnails of the stored images.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, fetches: bool = False) -> None:
         self.settings = settings
+        self._fetches = fetches
         self.store = Store(settings.store)
         self.thumbnails = Thumbnails(self.store, settings.index.with_name("imagehost-thumbnails"))
         self._mentions = Mentions(settings)
@@ -90,7 +92,7 @@ class Gallery:
         return View(
             query,
             shown,
-            frozenset(one.image.key for one in shown if self._is_here(one)),
+            frozenset(one.image.key for one in shown if self._fetches or self.store.has(one.image)),
             found,
             pages,
             whole,
@@ -98,9 +100,6 @@ class Gallery:
             facts.problems,
             bool(facts.uses) or not facts.paths,
         )
-
-    def _is_here(self, image: ListedImage) -> bool:
-        return self.settings.database is not None or self.store.has(image.image)
 
     def _read(self) -> Facts:
         # Without write access SQLite cannot use the write-ahead log, and misses a running build.

@@ -66,7 +66,7 @@ _ASSET = {
 
 def routes(service: Service) -> list[Route]:
     """Return the routes of the gallery and of all stored images."""
-    gallery = Gallery(service.settings)
+    gallery = Gallery(service.settings, fetches=service.settings.database is not None)
     return [
         Route("/", partial(_show, service, gallery)),
         Route("/login", partial(_show_login, service), methods=["GET"]),

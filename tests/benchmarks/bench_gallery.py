@@ -3,7 +3,8 @@
     python tests/benchmarks/bench_gallery.py [--images 10000] [--rounds 5]
 
 Prints milliseconds of CPU, medians, of making the page and its HTML: for a site of uploads, one
-in ten named by a document, and for a site of local images with six variants each, ten to a
+in ten named by a document, recorded in a file and, if PostgreSQL is installed, in a database,
+whose own time is not counted; and for a site of local images with six variants each, ten to a
 document.
 """
 
@@ -15,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,11 @@ from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import Gallery
 from pelican_imagehost.images.image import Image
 from pelican_imagehost.settings import Settings
-from pelican_imagehost.storage.book import Arrival
+from pelican_imagehost.storage.book import Arrival, open_records
 from pelican_imagehost.storage.index import Index
 from pelican_imagehost.storage.manifest import Manifest
-from pelican_imagehost.storage.records import Records
 from tests.benchmarks.sites import configure
+from tests.postgres import Postgres, find_programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,9 +50,19 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    for site in (_Uploads, _Local):
-        with tempfile.TemporaryDirectory() as folder:
-            _measure(site(Path(folder), options.images), options.rounds)
+    with ExitStack() as stack:
+        databases: list[str | None] = [None]
+        programs = find_programs()
+        if programs:
+            postgres = Postgres(programs)
+            stack.callback(postgres.close)
+            postgres.start()
+            databases.append(postgres.make_database())
+        for database in databases:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            _measure(_Uploads(folder, options.images, database), options.rounds)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        _measure(_Local(folder, options.images), options.rounds)
 
 
 class _Site:
@@ -59,11 +70,11 @@ class _Site:
 
     changes: dict[str, Callable[[int], None]]
 
-    def __init__(self, root: Path, images: int) -> None:
+    def __init__(self, root: Path, images: int, database: str | None = None) -> None:
         (root / "content").mkdir()
         configure(root, "pelicanconf", plugins=[], layout="beside")
         pelican = read_settings(str(root / "pelicanconf.py"))
-        self.settings = Settings.from_pelican(pelican, root=root)
+        self.settings = Settings.from_pelican(pelican, root=root)._replace(database=database)
         self.images = [_image(f"first {number}") for number in range(images)]
 
     def upload(self, number: int) -> None:
@@ -71,7 +82,7 @@ class _Site:
         self._record([_image(f"upload {number}")])
 
     def _record(self, images: Iterable[Image]) -> None:
-        with closing(Records(self.settings.records)) as records:
+        with closing(open_records(self.settings)) as records:
             records.add(Arrival(image, f"IMG {image.sha256[:4]}.jpg", "phone") for image in images)
         self._store(images)
 
@@ -86,8 +97,8 @@ class _Site:
 
 
 class _Uploads(_Site):
-    def __init__(self, root: Path, images: int) -> None:
-        super().__init__(root, images)
+    def __init__(self, root: Path, images: int, database: str | None) -> None:
+        super().__init__(root, images, database)
         self._record(self.images)
         for number in range(images // _A_DOCUMENT):
             self._write(number, f"![](https://img.example.com/{self.images[number].key})")
@@ -101,7 +112,7 @@ class _Uploads(_Site):
     def delete(self, number: int) -> None:
         """Delete an image."""
         image = self.images[-1 - number]
-        with closing(Records(self.settings.records)) as records:
+        with closing(open_records(self.settings)) as records:
             records.remove([image.sha256])
         (self.settings.store / image.key).unlink()
 
@@ -170,7 +181,8 @@ def _measure(site: _Site, rounds: int) -> None:
             found.setdefault(f"after {name}", []).append(_page(gallery))
         found.setdefault("without a change", []).append(_page(gallery))
         found.setdefault("a search", []).append(_page(gallery, Query(text="ab 1", sort="name")))
-    print(f"{len(site.images):,} {type(site).__name__.strip('_').lower()} (ms of CPU)")
+    where = ", in a database" if site.settings.database else ""
+    print(f"{len(site.images):,} {type(site).__name__.strip('_').lower()}{where} (ms of CPU)")
     for name, costs in found.items():
         print(f"  {name:24} {statistics.median(costs) * 1000:6.0f}")
 

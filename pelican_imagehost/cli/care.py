@@ -128,6 +128,9 @@ def _delete(
     if not yes and not click.confirm("Delete them?", err=True):
         return 1
     deletions = delete.carry_out(site.settings, plan)
+    for one in deletions[len(plan.kept) :]:
+        if not one.deleted:
+            say(f"{one.name}: {one.message}")
     deleted = [deletion for deletion in deletions if deletion.deleted]
     say(f"deleted {count(len(deleted), 'image')}")
     return 0 if len(deleted) == len(deletions) else 1
@@ -234,7 +237,7 @@ def _publish_new(site: Site) -> None:
     publisher = Publisher(site.settings)
     wanted = Wanted.of(Manifest.load(site.settings.manifest).images)
     publisher.send(wanted, make_progress(), say)
-    if site.settings.records.exists():
+    if site.settings.database is None and site.settings.records.exists():
         Outbox(site.settings).send()
 
 

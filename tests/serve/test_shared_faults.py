@@ -7,15 +7,16 @@ import hashlib
 import json
 import random
 import threading
+import time
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import pytest
 
 from pelican_imagehost.storage.postgres import PostgresRecords
 from tests.benchmarks.sites import make_picture
-from tests.seaweed import get
+from tests.seaweed import get, relay
 from tests.serve.serverkit import TOKEN, Server, encode
 from tests.serve.test_shared import machine
 
@@ -190,7 +191,16 @@ def test_a_database_killed_under_load(
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("name", ["volume1", "s3b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("volume1"),
+        pytest.param("volume2", marks=pytest.mark.full),
+        pytest.param("volume3", marks=pytest.mark.full),
+        pytest.param("s3a", marks=pytest.mark.full),
+        pytest.param("s3b"),
+    ],
+)
 def test_a_part_of_the_object_store_killed_under_load(
     tmp_path: Path, bucket: Place, seaweed: Seaweed, database: str, name: str
 ) -> None:
@@ -212,3 +222,93 @@ def test_a_part_of_the_object_store_killed_under_load(
     finally:
         stop(servers)
     check(load, plan, bucket, database)
+
+
+@pytest.mark.timeout(600)
+def test_a_storm_of_answers_503(
+    tmp_path: Path, bucket: Place, seaweed: Seaweed, database: str
+) -> None:
+    storm = False
+
+    def answer(number: int) -> int | None:
+        return 503 if storm and number % 3 else None
+
+    plan = Plan(60, 2)
+    with relay(seaweed, answer) as stormy:
+        servers = start(tmp_path, bucket, database)
+        servers[1].stop()
+        servers[1].site.configure(IMAGEHOST_REMOTE=bucket.remote_at(stormy.endpoint))
+        servers[1].start()
+
+        def change(_number: int) -> None:
+            nonlocal storm
+            storm = not storm
+
+        try:
+            load = Load(servers, plan, change)
+            load.run()
+        finally:
+            stop(servers)
+    check(load, plan, bucket, database)
+
+
+class Repeated:
+    """Clients that upload one image to both services again and again."""
+
+    def __init__(self, servers: tuple[Server, Server], content: bytes) -> None:
+        self._servers, self._content = servers, content
+        self._ends = threading.Event()
+        self.answers: list[tuple[float, int]] = []  # when the request began, and its status
+        self._threads = [threading.Thread(target=self._upload, args=(one,)) for one in servers * 2]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _upload(self, server: Server) -> None:
+        while not self._ends.is_set():
+            begun = time.monotonic()
+            self.answers.append((begun, server.upload(self._content).status))
+
+    def wait_for(self, number: int) -> None:
+        """Wait until so many more have been answered."""
+        enough = len(self.answers) + number
+        while len(self.answers) < enough:
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("command", [("retract",), ("gc", "--yes")], ids=["retract", "gc"])
+def test_an_image_that_is_removed_while_all_upload_it_is_there_or_refused(
+    tmp_path: Path, bucket: Place, database: str, command: tuple[str, ...]
+) -> None:
+    content = make_picture(1, SIZE)
+    digest = hashlib.sha256(content).hexdigest()
+    key = f"{digest[:2]}/{digest}.png"
+    servers = start(tmp_path, bucket, database)
+    try:
+        assert servers[0].upload(content).status == 200
+        with Repeated(servers, content) as repeated:
+            repeated.wait_for(20)
+            completed = servers[0].site.cli(*command, key)
+            ended = time.monotonic()
+            repeated.wait_for(20)
+    finally:
+        stop(servers)
+    later = {status for begun, status in repeated.answers if begun > ended}
+    with closing(PostgresRecords(database)) as records:
+        known = records.known([digest])
+    if b"used again" in completed.stdout + completed.stderr:  # which only gc says
+        assert command[0] == "gc"
+        assert (later, known) == ({200}, {digest})
+        assert get(f"{bucket.url}/{key}").body == content
+    else:
+        assert completed.returncode == 0, completed.stderr
+        assert (later, known) == ({409}, set())
+        assert bucket.names() == {f"retracted/{digest}"}
+    assert {status for _, status in repeated.answers} <= {200, 409}

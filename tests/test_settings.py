@@ -102,7 +102,7 @@ REFUSED: dict[str, list[Any]] = {
     "REMOTE": ["", 5, ["x"], "--upload-pack=x"],
     "STORE": ["", 5, True, ["images"], b"images"],
     "MANIFEST": ["", None, 5, b"x"],
-    "RECORDS": ["", None, 5, b"x"],
+    "RECORDS": ["", None, 5, b"x", "mysql://127.0.0.1/images"],
     "ORIGINS": [
         "app://obsidian.md",
         ["*"],

@@ -148,7 +148,8 @@ class Intake:
             with self._store.batch() as batch:
                 for delivery, images in taken:
                     for file, image in zip(delivery.files, images, strict=True):
-                        batch.adopt(image, file.path)
+                        if batch.adopt(image, file.path):
+                            file.hand_over()
                         arrivals.append(Arrival(image, file.name, delivery.token))
             self._records.add(arrivals)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import stat
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import (
     CorruptImage,
@@ -18,6 +17,8 @@ from pelican_imagehost.images import avif, gif, heic, jpeg, kinds, png, svg, web
 from pelican_imagehost.images.image import Image
 
 if TYPE_CHECKING:
+    import mmap
+
     from pelican_imagehost.images.image import Limits
 
 __all__ = ["ImageFile", "check_size", "identify", "read"]
@@ -72,14 +73,16 @@ def read(file: str, limits: Limits, *, walks: bool = True) -> ImageFile:
     raise UnreadableImage("changed each time it was read; is a program still writing it?")
 
 
-def identify(content: bytes | BinaryIO, limits: Limits, *, walks: bool = True) -> Image:
+def identify(
+    data: bytes | mmap.mmap, limits: Limits, *, walks: bool = True, sha256: str | None = None
+) -> Image:
     """Identify an image from its bytes alone.
 
     Args:
-        content: the whole content of a file, or the open file itself; only an SVG is then
-            read into memory.
+        data: the whole content of a file; only an SVG is copied into memory.
         limits: the largest size and the types allowed.
         walks: as for `read`.
+        sha256: the digest of the bytes, if it is known.
 
     Returns:
         The image.
@@ -89,12 +92,20 @@ def identify(content: bytes | BinaryIO, limits: Limits, *, walks: bool = True) -
         UnsupportedImage: not an image, a type that is not allowed, or an unsafe SVG.
         ImageTooLarge: too many bytes or pixels.
     """
-    if isinstance(content, bytes):
-        check_size(len(content), limits)
-        return _identify(content, limits, walks=walks)
-    check_size(os.fstat(content.fileno()).st_size, limits)
-    with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return _identify(data, limits, walks=walks)
+    check_size(len(data), limits)
+    kind = kinds.sniff(data[: kinds.SAMPLE])
+    if kind not in limits.types:
+        allowed = ", ".join(sorted(limits.types))
+        raise UnsupportedImage(f"is {kinds.NAMES[kind]} image; IMAGEHOST_TYPES allows {allowed}")
+    if kind == "svg":
+        width, height = svg.inspect(data[:])
+    else:
+        width, height = _WALKERS[kind].measure(data)
+        _check_pixels(width, height, limits)
+        if walks:
+            _WALKERS[kind].check(data)
+    digest = sha256 or hashlib.sha256(data).hexdigest()
+    return Image(digest, kind, len(data), width, height)
 
 
 def check_size(size: int, limits: Limits) -> None:
@@ -130,21 +141,6 @@ def _open(file: str, flags: int) -> int:
 
 def _state(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _identify(data: bytes | mmap.mmap, limits: Limits, *, walks: bool) -> Image:
-    kind = kinds.sniff(data[: kinds.SAMPLE])
-    if kind not in limits.types:
-        allowed = ", ".join(sorted(limits.types))
-        raise UnsupportedImage(f"is {kinds.NAMES[kind]} image; IMAGEHOST_TYPES allows {allowed}")
-    if kind == "svg":
-        width, height = svg.inspect(data[:])
-    else:
-        width, height = _WALKERS[kind].measure(data)
-        _check_pixels(width, height, limits)
-        if walks:
-            _WALKERS[kind].check(data)
-    return Image(hashlib.sha256(data).hexdigest(), kind, len(data), width, height)
 
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:

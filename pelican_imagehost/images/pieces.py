@@ -47,7 +47,9 @@ class Pieces:
         return None if self._pieces == [(0, len(self._data))] else self._pieces
 
 
-def cut(data: memoryview | mmap.mmap, pieces: Iterable[Piece]) -> Iterator[bytes | memoryview]:
+def cut(
+    data: bytes | memoryview | mmap.mmap, pieces: Iterable[Piece]
+) -> Iterator[bytes | memoryview]:
     """Yield the parts of the published file, in order.
 
     Args:

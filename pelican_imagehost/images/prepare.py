@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from pelican_imagehost.images import heic, kinds
 from pelican_imagehost.images.clean import clean
+from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.pieces import cut, join
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
-    from pelican_imagehost.images.image import Image
+    from pelican_imagehost.images.image import Image, Limits
 
 __all__ = ["prepare", "prepare_file"]
+
+_SMALL = 2**20  # bytes; up to this size, reading a file is faster than mapping it
 
 
 def prepare(data: bytes, image: Image, keep: frozenset[str]) -> tuple[bytes, Image]:
@@ -40,40 +45,63 @@ def prepare(data: bytes, image: Image, keep: frozenset[str]) -> tuple[bytes, Ima
     return cleaned, _renamed(image, hashlib.sha256(cleaned).hexdigest(), len(cleaned))
 
 
-def prepare_file(file: Path, image: Image, keep: frozenset[str]) -> Image:
-    """Clean an image in its file; the file is then another, with the same path.
+def prepare_file(file: str, sha256: str, limits: Limits, keep: frozenset[str]) -> Image:
+    """Identify an image in its file, and clean the file: it is then another, with the same path.
+
+    A HEIC photo is converted.
 
     Args:
         file: the file; nobody else uses it.
-        image: the image in it.
+        sha256: the digest of its bytes.
+        limits: the largest size and the types allowed.
         keep: the metadata to keep, as in IMAGEHOST_KEEP_METADATA.
 
     Returns:
         The image that the file now holds.
 
     Raises:
-        CorruptImage: as `prepare`.
+        CorruptImage, UnsupportedImage, ImageTooLarge: as `identify` and `prepare`.
         OSError: the file cannot be written; it is unchanged.
     """
-    with (
-        file.open("rb") as opened,
-        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
-        pieces = clean(data, image.type, keep)
-        if pieces is None:
+    with _contents(file) as data:
+        if kinds.is_heic(data[: kinds.SAMPLE]):
+            converted = heic.convert(data[:], limits.max_pixels)
+            image = identify(converted, limits)._replace(source=sha256)
+            published, image = prepare(converted, image, keep)
+            _replace(file, [published])
             return image
-        temporary = file.with_name(f"clean-{file.name}")
-        digest, size = hashlib.sha256(), 0
-        try:
-            with temporary.open("xb") as writer:
-                for piece in cut(data, pieces):
-                    digest.update(piece)
-                    size += writer.write(piece)
-            os.replace(temporary, file)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    return _renamed(image, digest.hexdigest(), size)
+        image = identify(data, limits, walks=False, sha256=sha256)
+        pieces = clean(data, image.type, keep)
+        return image if pieces is None else _renamed(image, *_replace(file, cut(data, pieces)))
+
+
+@contextmanager
+def _contents(file: str) -> Iterator[bytes | mmap.mmap]:
+    with open(file, "rb", buffering=0) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        if size <= _SMALL:
+            yield opened.read(size)
+            return
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+
+
+def _replace(file: str, pieces: Iterable[bytes | memoryview]) -> tuple[str, int]:
+    """Replace a file; return the digest and the size of what it now holds."""
+    folder, name = os.path.split(file)
+    temporary = os.path.join(folder, f"clean-{name}")
+    digest, size = hashlib.sha256(), 0
+    try:
+        with open(temporary, "xb") as writer:
+            for piece in pieces:
+                digest.update(piece)
+                size += writer.write(piece)
+        os.replace(temporary, file)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    return digest.hexdigest(), size
 
 
 def _renamed(image: Image, digest: str, size: int) -> Image:

@@ -20,8 +20,7 @@ from pelican_imagehost.publish.tombstones import Tombstones
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Collection, Iterable, Iterator
 
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.book import RecordBook
@@ -55,7 +54,7 @@ class ObjectStore:
         self._looked = 0.0
 
     @contextmanager
-    def storing(self, received: Iterable[tuple[Image, Path]]) -> Iterator[None]:
+    def storing(self, received: Iterable[tuple[Image, str]]) -> Iterator[Collection[str]]:
         """Put objects, several at once, each digest once."""
         files = {image.key: (image, file) for image, file in received}
         with self._records.adding():
@@ -67,11 +66,12 @@ class ObjectStore:
                     self._objects.mark(f"{UPLOADS}/{image.sha256}")
                 elif (there := self._objects.head(key)) and there.size == image.size:
                     return
-                self._objects.put_image(key, file.read_bytes())
+                with open(file, "rb") as opened:
+                    self._objects.put_image(key, opened.read())
 
             each(put, sorted(files), lambda _: None)
             try:
-                yield
+                yield ()
             except ForbiddenUploads as error:
                 gone = [key for key, (image, _) in files.items() if image.sha256 in error.digests]
                 marks = [f"{UPLOADS}/{digest}" for digest in error.digests]

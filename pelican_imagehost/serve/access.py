@@ -135,7 +135,8 @@ class Access:
 
     def session(self, request: Request) -> Session | None:
         """Return the session of a request, or None."""
-        session = self._unseal((_SESSION, _VISIT), request.cookies.get(COOKIE, ""))
+        sealed = request.cookies.get(COOKIE)
+        session = self._unseal((_SESSION, _VISIT), sealed) if sealed else None
         if session is None or self._ledger.is_spent(session.identifier):
             return None
         return session

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE", "Patience", "answer_refused", "read_body", "receive_body"]
 
 _LINGERING = 64 * 1024**2  # bytes
+_ROUGHLY = 0.1  # of the seconds of silence: to move the timer costs as much as to write a chunk
 
 
 class Patience(NamedTuple):
@@ -64,7 +65,8 @@ async def receive_body(
     if declared.isdecimal() and int(declared) > limit:
         raise _too_long(limit, about)
     clock = asyncio.get_running_loop().time
-    begun, received = clock(), 0
+    begun = moved = clock()
+    received = 0
     try:
         async with asyncio.timeout(patience.silence) as silence:
             async for chunk in request.stream():
@@ -74,7 +76,9 @@ async def receive_body(
                 now = clock()
                 if now - begun > patience.start + received / patience.slowest:
                     raise _too_slow()
-                silence.reschedule(now + patience.silence)
+                if now - moved > patience.silence * _ROUGHLY:
+                    silence.reschedule(now + patience.silence)
+                    moved = now
                 take(chunk)
     except TimeoutError:
         raise _too_slow() from None

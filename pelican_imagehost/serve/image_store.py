@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -17,14 +17,7 @@ if TYPE_CHECKING:
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.book import RecordBook
 
-__all__ = ["DiskStore", "ImageStore", "Received", "open_image_store"]
-
-
-class Received(NamedTuple):
-    """An image that was received, and the file that has its bytes."""
-
-    image: Image
-    file: Path
+__all__ = ["DiskStore", "ImageStore", "open_image_store"]
 
 
 class ImageStore(Protocol):
@@ -36,10 +29,18 @@ class ImageStore(Protocol):
 
     uploads: Path
 
-    def storing(self, received: Sequence[Received]) -> AbstractContextManager[None]:
+    def storing(
+        self, received: Iterable[tuple[Image, str]]
+    ) -> AbstractContextManager[Collection[str]]:
         """Store images durably; nobody removes them until the block has ended.
 
         The block records them. If it fails, they may stay, as no answer has named them.
+
+        Args:
+            received: each image, and the file that has its bytes.
+
+        Returns:
+            With the block, the files that it has moved.
 
         Raises:
             ImageHostError: one cannot be stored; the others may be.
@@ -65,13 +66,12 @@ class DiskStore:
         self.uploads = store.uploads
 
     @contextmanager
-    def storing(self, received: Sequence[Received]) -> Iterator[None]:
+    def storing(self, received: Iterable[tuple[Image, str]]) -> Iterator[Collection[str]]:
         """Move files into the store, all with one sync, while it is locked."""
         with self._store.locked():
             with self._store.batch() as batch:
-                for image, file in received:
-                    batch.adopt(image, file)
-            yield
+                moved = [file for image, file in received if batch.adopt(image, file)]
+            yield moved
 
     def fetch(self, key: str) -> bool:
         """Return whether the store has an image."""

@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ForbiddenUploads, ImageHostError
-from pelican_imagehost.serve.image_store import Received
 from pelican_imagehost.serve.refusal import Refusal, explain
 from pelican_imagehost.storage.book import Arrival
 
@@ -148,12 +147,15 @@ class Intake:
                 return
 
     def _store_together(self, good: list[tuple[_Delivery, list[Image]]]) -> None:
-        arrivals, received = [], []
+        arrivals, files = [], {}
         for delivery, images in good:
             for file, image in zip(delivery.files, images, strict=True):
-                received.append(Received(image, file.path))
+                files[file.path] = file
                 arrivals.append(Arrival(image, file.name, delivery.token))
-        with self._store.storing(received):
+        received = [(one.image, path) for one, path in zip(arrivals, files, strict=True)]
+        with self._store.storing(received) as taken:
+            for path in taken:
+                files[path].hand_over()
             self._records.add(arrivals)
 
 

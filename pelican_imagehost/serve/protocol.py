@@ -1,4 +1,4 @@
-"""HTTP connections with limits on the time and size of a request's head.
+"""HTTP connections with limits on the time and size of a request's head, and without copies.
 
 uvicorn limits only the pause between requests: without this, a client that never finishes its
 headers keeps its connection for ever.
@@ -65,6 +65,19 @@ class Protocol(HttpToolsProtocol):
         """Stop waiting: the head is complete."""
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass the next bytes on, as they are if the last ones have been taken.
+
+        uvicorn appends them to a bytearray and copies that. Nothing is copied to append to no
+        bytes; a bytearray is for those that wait, because many small chunks may follow.
+        """
+        waiting: bytes | bytearray = self.cycle.body
+        if not waiting:
+            self.cycle.body = b""  # type: ignore[assignment]  # also has len() and +=
+        elif isinstance(waiting, bytes):
+            self.cycle.body = bytearray(waiting)
+        super().on_body(body)
 
     def _expect_head(self) -> None:
         self._received = 0

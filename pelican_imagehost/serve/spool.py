@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import os
@@ -9,11 +10,11 @@ import re
 import secrets
 import time
 from contextlib import suppress
+from io import FileIO
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import StoreError
-from pelican_imagehost.images import heic, kinds
-from pelican_imagehost.images.identify import check_size, identify
+from pelican_imagehost.images.identify import check_size
 from pelican_imagehost.images.prepare import prepare_file
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ __all__ = ["Spool", "SpooledFile"]
 
 _ABANDONED = 3600  # seconds without a byte; no upload takes that long
 _LONGEST_NAME = 255
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class Spool:
@@ -44,7 +45,8 @@ class Spool:
         self.limits = limits
         self.keep_metadata = keep_metadata
         self._swept = -math.inf
-        self._mine = secrets.token_hex(8)  # several processes share the folder
+        # Several processes share the folder.
+        self._start = os.path.join(self.folder, f"{secrets.token_hex(8)}-")
         self._numbers = itertools.count()
 
     def prepare(self) -> None:
@@ -57,7 +59,11 @@ class Spool:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
         except OSError as error:
-            raise StoreError(f"{self.folder} cannot be written: {error.strerror}") from error
+            raise self.failure(error) from error
+
+    def failure(self, error: OSError) -> StoreError:
+        """Return the error of a file that cannot be written."""
+        return StoreError(f"{self.folder} cannot be written: {error.strerror}")
 
     def open(self, name: str) -> SpooledFile:
         """Open a new file.
@@ -71,10 +77,10 @@ class Spool:
         try:
             if self._swept + _ABANDONED < time.monotonic():
                 self._sweep()
-            path = self.folder / f"{self._mine}-{next(self._numbers)}.part"
+            path = f"{self._start}{next(self._numbers)}.part"
             descriptor = os.open(path, _NEW, 0o600)
         except OSError as error:
-            raise StoreError(f"{self.folder} cannot be written: {error.strerror}") from error
+            raise self.failure(error) from error
         return SpooledFile(descriptor, path, _plain(name), self)
 
     def _sweep(self) -> None:
@@ -94,13 +100,14 @@ class SpooledFile:
         size: bytes so far.
     """
 
-    def __init__(self, descriptor: int, path: Path, name: str, spool: Spool) -> None:
+    def __init__(self, descriptor: int, path: str, name: str, spool: Spool) -> None:
         self.path = path
         self.name = name
         self.size = 0
-        self._file = os.fdopen(descriptor, "r+b", buffering=0)
-        self._limits = spool.limits
-        self._keep_metadata = spool.keep_metadata
+        self._file = FileIO(descriptor, "w")
+        self._digest = hashlib.sha256()
+        self._spool = spool
+        self._is_ours = True
 
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes.
@@ -110,14 +117,15 @@ class SpooledFile:
             StoreError: the file cannot be written.
         """
         self.size += len(data)
-        if self.size > self._limits.max_bytes:
-            check_size(self.size, self._limits)
+        if self.size > self._spool.limits.max_bytes:
+            check_size(self.size, self._spool.limits)
+        self._digest.update(data)
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            raise StoreError(f"{self.path.parent} cannot be written: {error.strerror}") from error
+            raise self._spool.failure(error) from error
 
     def finish(self) -> None:
         """Close the file, when all of it has been received; a request may have many."""
@@ -130,31 +138,31 @@ class SpooledFile:
             The image to publish, which the file now holds.
 
         Raises:
-            ImageHostError: as `identify` and `prepare_file` do.
+            ImageHostError: as `check_size` and `prepare_file` do.
         """
         self.finish()
+        limits = self._spool.limits
+        check_size(self.size, limits)
         try:
-            self._convert()
-            with self.path.open("rb", buffering=0) as file:
-                image = identify(file, self._limits, walks=False)
-            return prepare_file(self.path, image, self._keep_metadata)
+            digest = self._digest.hexdigest()
+            return prepare_file(self.path, digest, limits, self._spool.keep_metadata)
         except OSError as error:
-            raise StoreError(f"{self.path.parent} cannot be written: {error.strerror}") from error
+            raise self._spool.failure(error) from error
 
-    def _convert(self) -> None:
-        """Convert a HEIC photo, if it is one."""
-        with self.path.open("rb", buffering=0) as file:
-            is_heic = kinds.is_heic(file.read(kinds.SAMPLE))
-        if is_heic:
-            self.path.write_bytes(heic.convert(self.path.read_bytes(), self._limits.max_pixels))
+    def hand_over(self) -> None:
+        """Leave the file to the store, which moves or removes it."""
+        self._is_ours = False
 
     def discard(self) -> None:
-        """Remove the file, unless it has been stored."""
+        """Remove the file, unless it was handed over."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        if self._is_ours:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
 
 
 def _plain(name: str) -> str:
     """Reduce a name sent by a client to printable characters; it is never used as a path."""
     last = re.split(r"[/\\]", name)[-1]
-    return "".join(c for c in last if c.isprintable())[:_LONGEST_NAME].strip()
+    plain = last if last.isprintable() else "".join(filter(str.isprintable, last))
+    return plain[:_LONGEST_NAME].strip()

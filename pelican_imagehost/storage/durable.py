@@ -21,7 +21,7 @@ __all__ = [
     "sync_files",
 ]
 
-_FEW = 8  # up to this number, fsync for each file is faster than syncfs
+_FEW = 2  # up to this number, fsync for each file is not slower than syncfs
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copy on write
 
 

@@ -47,7 +47,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._prefix = os.path.join(root, "")
+        self.prefix = os.path.join(root, "")
         self._hashed: dict[str, tuple[int, ...]] = {}  # key → the state of a file that is intact
 
     @property
@@ -62,7 +62,7 @@ class Store:
     def has(self, image: Image) -> bool:
         """Return whether the file of an image exists, with the right length."""
         try:
-            return os.stat(self._prefix + image.key).st_size == image.size
+            return os.stat(self.prefix + image.key).st_size == image.size
         except OSError:
             return False
 
@@ -78,7 +78,7 @@ class Store:
 
     def names(self) -> set[str]:
         """Return the names of all files, without their folders: `ab12….jpg`."""
-        return names_in(self._prefix)
+        return names_in(self.prefix)
 
     def holds(self, image: Image) -> bool:
         """Return whether the tree has the bytes of an image that has just arrived again.
@@ -87,7 +87,7 @@ class Store:
         once as it is, so that many arrivals of one image cost little.
         """
         try:
-            status = os.stat(self._prefix + image.key)
+            status = os.stat(self.prefix + image.key)
         except OSError:
             return False
         state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
@@ -236,7 +236,7 @@ class Batch:
     def __init__(self, store: Store, incoming: Path) -> None:
         self._store = store
         self._incoming = incoming
-        self._waiting: dict[str, Path] = {}
+        self._waiting: dict[str, str] = {}
         # Folders of existing files, whose names may not be durable yet: the process that added
         # them may have been killed.
         self._named: set[str] = set()
@@ -252,22 +252,22 @@ class Batch:
         """
         if self._store.holds(image):
             return False
-        temporary = self._incoming / image.key.rpartition("/")[2]
+        temporary = os.path.join(self._incoming, image.key.rpartition("/")[2])
         if self._waiting.setdefault(image.key, temporary) is not temporary:
             return False
         try:
-            with temporary.open("xb") as file:
+            with open(temporary, "xb") as file:
                 file.write(data)
-            temporary.chmod(_READABLE)
+            os.chmod(temporary, _READABLE)
         except OSError as error:
             del self._waiting[image.key]
-            temporary.unlink(missing_ok=True)
+            _remove(temporary)
             raise StoreError(
                 f"the store {self._store.root} cannot be written: {error.strerror}"
             ) from error
         return True
 
-    def adopt(self, image: Image, file: Path) -> bool:
+    def adopt(self, image: Image, file: str) -> bool:
         """Add a file on the same file system, unless the tree or the batch contains its bytes.
 
         Returns:
@@ -295,16 +295,26 @@ class Batch:
             return
         sync_files(self._waiting.values())
         folders = {key[:2] for key in self._waiting}
-        for folder in folders:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(self._store.root / folder)
+        root = self._store.prefix
         for key, temporary in self._waiting.items():
-            os.replace(temporary, self._store.root / key)
+            _move(temporary, root + key)
         self._waiting.clear()
-        named = [self._store.root / folder for folder in folders | self._named]
-        sync_directories([*named, self._store.root])
+        sync_directories([*(root + folder for folder in folders | self._named), root])
 
     def discard(self) -> None:
         """Remove files that were written, but not moved into the tree."""
         for temporary in self._waiting.values():
-            temporary.unlink(missing_ok=True)
+            _remove(temporary)
+
+
+def _move(file: str, target: str) -> None:
+    try:
+        os.replace(file, target)
+    except FileNotFoundError:  # the first with these digits
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.replace(file, target)
+
+
+def _remove(file: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(file)

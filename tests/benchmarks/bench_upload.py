@@ -1,13 +1,16 @@
-"""Compare durable uploads with an endpoint that only writes the body to a file.
+"""Compare uploads with four endpoints that do less, on a quiet and on a busy disk.
 
     python -m tests.benchmarks.bench_upload [--uploads 500] [--size 300000] [--rounds 5]
 
-Both run under the same uvicorn with the same settings and get the same forms from the same
-client, a separate process, in alternating rounds. The plain endpoint parses no form, hashes
-nothing, records nothing and syncs nothing; its data is synced between rounds, which is not
-timed. Files are only removed at the end, because ext4 is slow to find new inodes just after
-others were freed. The folder must be on a disk, because syncing costs nothing on a
-tmpfs.
+The floors, in `floor.py`, write the body of a request to a file, and parse, check and record
+nothing. `plain` does no more; `sha256` also hashes what it writes; `sync` also makes the bytes and
+the name durable before it answers, with one sync for all that has arrived; `both` does both. All
+run under the same uvicorn with the same settings and get the same forms from the same client, a
+separate process, in alternating rounds; what a round has left to write is synced after it, which
+is not timed. The disk is then kept busy by a process that writes and syncs steadily.
+
+Files are only removed at the end, because ext4 is slow to find new inodes just after others were
+freed. The folder must be on a disk, because syncing costs nothing on a tmpfs.
 """
 
 from __future__ import annotations
@@ -25,21 +28,22 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from tests.benchmarks.floor import FLOORS
 from tests.benchmarks.sites import configure, make_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from starlette.requests import Request
-    from starlette.responses import Response
-
 _TOKEN = "a-token-for-the-benchmark-alone"  # noqa: S105  as it says
 _TICK = os.sysconf("SC_CLK_TCK")
 _NUMBER = 16  # bytes among the pixels that make each picture different
+_OURS = "ours"
+_DISTURBANCE = 2**20  # bytes
+_PAUSE = 0.02  # seconds between two disturbances
 
 
 class Server(NamedTuple):
@@ -67,7 +71,7 @@ class Round(NamedTuple):
 
 
 def main() -> None:
-    """Measure and print the results, or run as the measured server or client."""
+    """Measure and print the results, or run as the client or the disturber."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uploads", type=int, default=500, help="of a round")
     parser.add_argument("--size", type=int, default=300_000, help="bytes of an image")
@@ -75,13 +79,13 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--in-all", type=int, default=10_000, help="uploads, to look at memory")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder else")
-    parser.add_argument("--plain", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--client", nargs=2, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--disturb", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.plain is not None:
-        _serve_plain(options.plain)
-    elif options.client:
+    if options.client:
         print(json.dumps(_send(options.client[0], options.client[1], options)))
+    elif options.disturb:
+        _disturb(options.disturb)
     else:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             _measure(Path(folder), options)
@@ -89,42 +93,58 @@ def main() -> None:
 
 def _measure(root: Path, options: argparse.Namespace) -> None:
     configure(root, "pelicanconf", plugins=[], layout="beside")
-    ours = [sys.executable, "-m", "pelican_imagehost", "serve", "--port"]
-    plain = [sys.executable, __file__, "--plain"]
-    for folder in ("content", "written"):
-        (root / folder).mkdir()
-    with _running(ours, root) as service, _running(plain, root / "written") as endpoint:
-        numbers = itertools.count(0, options.uploads)
-        rounds: dict[Server, list[Round]] = {service: [], endpoint: []}
-        for number in range(options.rounds + 1):
-            for server, results in rounds.items():
-                result = _round(server, next(numbers), root, options)
-                if number:  # the first warms up
-                    results.append(result)
-        _print(rounds[service], rounds[endpoint], options)
-        _watch_memory(service, numbers, root, options)
+    (root / "content").mkdir()
+    numbers = itertools.count(0, options.uploads)
+    print(f"{options.size:,} bytes, {options.concurrency} at once, {options.rounds} rounds")
+    with ExitStack() as stack:
+        ours = [sys.executable, "-m", "pelican_imagehost", "serve", "--port"]
+        servers = {_OURS: stack.enter_context(_running(ours, root))}
+        for kind in FLOORS:
+            (root / kind).mkdir()
+            command = [sys.executable, "-m", "tests.benchmarks.floor", kind]
+            servers[kind] = stack.enter_context(_running(command, root / kind))
+        print("on a quiet disk:")
+        done = _compare(servers, numbers, root, options)
+        with _disturbed(root):
+            print("on a busy disk:")
+            done += _compare(servers, numbers, root, options)
+        _watch_memory(servers[_OURS], done, numbers, root, options)
 
 
-def _print(ours: list[Round], plain: list[Round], options: argparse.Namespace) -> None:
-    print(f"{options.size:,} bytes, {options.concurrency} at once, {options.rounds} rounds:")
-    for name, rounds in {"ours": ours, "plain": plain}.items():
-        rate = statistics.median(one.rate for one in rounds)
-        cpu = statistics.median(one.cpu for one in rounds) * 1000
-        print(f"  {name:5} {rate:6.0f} uploads/s, {cpu:.2f} ms of the server's CPU each")
-    rates = [a.rate / b.rate for a, b in zip(ours, plain, strict=True)]
-    cpus = [a.cpu / b.cpu for a, b in zip(ours, plain, strict=True)]
-    print(
-        f"  {statistics.median(rates):.2f} of its rate ({min(rates):.2f} to {max(rates):.2f})",
-        end="",
+def _compare(
+    servers: dict[str, Server], numbers: Iterator[int], root: Path, options: argparse.Namespace
+) -> int:
+    """Print the results of rounds in turns; return the number of uploads to each server."""
+    results: dict[str, list[Round]] = {name: [] for name in servers}
+    for number in range(options.rounds + 1):
+        for name in sorted(servers, reverse=bool(number % 2)):
+            result = _round(servers[name], next(numbers), root, options)
+            if number:  # the first warms up
+                results[name].append(result)
+    for name in servers:
+        print(f"  {name:7}{_describe(results, name)}")
+    return int(options.uploads * (options.rounds + 1))
+
+
+def _describe(results: dict[str, list[Round]], name: str) -> str:
+    rate = statistics.median(one.rate for one in results[name])
+    cpu = statistics.median(one.cpu for one in results[name]) * 1000
+    text = f"{rate:6.0f} uploads/s, {cpu:.2f} ms of the server's CPU each"
+    if name == _OURS:
+        return text
+    pairs = list(zip(results[_OURS], results[name], strict=True))
+    rates = sorted(a.rate / b.rate for a, b in pairs)
+    cpus = statistics.median(a.cpu / b.cpu for a, b in pairs)
+    spread = f"({rates[0]:.2f} to {rates[-1]:.2f})"
+    return (
+        f"{text}; ours: {statistics.median(rates):.2f} of its rate {spread}, {cpus:.2f} of its CPU"
     )
-    print(f", {statistics.median(cpus):.2f} of its CPU")
 
 
 def _watch_memory(
-    server: Server, numbers: Iterator[int], root: Path, options: argparse.Namespace
+    server: Server, done: int, numbers: Iterator[int], root: Path, options: argparse.Namespace
 ) -> None:
-    done = options.uploads * (options.rounds + 1)
-    print(f"  {server.memory():.0f} MB after {done:,} uploads", end="")
+    print(f"ours: {server.memory():.0f} MB after {done:,} uploads", end="")
     while done < options.in_all:
         _round(server, next(numbers), root, options)
         done += options.uploads
@@ -132,13 +152,15 @@ def _watch_memory(
 
 
 def _round(server: Server, first: int, root: Path, options: argparse.Namespace) -> Round:
-    subprocess.run(["sync", "--file-system", root], check=True)  # not in the next round
-    command = [sys.executable, __file__, "--client", str(server.port), str(first)]
+    command = [sys.executable, "-m", "tests.benchmarks.bench_upload"]
+    command += ["--client", str(server.port), str(first)]
     for name in ("uploads", "size", "concurrency"):
         command += [f"--{name}", str(getattr(options, name))]
     before = server.cpu()
     done = subprocess.run(command, check=True, capture_output=True)
-    return Round(json.loads(done.stdout), (server.cpu() - before) / options.uploads)
+    result = Round(json.loads(done.stdout), (server.cpu() - before) / options.uploads)
+    subprocess.run(["sync", "--file-system", root], check=True)  # not in the next round
+    return result
 
 
 @contextmanager
@@ -158,6 +180,34 @@ def _running(command: list[str], folder: Path) -> Iterator[Server]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait()
+
+
+@contextmanager
+def _disturbed(root: Path) -> Iterator[None]:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.bench_upload",
+        "--disturb",
+        str(root / "noise"),
+    ]
+    process = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _disturb(file: Path) -> None:
+    """Write and sync steadily, until killed."""
+    noise = os.urandom(_DISTURBANCE)
+    with file.open("wb", buffering=0) as target:
+        while True:
+            target.seek(0)
+            target.write(noise)
+            os.fsync(target.fileno())
+            time.sleep(_PAUSE)
 
 
 def _answers(port: int) -> bool:
@@ -230,31 +280,6 @@ def _read_answer(answers: BinaryIO) -> None:
     body = answers.read(length)
     if b" 200 " not in status:
         sys.exit(f"{status!r} {body!r}")
-
-
-def _serve_plain(port: int) -> None:
-    import uvicorn  # noqa: PLC0415  for this process alone
-    from starlette.applications import Starlette  # noqa: PLC0415
-    from starlette.responses import JSONResponse  # noqa: PLC0415
-    from starlette.routing import Route  # noqa: PLC0415
-
-    numbers = itertools.count()
-
-    async def write(request: Request) -> Response:
-        name = f"{next(numbers)}.body"
-        with open(name, "wb", buffering=0) as file:  # noqa: ASYNC230  as plain as can be
-            async for chunk in request.stream():
-                file.write(chunk)
-        return JSONResponse({"url": f"/{name}"})
-
-    uvicorn.run(
-        Starlette(routes=[Route("/upload/image", write, methods=["POST"])]),
-        port=port,
-        timeout_keep_alive=2,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-    )
 
 
 if __name__ == "__main__":

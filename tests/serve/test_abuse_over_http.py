@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -18,7 +19,7 @@ from pelican_imagehost.serve.app import create
 from pelican_imagehost.serve.body import Patience
 from pelican_imagehost.serve.protocol import Protocol
 from pelican_imagehost.serve.service import Service
-from tests.serve.abuse import GIF, check_refused, server, unharmed
+from tests.serve.abuse import GIF, check_refused, picture, server, unharmed
 from tests.serve.serverkit import TOKEN, Answer, encode, upload_site
 
 if TYPE_CHECKING:
@@ -109,6 +110,19 @@ def test_chunks_that_never_end_are_refused_when_there_are_too_many(unharmed: Ser
         for part in [START + GIF, *[bytes(size)] * 24]:
             connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
         check_refused(read_answer(connection), 413, "too_large")
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_body_in_chunks_of_any_size_comes_through_whole(server: Server, size: int) -> None:
+    image = picture(size, 250_000)
+    body = WHOLE.replace(GIF, image)
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
+    with connect(server.port) as connection:
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+        connection.sendall(head("Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n")
+        assert read_answer(connection).status == 200
+    (file,) = server.site.root.glob(f"images/??/{hashlib.sha256(image).hexdigest()}.png")
+    assert file.read_bytes() == image
 
 
 def test_a_length_that_says_too_little_cuts_the_form_off(unharmed: Server) -> None:

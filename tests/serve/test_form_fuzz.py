@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote_from_bytes
 
 import pytest
@@ -20,9 +21,6 @@ from pelican_imagehost.serve.form import Accepted, Form, receive_form
 from pelican_imagehost.serve.refusal import Refusal
 from pelican_imagehost.serve.spool import Spool
 from pelican_imagehost.storage.store import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MOST = 2000  # bytes of a file
 FORM = "application/x-www-form-urlencoded"
@@ -77,7 +75,7 @@ def receive(
 def contents_of(form: Form | Refusal | ImageTooLarge) -> list[bytes]:
     """Return the files of a form that must be valid, and remove them."""
     assert isinstance(form, Form), form
-    found = [file.path.read_bytes() for file in form.files]
+    found = [Path(file.path).read_bytes() for file in form.files]
     form.discard()
     return found
 

@@ -112,7 +112,7 @@ def adopt(store: Store, data: bytes) -> bool:
     file = store.uploads / "a.part"
     file.write_bytes(data)
     with store.locked(), store.batch() as batch:
-        return batch.adopt(describe(data), file)
+        return batch.adopt(describe(data), str(file))
 
 
 def damage(file: Path, data: bytes) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,6 @@ class Postgres:
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, user=self._user, stdout=log, stderr=log, cwd="/", env={"LANG": "C.UTF-8"},
-                start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + _PATIENCE
         while True:
@@ -79,8 +79,17 @@ class Postgres:
     def kill(self) -> None:
         """Kill it with all its processes, as a machine that loses its power."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._process.wait()
+
+    def processes(self) -> list[int]:
+        """Return its processes: the first, and one for each connection and task."""
+        assert self._process is not None
+        first = self._process.pid
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
 
     def close(self) -> None:
         """Kill it, and remove its folder."""

@@ -123,6 +123,10 @@ class Seaweed:
         self._launch(name)
         self._wait(name)
 
+    def processes(self) -> list[int]:
+        """Return the processes of all servers."""
+        return [process.pid for process in self._processes.values()]
+
     def close(self) -> None:
         """Kill all servers."""
         for name in [*self._processes]:

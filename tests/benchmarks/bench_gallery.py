@@ -2,7 +2,8 @@
 
     python tests/benchmarks/bench_gallery.py [--images 10000] [--rounds 5]
 
-Prints milliseconds of CPU, medians, of making the page and its HTML: for a site of uploads, one
+Prints how much memory the first page takes, and milliseconds of CPU, medians, of making the page
+and its HTML: for a site of uploads, one
 in ten named by a document, recorded in a file and, if PostgreSQL is installed, in a database,
 whose own time is not counted; and for a site of local images with six variants each, ten to a
 document.
@@ -172,8 +173,10 @@ def _varied(image: Image) -> Image:
 
 def _measure(site: _Site, rounds: int) -> None:
     time.sleep(_PAUSE)
+    before = _memory()
     gallery = Gallery(site.settings)
     found = {"first": [_page(gallery)]}
+    memory = _memory() - before
     for number in range(rounds):
         for name, change in site.changes.items():
             time.sleep(_PAUSE)
@@ -182,7 +185,8 @@ def _measure(site: _Site, rounds: int) -> None:
         found.setdefault("without a change", []).append(_page(gallery))
         found.setdefault("a search", []).append(_page(gallery, Query(text="ab 1", sort="name")))
     where = ", in a database" if site.settings.database else ""
-    print(f"{len(site.images):,} {type(site).__name__.strip('_').lower()}{where} (ms of CPU)")
+    kind = type(site).__name__.strip("_").lower()
+    print(f"{len(site.images):,} {kind}{where}: {memory:.0f} MB; ms of CPU:")
     for name, costs in found.items():
         print(f"  {name:24} {statistics.median(costs) * 1000:6.0f}")
 
@@ -191,6 +195,12 @@ def _page(gallery: Gallery, query: Query = Query()) -> float:  # noqa: B008  a c
     start = time.process_time()
     render_gallery(gallery.view(query), gallery.settings, Front())
     return time.process_time() - start
+
+
+def _memory() -> float:
+    """Return the memory of this process, in MB."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1000
 
 
 if __name__ == "__main__":

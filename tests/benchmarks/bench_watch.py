@@ -1,9 +1,11 @@
 """Compare drafting with `pelican-imagehost watch` and with `pelican -r`, on the same site.
 
-    python -m tests.benchmarks.bench_watch [--posts 1000] [--saves 40] [--rebuilds 100]
+    python -m tests.benchmarks.bench_watch [--posts 1000] [--saves 40] [--rebuilds 100] [--photos 5]
 
 Seconds from a save to the page on the disk, and to the page painted in headless
-Chromium, with a whole build running behind; then memory and idle CPU of the builder.
+Chromium, with a whole build running behind; the same for a save that names a new photo of 24
+megapixels, whose variants are being made while the next is saved; then memory and idle CPU of the
+builder.
 """
 
 from __future__ import annotations
@@ -19,13 +21,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tests.benchmarks.sites import configure, make_site
+import PIL.Image
+
+from tests.benchmarks.sites import camera_photo, configure, make_photo, make_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Page
 
 _WATCH = "from pelican_imagehost.cli.watch import watch; watch()"
 _PATIENCE = 600.0  # seconds for one save to show
@@ -38,6 +45,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=1000)
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--saves", type=int, default=40)
+    parser.add_argument("--photos", type=int, default=5, help="saves, each with a new photo")
     parser.add_argument("--pelican-saves", type=int, default=5)
     parser.add_argument("--rebuilds", type=int, default=100)
     parser.add_argument("--idle", type=float, default=30.0, help="seconds")
@@ -60,7 +68,7 @@ def _measure_watch(root: Path, options: argparse.Namespace) -> float:
         saves = [_save(root, "output-watched", number) for number in range(options.saves)]
         _await(stderr, "(site built)")
         _print("watch: save to disk", saves)
-        _measure_paint(root, address, options.saves)
+        _measure_paint(root, address, options.saves, options.photos)
         _measure_memory(root, process.pid, stderr, options.rebuilds)
         _await(stderr, None)
         before = _cpu(process.pid)
@@ -114,7 +122,7 @@ def _save(root: Path, output: str, number: int) -> float:
     sys.exit(f"the save {number} was lost")
 
 
-def _measure_paint(root: Path, address: str, saves: int) -> None:
+def _measure_paint(root: Path, address: str, saves: int, photos: int) -> None:
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415  perhaps not here
     except ImportError:
@@ -138,8 +146,30 @@ def _measure_paint(root: Path, address: str, saves: int) -> None:
             start = time.time()
             _save(root, "output-watched", number)
             times.append(page.evaluate("() => window.painted") / 1000 - start)
+        _print("watch: save to painted", times)
+        if photos:
+            times = [_save_photo(root, page, number) for number in range(photos)]
+            _print("watch: new photo to painted", times)
         browser.close()
-    _print("watch: save to painted", times)
+
+
+def _save_photo(root: Path, page: Page, number: int) -> float:
+    """Save a photo, and a post that shows it; wait until Chromium has painted it."""
+    name = f"new-{number}.jpg"
+    data = camera_photo(PIL.Image.open(BytesIO(make_photo(number))), 24_000_000)
+    (root / f"content/000/{name}").write_bytes(data)
+    post = root / "content/000/post-0.md"
+    text = post.read_text("utf-8") + f"\n![The photo {number}]({name})\n"
+    start = time.time()
+    post.write_text(text, "utf-8")
+    # Until the page is loaded anew, if it is.
+    page.wait_for_function(
+        "(alt) => { const found = document.querySelector(`img[alt='${alt}']`);"
+        " if (found) found.scrollIntoView();"
+        " return found && found.complete && found.naturalWidth; }",
+        arg=f"The photo {number}",
+    )
+    return time.time() - start
 
 
 def _measure_memory(root: Path, process: int, stderr: IO[str], rebuilds: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -134,6 +135,29 @@ class Server:
     def leftovers(self) -> list[str]:
         """List the temporary files of uploads."""
         return [file.name for file in (self.site.root / "images/.uploads").glob("*.part")]
+
+
+async def attempt(port: int, content: bytes) -> tuple[int, str]:
+    """Upload once; return the status, 0 if there was no answer, and the address."""
+    body, kind = encode([("img", "a.png", content)])
+    head = (
+        f"POST /upload/image HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(head.encode() + body)
+            answer = await reader.read()
+        finally:
+            writer.close()
+    except OSError:
+        return 0, ""
+    headers, _, said = answer.partition(b"\r\n\r\n")
+    if not said:
+        return 0, ""
+    status = int(headers.split()[1])
+    return status, json.loads(said)["url"] if status == 200 else ""
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 import random
 import signal
@@ -18,7 +17,7 @@ import pytest
 
 from pelican_imagehost.storage.records import Records
 from tests.benchmarks.sites import make_picture
-from tests.serve.serverkit import TOKEN, Server, encode, upload_site
+from tests.serve.serverkit import Server, attempt, upload_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,30 +49,6 @@ def workers(server: Server) -> list[int]:
         if parent == server.process.pid and b"spawn_main" in command:
             found.append(int(folder.name))
     return found
-
-
-async def post(port: int, content: bytes) -> dict[str, str] | None:
-    """Upload; return the answer if its status is 200, else None."""
-    body, kind = encode([("img", "a.png", content)])
-    head = (
-        f"POST /upload/image HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
-        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            writer.write(head.encode() + body)
-            answer = await reader.read()
-        finally:
-            writer.close()
-    except OSError:
-        return None
-    headers, _, said = answer.partition(b"\r\n\r\n")
-    if not said:
-        return None
-    assert headers.startswith(b"HTTP/1.1 200"), answer
-    value: dict[str, str] = json.loads(said)
-    return value
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -108,11 +83,12 @@ class Load:
     async def _upload(self) -> None:
         while self.waiting:
             number = self.waiting.pop()
-            answer = None
-            while answer is None:
-                answer = await post(self.server.port, make_picture(number, self.plan.size))
-                self.unanswered += answer is None
-            self.answered[answer["url"].rpartition("/")[2]] += 1
+            status, url = 0, ""
+            while not status:
+                status, url = await attempt(self.server.port, make_picture(number, self.plan.size))
+                self.unanswered += not status
+            assert status == 200
+            self.answered[url.rpartition("/")[2]] += 1
 
     async def _kill(self) -> None:
         """Kill a random worker each time that another part of the uploads has been answered."""

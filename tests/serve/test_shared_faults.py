@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import random
 import threading
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import pytest
@@ -17,11 +16,11 @@ import pytest
 from pelican_imagehost.storage.postgres import PostgresRecords
 from tests.benchmarks.sites import make_picture
 from tests.seaweed import get, relay
-from tests.serve.serverkit import TOKEN, Server, encode
+from tests.serve.serverkit import Server, attempt
 from tests.serve.test_shared import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.postgres import Postgres
@@ -41,29 +40,6 @@ class Plan(NamedTuple):
 SMALL = Plan(200, 4)
 LARGE = Plan(10_000, 20)
 PLANS = [pytest.param(SMALL, id="small"), pytest.param(LARGE, id="large", marks=pytest.mark.full)]
-
-
-async def attempt(server: Server, content: bytes) -> tuple[int, str]:
-    """Upload once; return the status, 0 if there was no answer, and the address."""
-    body, kind = encode([("img", "a.png", content)])
-    head = (
-        f"POST /upload/image HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
-        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        try:
-            writer.write(head.encode() + body)
-            answer = await reader.read()
-        finally:
-            writer.close()
-    except OSError:
-        return 0, ""
-    headers, _, said = answer.partition(b"\r\n\r\n")
-    if not said:
-        return 0, ""
-    status = int(headers.split()[1])
-    return status, json.loads(said)["url"] if status == 200 else ""
 
 
 class Load:
@@ -102,7 +78,7 @@ class Load:
             number = self._waiting.pop()
             content = make_picture(number, SIZE)
             while True:
-                status, url = await attempt(self._chooser.choice(self._servers), content)
+                status, url = await attempt(self._chooser.choice(self._servers).port, content)
                 if status == 200:
                     break
                 assert status in (0, 503, 507), status
@@ -139,15 +115,20 @@ def check(load: Load, plan: Plan, bucket: Place, database: str) -> None:
     assert sum(times.values()) <= plan.uploads + load.failed.total()
 
 
-def start(folder: Path, bucket: Place, database: str) -> tuple[Server, Server]:
-    one, two = (Server(machine(folder / name, bucket, database)) for name in ("one", "two"))
-    return one, two
-
-
-def stop(servers: tuple[Server, Server]) -> None:
-    for server in servers:
-        if server.process.poll() is None:
-            server.kill()
+@contextmanager
+def services(
+    folder: Path, bucket: Place, database: str, remote: str | None = None
+) -> Iterator[tuple[Server, Server]]:
+    """Run two services, the second with another way to the bucket if one is given."""
+    site = machine(folder / "two", bucket, database)
+    site.configure(IMAGEHOST_REMOTE=remote or bucket.remote)
+    running = Server(machine(folder / "one", bucket, database)), Server(site)
+    try:
+        yield running
+    finally:
+        for server in running:
+            if server.process.poll() is None:
+                server.kill()
 
 
 @pytest.mark.timeout(3600)
@@ -155,17 +136,13 @@ def stop(servers: tuple[Server, Server]) -> None:
 def test_services_killed_at_any_moment(
     tmp_path: Path, bucket: Place, database: str, plan: Plan
 ) -> None:
-    servers = start(tmp_path, bucket, database)
-
     def kill(number: int) -> None:
         servers[number % 2].kill()
         servers[number % 2].start()
 
-    try:
+    with services(tmp_path, bucket, database) as servers:
         load = Load(servers, plan, kill)
         load.run()
-    finally:
-        stop(servers)
     assert load.failed[0]  # something was killed while it worked
     check(load, plan, bucket, database)
 
@@ -175,17 +152,13 @@ def test_services_killed_at_any_moment(
 def test_a_database_killed_under_load(
     tmp_path: Path, bucket: Place, database: str, postgres: Postgres, plan: Plan
 ) -> None:
-    servers = start(tmp_path, bucket, database)
-
     def kill(_number: int) -> None:
         postgres.kill()
         postgres.restart()
 
-    try:
+    with services(tmp_path, bucket, database) as servers:
         load = Load(servers, plan, kill)
         load.run()
-    finally:
-        stop(servers)
     assert load.failed[507]
     check(load, plan, bucket, database)
 
@@ -205,10 +178,6 @@ def test_a_part_of_the_object_store_killed_under_load(
     tmp_path: Path, bucket: Place, seaweed: Seaweed, database: str, name: str
 ) -> None:
     """The first service writes by the first gateway, the second by the second."""
-    one = Server(machine(tmp_path / "one", bucket, database))
-    site = machine(tmp_path / "two", bucket, database)
-    site.configure(IMAGEHOST_REMOTE=bucket.remote_at(seaweed.gateways[1]))
-    servers = one, Server(site)
 
     def kill(_number: int) -> None:
         seaweed.kill(name)
@@ -216,11 +185,9 @@ def test_a_part_of_the_object_store_killed_under_load(
         seaweed.restart(name)
 
     plan = Plan(SMALL.uploads, 2)
-    try:
+    with services(tmp_path, bucket, database, bucket.remote_at(seaweed.gateways[1])) as servers:
         load = Load(servers, plan, kill)
         load.run()
-    finally:
-        stop(servers)
     check(load, plan, bucket, database)
 
 
@@ -233,22 +200,17 @@ def test_a_storm_of_answers_503(
     def answer(number: int) -> int | None:
         return 503 if storm and number % 3 else None
 
+    def change(_number: int) -> None:
+        nonlocal storm
+        storm = not storm
+
     plan = Plan(60, 2)
-    with relay(seaweed, answer) as stormy:
-        servers = start(tmp_path, bucket, database)
-        servers[1].stop()
-        servers[1].site.configure(IMAGEHOST_REMOTE=bucket.remote_at(stormy.endpoint))
-        servers[1].start()
-
-        def change(_number: int) -> None:
-            nonlocal storm
-            storm = not storm
-
-        try:
-            load = Load(servers, plan, change)
-            load.run()
-        finally:
-            stop(servers)
+    with (
+        relay(seaweed, answer) as stormy,
+        services(tmp_path, bucket, database, bucket.remote_at(stormy.endpoint)) as servers,
+    ):
+        load = Load(servers, plan, change)
+        load.run()
     check(load, plan, bucket, database)
 
 
@@ -290,16 +252,13 @@ def test_an_image_that_is_removed_while_all_upload_it_is_there_or_refused(
     content = make_picture(1, SIZE)
     digest = hashlib.sha256(content).hexdigest()
     key = f"{digest[:2]}/{digest}.png"
-    servers = start(tmp_path, bucket, database)
-    try:
+    with services(tmp_path, bucket, database) as servers:
         assert servers[0].upload(content).status == 200
         with Repeated(servers, content) as repeated:
             repeated.wait_for(20)
             completed = servers[0].site.cli(*command, key)
             ended = time.monotonic()
             repeated.wait_for(20)
-    finally:
-        stop(servers)
     later = {status for begun, status in repeated.answers if begun > ended}
     with closing(PostgresRecords(database)) as records:
         known = records.known([digest])

@@ -25,6 +25,7 @@ __all__ = [
     "Say",
     "count",
     "group",
+    "print_nothing",
     "readable_size",
     "silent",
 ]
@@ -32,6 +33,7 @@ __all__ = [
 # Takes a label and a total in bytes, and yields a function to call with the bytes processed.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 Say = Callable[[str], None]  # prints a line for the user
+
 
 _FORMATTED = re.compile(
     r"(?P<document>[^:\n]+)(?::(?P<line>[1-9]\d*))?: (?P<url>.+?): (?P<error>.+)", re.DOTALL
@@ -41,6 +43,10 @@ _EXAMPLES = 3
 _MISSING = "no such file"
 _VARYING = re.compile(r"\S*[/\d]\S*")  # paths and numbers
 _UP = re.compile(r"\A(?:\{\w+\}|\|\w+\||[a-z]+://[^/]*|[/.\[])*", re.IGNORECASE)
+
+
+def print_nothing(_line: str) -> None:
+    """Print no line, where nobody reads it; a `Say`."""
 
 
 def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pelican_imagehost.publish.objects import Object, Objects
+    from pelican_imagehost.report import Say
 
 __all__ = ["UPLOADS", "Collector", "images"]
 
@@ -81,9 +82,16 @@ class Collector:
         finally:
             self._objects.delete([name])
 
-    def outlast(self) -> None:
+    def outlast(self, say: Say) -> None:
         """Wait until every gc has ended that may have listed images before this call."""
+        waits = False
         while any(time.time() - one.modified < DEAD for one in self._objects.list(_SIGNS)):
+            if not waits:
+                say(
+                    f"a gc is at work in {self._objects.bucket}; waiting for its end, which takes "
+                    f"{DEAD / 60:.0f} minutes if it was killed"
+                )
+            waits = True
             time.sleep(_PAUSE)
 
     def _is_old(self, one: Object, now: float) -> bool:

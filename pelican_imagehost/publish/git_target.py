@@ -11,12 +11,14 @@ from pelican_imagehost.publish import create
 from pelican_imagehost.publish.git import Git
 from pelican_imagehost.publish.repository import TOMBSTONES, TRIES, StoreRepository
 from pelican_imagehost.publish.target import NONE, in_groups
+from pelican_imagehost.report import print_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
     from pelican_imagehost.publish.target import Fetch, Sending
+    from pelican_imagehost.report import Say
     from pelican_imagehost.settings import Settings
 
 __all__ = ["GitTarget"]
@@ -111,7 +113,11 @@ class GitTarget:
         return self.repository.names() if self.repository.is_partial else set()
 
     def send(
-        self, choose: Callable[[], list[str]], sending: Sending, fetch: Fetch | None = None
+        self,
+        choose: Callable[[], list[str]],
+        sending: Sending,
+        fetch: Fetch | None = None,
+        say: Say = print_nothing,  # noqa: ARG002  git waits for nobody
     ) -> list[str]:
         """Commit images and push; see `Target`. The push holds no lock."""
         if not choose():

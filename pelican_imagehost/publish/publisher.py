@@ -190,7 +190,7 @@ class Publisher:
             with progress(self.target.verb, size) as advance:
                 yield advance
 
-        return self.target.send(lambda: self.plan(wanted), sending, fetch)
+        return self.target.send(lambda: self.plan(wanted), sending, fetch, say)
 
     def confirm(self, wanted: Wanted, *, patience: float, say: Say) -> int:
         """Check that images are online that nobody has seen there since they were sent.

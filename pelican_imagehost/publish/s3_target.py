@@ -20,6 +20,7 @@ from pelican_imagehost.publish.objects import Object, Objects, each
 from pelican_imagehost.publish.sending import read_image
 from pelican_imagehost.publish.target import NONE, in_groups
 from pelican_imagehost.publish.tombstones import Tombstones
+from pelican_imagehost.report import print_nothing
 from pelican_imagehost.storage.store import Store
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from pelican_imagehost.publish.target import Fetch, Sending
+    from pelican_imagehost.report import Say
     from pelican_imagehost.settings import Settings
 
 __all__ = ["S3Target"]
@@ -136,7 +138,11 @@ class S3Target:
         return set()
 
     def send(
-        self, choose: Callable[[], list[str]], sending: Sending, fetch: Fetch | None = None
+        self,
+        choose: Callable[[], list[str]],
+        sending: Sending,
+        fetch: Fetch | None = None,
+        say: Say = print_nothing,
     ) -> list[str]:
         """Put images; see `Target`. Others may do so at the same time."""
 
@@ -157,15 +163,15 @@ class S3Target:
                     each(put, new, advance)
                 self._forget(new)
                 sent.update(new)
-            if not new or not self._is_undone(new):
+            if not new or not self._is_undone(new, say):
                 return sorted(sent)
         raise PublishError(f"others change {self.name} too often; try again")
 
-    def _is_undone(self, sent: Collection[str]) -> bool:
+    def _is_undone(self, sent: Collection[str], say: Say) -> bool:
         """Return whether others have deleted or retracted images while they were sent."""
         old = self._old.intersection(sent)
         if old:
-            self._collector.outlast()
+            self._collector.outlast(say)
         lost = self.missing(old)
         self.refresh()
         retracted = {key for key in sent if digest_of(key) in self.retracted()}

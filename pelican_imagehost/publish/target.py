@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 from pelican_imagehost.publish.bucket import GRACE, SCHEME
 from pelican_imagehost.publish.git import Git, LeanGit
 from pelican_imagehost.publish.served import PUSHED, Served
+from pelican_imagehost.report import print_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
 
+    from pelican_imagehost.report import Say
     from pelican_imagehost.settings import Settings
     from pelican_imagehost.storage.store import Store
 
@@ -109,7 +111,11 @@ class Target(Protocol):
         """Return keys that the store need not have, because they are fetched when needed."""
 
     def send(
-        self, choose: Callable[[], list[str]], sending: Sending, fetch: Fetch | None = None
+        self,
+        choose: Callable[[], list[str]],
+        sending: Sending,
+        fetch: Fetch | None = None,
+        say: Say = print_nothing,
     ) -> list[str]:
         """Send images, until the target has all that are chosen.
 
@@ -117,6 +123,7 @@ class Target(Protocol):
             choose: returns the keys to send; called again after others have changed something.
             sending: shows the progress.
             fetch: returns the bytes of images that are not in the store.
+            say: called with a line if it takes long because of others.
 
         Returns:
             The keys that were sent, sorted.

@@ -168,17 +168,15 @@ def test_a_build_names_no_variants_that_gc_takes_from_under_it(
 
 
 INTERRUPTING = """
-import os, pathlib, signal, sys
+import itertools, os, pathlib, signal, sys
 
 MAKER = "pelican_imagehost.images.variants.batch"
-images, seen = pathlib.Path("images").resolve(), 0
+images, numbers = pathlib.Path("images").resolve(), itertools.count(1)  # for several threads
 
 def look(event, arguments):
-    global seen
     name = str(arguments[0]) if event == "open" else ""
     if name.endswith(".png") and MAKER in sys.modules and str(images) in name:
-        seen += 1
-        if seen == {number}:
+        if next(numbers) == {number}:
             os.kill(os.getpid(), signal.SIGINT)
 
 def register():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.images import heic, kinds
@@ -14,13 +14,13 @@ from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.pieces import cut, join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from pelican_imagehost.images.image import Image, Limits
 
 __all__ = ["prepare", "prepare_file"]
 
-_SMALL = 2**20  # bytes; up to this size, reading a file is faster than mapping it
+_SMALL = 0
 
 
 def prepare(data: bytes, image: Image, keep: frozenset[str]) -> tuple[bytes, Image]:
@@ -63,7 +63,10 @@ def prepare_file(file: str, sha256: str, limits: Limits, keep: frozenset[str]) -
         CorruptImage, UnsupportedImage, ImageTooLarge: as `identify` and `prepare`.
         OSError: the file cannot be written; it is unchanged.
     """
-    with _contents(file) as data:
+    with (
+        open(file, "rb", buffering=0) as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
         if kinds.is_heic(data[: kinds.SAMPLE]):
             converted = heic.convert(data[:], limits.max_pixels)
             image = identify(converted, limits)._replace(source=sha256)
@@ -73,17 +76,6 @@ def prepare_file(file: str, sha256: str, limits: Limits, keep: frozenset[str]) -
         image = identify(data, limits, walks=False, sha256=sha256)
         pieces = clean(data, image.type, keep)
         return image if pieces is None else _renamed(image, *_replace(file, cut(data, pieces)))
-
-
-@contextmanager
-def _contents(file: str) -> Iterator[bytes | mmap.mmap]:
-    with open(file, "rb", buffering=0) as opened:
-        size = os.fstat(opened.fileno()).st_size
-        if size <= _SMALL:
-            yield opened.read(size)
-            return
-        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
 
 
 def _replace(file: str, pieces: Iterable[bytes | memoryview]) -> tuple[str, int]:

@@ -107,6 +107,7 @@ class SpooledFile:
         self._digest = hashlib.sha256()
         self._spool = spool
         self._is_ours = True
+        self._outcome: Image | Exception = RuntimeError(f"{path} was not inspected")
 
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes.
@@ -130,19 +131,28 @@ class SpooledFile:
         """Close the file, when all of it has been received; a request may have many."""
         self._file.close()
 
-    def identify(self) -> Image:
-        """Identify the image, when all of it has been received, and clean the file.
+    def inspect(self) -> None:
+        """Identify the image, when all of it has been received, and clean the file."""
+        try:
+            self._outcome = self._identify()
+        except Exception as error:  # noqa: BLE001  raised when the image is asked for
+            self._outcome = error
 
-        Returns:
-            The image to publish, which the file now holds.
+    def identify(self) -> Image:
+        """Return the image to publish, which the file holds after `inspect`.
 
         Raises:
             ImageHostError: as `check_size` and `prepare_file` do.
         """
-        self.finish()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    def _identify(self) -> Image:
         limits = self._spool.limits
         check_size(self.size, limits)
         try:
+            self.finish()
             digest = self._digest.hexdigest()
             return prepare_file(self.path, digest, limits, self._spool.keep_metadata)
         except OSError as error:

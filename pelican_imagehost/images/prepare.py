@@ -45,14 +45,13 @@ def prepare(data: bytes, image: Image, keep: frozenset[str]) -> tuple[bytes, Ima
     return cleaned, _renamed(image, hashlib.sha256(cleaned).hexdigest(), len(cleaned))
 
 
-def prepare_file(file: str, sha256: str, limits: Limits, keep: frozenset[str]) -> Image:
+def prepare_file(file: str, limits: Limits, keep: frozenset[str]) -> Image:
     """Identify an image in its file, and clean the file: it is then another, with the same path.
 
     A HEIC photo is converted.
 
     Args:
         file: the file; nobody else uses it.
-        sha256: the digest of its bytes.
         limits: the largest size and the types allowed.
         keep: the metadata to keep, as in IMAGEHOST_KEEP_METADATA.
 
@@ -69,11 +68,12 @@ def prepare_file(file: str, sha256: str, limits: Limits, keep: frozenset[str]) -
     ):
         if kinds.is_heic(data[: kinds.SAMPLE]):
             converted = heic.convert(data[:], limits.max_pixels)
-            image = identify(converted, limits)._replace(source=sha256)
+            source = hashlib.sha256(data).hexdigest()
+            image = identify(converted, limits)._replace(source=source)
             published, image = prepare(converted, image, keep)
             _replace(file, [published])
             return image
-        image = identify(data, limits, walks=False, sha256=sha256)
+        image = identify(data, limits, walks=False)
         pieces = clean(data, image.type, keep)
         return image if pieces is None else _renamed(image, *_replace(file, cut(data, pieces)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import os
@@ -104,7 +103,6 @@ class SpooledFile:
         self.name = name
         self.size = 0
         self._file = FileIO(descriptor, "w")
-        self._digest = hashlib.sha256()
         self._spool = spool
         self._is_ours = True
         self._outcome: Image | Exception = RuntimeError(f"{path} was not inspected")
@@ -119,7 +117,6 @@ class SpooledFile:
         self.size += len(data)
         if self.size > self._spool.limits.max_bytes:
             check_size(self.size, self._spool.limits)
-        self._digest.update(data)
         try:
             rest = memoryview(data)
             while rest:
@@ -153,8 +150,7 @@ class SpooledFile:
         check_size(self.size, limits)
         try:
             self.finish()
-            digest = self._digest.hexdigest()
-            return prepare_file(self.path, digest, limits, self._spool.keep_metadata)
+            return prepare_file(self.path, limits, self._spool.keep_metadata)
         except OSError as error:
             raise self._spool.failure(error) from error
 

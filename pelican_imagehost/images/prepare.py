@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.images import heic, kinds
@@ -14,11 +14,13 @@ from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.pieces import cut, join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pelican_imagehost.images.image import Image, Limits
 
 __all__ = ["prepare", "prepare_file"]
+
+_SMALL = 2**20  # bytes; to read them costs less than to map them
 
 _SMALL = 0
 
@@ -62,10 +64,7 @@ def prepare_file(file: str, limits: Limits, keep: frozenset[str]) -> Image:
         CorruptImage, UnsupportedImage, ImageTooLarge: as `identify` and `prepare`.
         OSError: the file cannot be written; it is unchanged.
     """
-    with (
-        open(file, "rb", buffering=0) as opened,
-        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
+    with _contents(file) as data:
         if kinds.is_heic(data[: kinds.SAMPLE]):
             converted = heic.convert(data[:], limits.max_pixels)
             source = hashlib.sha256(data).hexdigest()
@@ -76,6 +75,17 @@ def prepare_file(file: str, limits: Limits, keep: frozenset[str]) -> Image:
         image = identify(data, limits, walks=False)
         pieces = clean(data, image.type, keep)
         return image if pieces is None else _renamed(image, *_replace(file, cut(data, pieces)))
+
+
+@contextmanager
+def _contents(file: str) -> Iterator[bytes | mmap.mmap]:
+    with open(file, "rb", buffering=0) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        if size <= _SMALL:
+            yield opened.read(size)
+            return
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
 
 
 def _replace(file: str, pieces: Iterable[bytes | memoryview]) -> tuple[str, int]:

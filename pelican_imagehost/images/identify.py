@@ -73,16 +73,13 @@ def read(file: str, limits: Limits, *, walks: bool = True) -> ImageFile:
     raise UnreadableImage("changed each time it was read; is a program still writing it?")
 
 
-def identify(
-    data: bytes | mmap.mmap, limits: Limits, *, walks: bool = True, sha256: str | None = None
-) -> Image:
+def identify(data: bytes | mmap.mmap, limits: Limits, *, walks: bool = True) -> Image:
     """Identify an image from its bytes alone.
 
     Args:
         data: the whole content of a file; only an SVG is copied into memory.
         limits: the largest size and the types allowed.
         walks: as for `read`.
-        sha256: the digest of the bytes, if it is known.
 
     Returns:
         The image.
@@ -104,8 +101,7 @@ def identify(
         _check_pixels(width, height, limits)
         if walks:
             _WALKERS[kind].check(data)
-    digest = sha256 or hashlib.sha256(data).hexdigest()
-    return Image(digest, kind, len(data), width, height)
+    return Image(hashlib.sha256(data).hexdigest(), kind, len(data), width, height)
 
 
 def check_size(size: int, limits: Limits) -> None:

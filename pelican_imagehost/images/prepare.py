@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pelican_imagehost.images import heic, kinds
@@ -14,13 +14,13 @@ from pelican_imagehost.images.identify import identify
 from pelican_imagehost.images.pieces import cut, join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from pelican_imagehost.images.image import Image, Limits
 
-__all__ = ["prepare", "prepare_file"]
+__all__ = ["prepare", "prepare_file", "prepare_upload"]
 
-_SMALL = 2**20  # bytes; up to this size, reading a file is faster than mapping it
+_SMALL = 0
 
 
 def prepare(data: bytes, image: Image, keep: frozenset[str]) -> tuple[bytes, Image]:
@@ -45,45 +45,53 @@ def prepare(data: bytes, image: Image, keep: frozenset[str]) -> tuple[bytes, Ima
     return cleaned, _renamed(image, hashlib.sha256(cleaned).hexdigest(), len(cleaned))
 
 
-def prepare_file(file: str, sha256: str, limits: Limits, keep: frozenset[str]) -> Image:
-    """Identify an image in its file, and clean the file: it is then another, with the same path.
+def prepare_upload(data: bytes, limits: Limits, keep: frozenset[str]) -> tuple[bytes, Image]:
+    """Identify and clean an image that has arrived; a HEIC photo is converted.
 
-    A HEIC photo is converted.
+    Args:
+        data: the bytes of the file.
+        limits: the largest size and the types allowed.
+        keep: the metadata to keep, as in IMAGEHOST_KEEP_METADATA.
+
+    Returns:
+        The bytes to publish, and the image in them.
+
+    Raises:
+        CorruptImage, UnsupportedImage, ImageTooLarge: as `identify` and `prepare`.
+    """
+    if kinds.is_heic(data[: kinds.SAMPLE]):
+        source = hashlib.sha256(data).hexdigest()
+        converted = heic.convert(data, limits.max_pixels)
+        return prepare(converted, identify(converted, limits)._replace(source=source), keep)
+    return prepare(data, identify(data, limits, walks=False), keep)
+
+
+def prepare_file(file: str, limits: Limits, keep: frozenset[str]) -> Image:
+    """Do the same in a file, which is then another, with the same path.
 
     Args:
         file: the file; nobody else uses it.
-        sha256: the digest of its bytes.
-        limits: the largest size and the types allowed.
-        keep: the metadata to keep, as in IMAGEHOST_KEEP_METADATA.
+        limits: as for `prepare_upload`.
+        keep: as for `prepare_upload`.
 
     Returns:
         The image that the file now holds.
 
     Raises:
-        CorruptImage, UnsupportedImage, ImageTooLarge: as `identify` and `prepare`.
+        CorruptImage, UnsupportedImage, ImageTooLarge: as `prepare_upload`.
         OSError: the file cannot be written; it is unchanged.
     """
-    with _contents(file) as data:
+    with (
+        open(file, "rb", buffering=0) as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
         if kinds.is_heic(data[: kinds.SAMPLE]):
-            converted = heic.convert(data[:], limits.max_pixels)
-            image = identify(converted, limits)._replace(source=sha256)
-            published, image = prepare(converted, image, keep)
+            published, image = prepare_upload(data[:], limits, keep)
             _replace(file, [published])
             return image
-        image = identify(data, limits, walks=False, sha256=sha256)
+        image = identify(data, limits, walks=False)
         pieces = clean(data, image.type, keep)
         return image if pieces is None else _renamed(image, *_replace(file, cut(data, pieces)))
-
-
-@contextmanager
-def _contents(file: str) -> Iterator[bytes | mmap.mmap]:
-    with open(file, "rb", buffering=0) as opened:
-        size = os.fstat(opened.fileno()).st_size
-        if size <= _SMALL:
-            yield opened.read(size)
-            return
-        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
 
 
 def _replace(file: str, pieces: Iterable[bytes | memoryview]) -> tuple[str, int]:

@@ -1,5 +1,7 @@
 """Storing uploads, in batches, because one sync of the disk serves a whole batch.
 
+While one batch waits for the disk, another thread already looks at the images of the next.
+
 Files are durable and in place before they are recorded, and the record is durable before
 a client gets an answer. A crash in between leaves a file that `verify` finds, or nothing.
 """
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pelican_imagehost.errors import ForbiddenUploads, ImageHostError
 from pelican_imagehost.serve.refusal import Refusal, explain
+from pelican_imagehost.serve.sluice import Sluice
 from pelican_imagehost.storage.book import Arrival
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ class _Delivery(NamedTuple):
 
 
 class Intake:
-    """The thread that stores uploads.
+    """The threads that look at uploads and store them.
 
     Args:
         store: the place for the images.
@@ -58,15 +61,16 @@ class Intake:
         self._store = store
         self._records = records
         self._taken = taken
-        self._queue: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
+        self._queue = Sluice(_inspect)
         self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
+        self._queue.start()
         self._thread.start()
 
     def close(self) -> None:
-        """Store everything received so far, and end the thread."""
+        """Store everything received so far, and end the threads."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
@@ -185,6 +189,11 @@ def _answer(deliveries: list[_Delivery], outcomes: list[Outcome]) -> None:
             delivery.answer.set_exception(outcome)
         else:
             delivery.answer.set_result(outcome)
+
+
+def _inspect(delivery: _Delivery) -> None:
+    for file in delivery.files:
+        file.inspect()
 
 
 def _refusal(error: Exception, name: str = "") -> Refusal:

@@ -6,12 +6,10 @@ headers keeps its connection for ever.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import threading
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-if TYPE_CHECKING:
-    import asyncio
 
 __all__ = ["Protocol"]
 
@@ -19,9 +17,20 @@ _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"connection: close\r\ncontent-length: 0\r\n\r\n"
 )
+_ROOM = 256 * 1024  # bytes
 
 
-class Protocol(HttpToolsProtocol):
+class _Room(threading.local):
+    """What a loop receives into: it is parsed before anything else is received."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(_ROOM))
+
+
+_room = _Room()
+
+
+class Protocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     """A connection that is closed if the head of a request is slow or endless.
 
     Attributes:
@@ -46,6 +55,14 @@ class Protocol(HttpToolsProtocol):
         """Stop waiting."""
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Return where to receive the next bytes."""
+        return _room.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Parse the next bytes; the parser takes them from any buffer."""
+        self.data_received(_room.buffer[:nbytes])  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
         """Parse the next bytes, unless the head is too large."""

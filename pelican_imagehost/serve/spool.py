@@ -1,13 +1,17 @@
-"""Uploads in progress: written as they arrive, on the file system of the store."""
+"""Uploads in progress, on the file system of the store: large ones are written as they arrive.
+
+Small ones wait in memory, as long as there is room. What is refused is then never written, and
+nobody who receives has to wait for a file system that is being synced.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import os
 import re
 import secrets
+import threading
 import time
 from contextlib import suppress
 from io import FileIO
@@ -15,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pelican_imagehost.errors import StoreError
 from pelican_imagehost.images.identify import check_size
-from pelican_imagehost.images.prepare import prepare_file
+from pelican_imagehost.images.prepare import prepare_file, prepare_upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +30,8 @@ __all__ = ["Spool", "SpooledFile"]
 
 _ABANDONED = 3600  # seconds without a byte; no upload takes that long
 _LONGEST_NAME = 255
+_SMALL = 1024**2  # bytes; larger files are on the disk while they are received
+_MEMORY = 32 * 1024**2  # bytes of small files at once
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -36,10 +42,16 @@ class Spool:
         folder: the folder.
         limits: the limits on an image.
         keep_metadata: the metadata that published images keep.
+        memory: bytes of small files that are not written before they are stored.
     """
 
     def __init__(
-        self, folder: Path, limits: Limits, keep_metadata: frozenset[str] = frozenset()
+        self,
+        folder: Path,
+        limits: Limits,
+        keep_metadata: frozenset[str] = frozenset(),
+        *,
+        memory: int = _MEMORY,
     ) -> None:
         self.folder = folder
         self.limits = limits
@@ -48,6 +60,9 @@ class Spool:
         # Several processes share the folder.
         self._start = os.path.join(self.folder, f"{secrets.token_hex(8)}-")
         self._numbers = itertools.count()
+        self._memory = memory
+        self._held = 0
+        self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Create the folder, and remove files left by killed processes.
@@ -77,11 +92,17 @@ class Spool:
         try:
             if self._swept + _ABANDONED < time.monotonic():
                 self._sweep()
-            path = f"{self._start}{next(self._numbers)}.part"
-            descriptor = os.open(path, _NEW, 0o600)
         except OSError as error:
             raise self.failure(error) from error
-        return SpooledFile(descriptor, path, _plain(name), self)
+        return SpooledFile(f"{self._start}{next(self._numbers)}.part", _plain(name), self)
+
+    def hold(self, size: int) -> bool:
+        """Count bytes that stay in memory, or no longer do; return whether there is room."""
+        with self._lock:
+            fits = self._held + size <= self._memory
+            if fits:
+                self._held += size
+            return fits
 
     def _sweep(self) -> None:
         self._swept = time.monotonic()
@@ -100,17 +121,19 @@ class SpooledFile:
         size: bytes so far.
     """
 
-    def __init__(self, descriptor: int, path: str, name: str, spool: Spool) -> None:
+    def __init__(self, path: str, name: str, spool: Spool) -> None:
         self.path = path
         self.name = name
         self.size = 0
-        self._file = FileIO(descriptor, "w")
-        self._digest = hashlib.sha256()
+        self._chunks: list[bytes] = []
+        self._held = 0
+        self._file: FileIO | None = None
         self._spool = spool
         self._is_ours = True
+        self._outcome: Image | Exception = RuntimeError(f"{path} was not inspected")
 
     def write(self, data: bytes | memoryview) -> None:
-        """Write the next bytes.
+        """Write the next bytes: into memory while the file is small and there is room.
 
         Raises:
             ImageTooLarge: the file has more bytes than allowed.
@@ -119,35 +142,72 @@ class SpooledFile:
         self.size += len(data)
         if self.size > self._spool.limits.max_bytes:
             check_size(self.size, self._spool.limits)
-        self._digest.update(data)
+        if self._file is None and self.size <= _SMALL and self._spool.hold(len(data)):
+            self._held += len(data)
+            self._chunks.append(bytes(data))
+            return
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            self._spill()
+            self._write(data)
         except OSError as error:
             raise self._spool.failure(error) from error
 
     def finish(self) -> None:
         """Close the file, when all of it has been received; a request may have many."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _spill(self) -> None:
+        """Open the file, and write what is in memory."""
+        if self._file is None:
+            self._file = FileIO(os.open(self.path, _NEW, 0o600), "w")
+            for chunk in self._chunks:
+                self._write(chunk)
+            self._chunks.clear()
+
+    def _write(self, data: bytes | memoryview) -> None:
+        assert self._file is not None  # noqa: S101  as `_spill` has opened it
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def inspect(self) -> None:
+        """Identify the image, when all of it has been received, and clean the file."""
+        try:
+            self._outcome = self._identify()
+        except Exception as error:  # noqa: BLE001  raised when the image is asked for
+            self._outcome = error
 
     def identify(self) -> Image:
-        """Identify the image, when all of it has been received, and clean the file.
+        """Return the image to publish, which the file now holds, after `inspect`.
 
-        Returns:
-            The image to publish, which the file now holds.
+        Small files are first written here, by the thread that syncs: to make a file while the file
+        system is being synced means to wait for it.
 
         Raises:
-            ImageHostError: as `check_size` and `prepare_file` do.
+            ImageHostError: as `check_size` and `prepare_file` do, or the file cannot be written.
         """
-        self.finish()
-        limits = self._spool.limits
-        check_size(self.size, limits)
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
         try:
-            digest = self._digest.hexdigest()
-            return prepare_file(self.path, digest, limits, self._spool.keep_metadata)
+            self._spill()
+            self.finish()
         except OSError as error:
             raise self._spool.failure(error) from error
+        return self._outcome
+
+    def _identify(self) -> Image:
+        limits, keep = self._spool.limits, self._spool.keep_metadata
+        check_size(self.size, limits)
+        try:
+            if self._file is not None:
+                self.finish()
+                return prepare_file(self.path, limits, keep)
+        except OSError as error:
+            raise self._spool.failure(error) from error
+        published, image = prepare_upload(b"".join(self._chunks), limits, keep)
+        self._chunks = [published]
+        return image
 
     def hand_over(self) -> None:
         """Leave the file to the store, which moves or removes it."""
@@ -155,6 +215,10 @@ class SpooledFile:
 
     def discard(self) -> None:
         """Remove the file, unless it was handed over."""
+        self._spool.hold(-self._held)
+        self._held = 0
+        if self._file is None:
+            return
         self._file.close()
         if self._is_ours:
             with suppress(FileNotFoundError):

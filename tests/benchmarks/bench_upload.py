@@ -28,6 +28,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -227,7 +228,7 @@ def _send(port: int, first: int, options: argparse.Namespace) -> float:
     numbers = iter(range(first, first + options.uploads))
     lock = threading.Lock()
 
-    def work() -> None:
+    def work(_number: int) -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             answers = connection.makefile("rb")
             while True:
@@ -238,12 +239,9 @@ def _send(port: int, first: int, options: argparse.Namespace) -> float:
                 _send_all(connection, [start_of_body, b"%0*d" % (_NUMBER, number), end_of_body])
                 _read_answer(answers)
 
-    threads = [threading.Thread(target=work) for _ in range(options.concurrency)]
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(options.concurrency) as pool:
+        start = time.perf_counter()
+        list(pool.map(work, range(options.concurrency)))  # raises what a thread raised
     return float(options.uploads / (time.perf_counter() - start))
 
 
@@ -279,7 +277,7 @@ def _read_answer(answers: BinaryIO) -> None:
             length = int(line.partition(b":")[2])
     body = answers.read(length)
     if b" 200 " not in status:
-        sys.exit(f"{status!r} {body!r}")
+        raise RuntimeError(f"{status!r} {body!r}")
 
 
 if __name__ == "__main__":

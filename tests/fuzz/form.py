@@ -8,11 +8,13 @@ from pathlib import Path
 from pelican_imagehost.images.image import IMAGE_TYPES, Limits
 from pelican_imagehost.serve.spool import Spool
 from pelican_imagehost.storage.store import Store
-from tests.serve.test_form_fuzz import FORM, MOST, MULTIPART, check_harmless, multipart
+from tests.serve.test_form_fuzz import FORM, MEMORY, MOST, MULTIPART, check_harmless, multipart
 
 _FOLDER = tempfile.TemporaryDirectory()  # the spool's, as long as this process
 SPOOL = Spool(
-    Store(Path(_FOLDER.name, "images")).uploads, Limits(MOST, 10**6, frozenset(IMAGE_TYPES))
+    Store(Path(_FOLDER.name, "images")).uploads,
+    Limits(MOST, 10**6, frozenset(IMAGE_TYPES)),
+    memory=MEMORY,
 )
 SPOOL.prepare()
 SEEDS = (

@@ -170,7 +170,7 @@ def test_a_sender_who_crawls_is_told(upload_site: Site) -> None:
 
 def test_who_goes_away_leaves_nothing(unharmed: Server) -> None:
     with connect(unharmed.port) as connection:
-        connection.sendall(head("Content-Length: 100000") + START + GIF)
+        connection.sendall(head("Content-Length: 3000000") + START + GIF + bytes(2_000_000))
         while not unharmed.leftovers():
             time.sleep(0.01)
     while unharmed.leftovers():

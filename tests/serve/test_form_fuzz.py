@@ -23,6 +23,7 @@ from pelican_imagehost.serve.spool import Spool
 from pelican_imagehost.storage.store import Store
 
 MOST = 2000  # bytes of a file
+MEMORY = 0  # so that files are on the disk, where tests read them
 FORM = "application/x-www-form-urlencoded"
 fuzzed = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 full = settings(max_examples=100_000, suppress_health_check=list(HealthCheck))
@@ -40,7 +41,11 @@ soup = st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=9)), max_si
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    made = Spool(Store(tmp_path / "images").uploads, Limits(MOST, 10**6, frozenset(IMAGE_TYPES)))
+    made = Spool(
+        Store(tmp_path / "images").uploads,
+        Limits(MOST, 10**6, frozenset(IMAGE_TYPES)),
+        memory=MEMORY,
+    )
     made.prepare()
     return made
 
@@ -75,7 +80,7 @@ def receive(
 def contents_of(form: Form | Refusal | ImageTooLarge) -> list[bytes]:
     """Return the files of a form that must be valid, and remove them."""
     assert isinstance(form, Form), form
-    found = [Path(file.path).read_bytes() for file in form.files]
+    found = [Path(file.path).read_bytes() if file.size else b"" for file in form.files]
     form.discard()
     return found
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["prepare", "prepare_file", "prepare_upload"]
 
-_SMALL = 0
-
 
 def prepare(data: bytes, image: Image, keep: frozenset[str]) -> tuple[bytes, Image]:
     """Clean an image.

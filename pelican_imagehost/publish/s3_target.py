@@ -78,8 +78,6 @@ class S3Target:
                 f"--clone is for git; {self.name} needs no copy here: `verify --repair` fetches "
                 "images that are missing"
             )
-        if self._settings.database is None:
-            return []
         from pelican_imagehost.publish.adopting import adopt_records  # noqa: PLC0415  for `init`
 
         return adopt_records(self._settings, self)

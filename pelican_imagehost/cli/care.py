@@ -232,12 +232,13 @@ def _publish_new(site: Site) -> None:
     """Publish everything that the manifest lists, and the uploads that wait for it."""
     from pelican_imagehost.publish.publisher import Publisher, Wanted
     from pelican_imagehost.serve.outbox import Outbox
+    from pelican_imagehost.storage.book import has_record_file
     from pelican_imagehost.storage.manifest import Manifest
 
     publisher = Publisher(site.settings)
     wanted = Wanted.of(Manifest.load(site.settings.manifest).images)
     publisher.send(wanted, make_progress(), say)
-    if site.settings.database is None and site.settings.records.exists():
+    if has_record_file(site.settings):
         Outbox(site.settings).send()
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Arrival",
     "Record",
     "RecordBook",
+    "has_record_file",
     "has_records",
     "note_retraction",
     "open_records",
@@ -112,8 +113,16 @@ class RecordBook(Protocol):
 
 
 def has_records(settings: Settings) -> bool:
-    """Return whether a site has records; a file is made by the upload service."""
-    return settings.database is not None or settings.records.exists()
+    """Return whether a site has records."""
+    return settings.database is not None or has_record_file(settings)
+
+
+def has_record_file(settings: Settings) -> bool:
+    """Return whether the uploads to the store of this machine are recorded in a file.
+
+    The upload service makes it. A database says what is in the bucket instead.
+    """
+    return settings.database is None and settings.records.exists()
 
 
 def open_records(settings: Settings, *, read_only: bool = False) -> RecordBook:

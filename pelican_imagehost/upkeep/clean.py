@@ -22,6 +22,7 @@ from pelican_imagehost.images.clean import clean, has_location
 from pelican_imagehost.images.identify import read
 from pelican_imagehost.images.prepare import prepare
 from pelican_imagehost.report import Problem, silent
+from pelican_imagehost.storage.book import has_record_file
 from pelican_imagehost.storage.durable import replace_file
 from pelican_imagehost.storage.records import Records
 from pelican_imagehost.storage.store import Store
@@ -116,7 +117,7 @@ def carry_out(settings: Settings, chosen: Plan) -> list[str]:
         ImageHostError: something cannot be written; what was written so far is consistent, and
             running it again does the rest.
     """
-    has_records = settings.database is None and settings.records.exists()
+    has_records = has_record_file(settings)
     with (
         ImageHost(settings) as image_host,
         closing(Records(settings.records, read_only=not has_records)) as records,

@@ -15,6 +15,7 @@ from pelican_imagehost.images.image import Image
 from pelican_imagehost.images.prepare import prepare
 from pelican_imagehost.publish.target import open_target
 from pelican_imagehost.report import count, silent
+from pelican_imagehost.storage.book import has_record_file
 from pelican_imagehost.storage.records import Records
 from pelican_imagehost.upkeep.condition import (
     Condition,
@@ -77,8 +78,7 @@ def verify(settings: Settings, *, repair: bool, progress: Progress = silent, say
     Raises:
         ImageHostError: the store, the manifest or the records cannot be read or written.
     """
-    # A database says what is in the bucket; `verify_published` compares them.
-    has_records = settings.database is None and settings.records.exists()
+    has_records = has_record_file(settings)  # `verify_published` compares a database
     done = _Repaired({}, {}, {})
     bounds = Bounds([settings.root, settings.store, *settings.image_folders])
     with (

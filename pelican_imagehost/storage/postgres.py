@@ -14,6 +14,7 @@ from pelican_imagehost.storage.book import to_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import psycopg
 
@@ -121,17 +122,13 @@ class PostgresRecords:
         """Close the connection."""
         self._connection.close()
 
-    @contextmanager
-    def adding(self) -> Iterator[None]:
+    def adding(self) -> AbstractContextManager[None]:
         """Share a lock with others who add, in one transaction; see `RecordBook`."""
-        with self._locked("pg_advisory_xact_lock_shared"):
-            yield
+        return self._locked("pg_advisory_xact_lock_shared")
 
-    @contextmanager
-    def removing(self) -> Iterator[None]:
+    def removing(self) -> AbstractContextManager[None]:
         """Lock everybody else out, in one transaction; see `RecordBook`."""
-        with self._locked("pg_advisory_xact_lock"):
-            yield
+        return self._locked("pg_advisory_xact_lock")
 
     def all(self) -> list[Record]:
         """Return all records, the oldest first."""
@@ -139,7 +136,7 @@ class PostgresRecords:
 
     def changes(self, since: str | None) -> tuple[str, dict[str, Record | None]]:
         """Return what has changed; a mark is the number of a transaction."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             ((mark,),) = connection.execute(_MARK)
             if since is None:
@@ -175,18 +172,18 @@ class PostgresRecords:
 
     def remove(self, digests: Iterable[str]) -> None:
         """Remove the records of images."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(_REMOVE, (list(digests),))
 
     def note_retraction(self, digests: Iterable[str], *, retracted: bool) -> None:
         """Refuse images in every service from now on, or accept them again."""
-        with self._writing():
+        with self._transaction():
             self._execute_each(
                 _FORBID if retracted else _ALLOW, [(one,) for one in sorted(digests)]
             )
 
     def _among(self, table: str, digests: Iterable[str]) -> set[str]:
-        with self._writing() as connection:
+        with self._transaction() as connection:
             rows = connection.execute(
                 f"SELECT sha256 FROM {table} WHERE sha256 = ANY(%s)",  # noqa: S608  constants of this module
                 (list(digests),),
@@ -194,7 +191,7 @@ class PostgresRecords:
             return {digest for (digest,) in rows}
 
     def _select(self, condition: str, *values: str) -> list[Record]:
-        with self._writing() as connection:
+        with self._transaction() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM imagehost_uploads {condition}",  # noqa: S608  constants
                 values,
@@ -207,12 +204,12 @@ class PostgresRecords:
 
     @contextmanager
     def _locked(self, function: str) -> Iterator[None]:
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(f"{_SOON_GONE}; SELECT {function}({_LOCK})")
             yield
 
     @contextmanager
-    def _writing(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    def _transaction(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """Open a transaction, or a part of the open one."""
         with self._explained():
             if self._is_busy:

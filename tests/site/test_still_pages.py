@@ -206,17 +206,29 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) window.moved += entry.value;
 }).observe({ type: 'layout-shift', buffered: true });
 """
-PAINT = """async () => {
-  for (let frames = 0; frames < 3; frames++) await new Promise(requestAnimationFrame);
-}"""
-READ = """async () => {
-  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+# Things move only if they were painted before, and if no one scrolls at that moment.
+FRAMES = """
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const frames = async () => {
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+};
+"""
+PAINT = f"""async () => {{ {FRAMES}
+  while (!performance.getEntriesByName('first-contentful-paint').length) await wait(10);
+  await frames();
+}}"""
+READ = (
+    f"async () => {{ {FRAMES}"
+    """
+  const all = (images) => images.every((one) => one.complete && one.naturalWidth);
+  const images = [...document.querySelectorAll('img')];
+  while (!all(images.filter((one) => one.loading !== 'lazy'))) await wait(20);
+  await frames();
   for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
     scrollTo(0, y);
     await wait(80);
   }
-  const images = [...document.querySelectorAll('img')];
-  while (!images.every((one) => one.complete && one.naturalWidth)) await wait(20);
+  while (!all(images)) await wait(20);
   await wait(100);
   scrollTo(0, 0);
   const box = (one) => {
@@ -230,6 +242,7 @@ READ = """async () => {
     shown: images.map((one) => one.currentSrc.split('.').pop()),
   };
 }"""
+)
 
 
 def measure(browser: Browser, folder: Path, style: str, window: tuple[int, int]) -> Measured:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ForbiddenUploads, RecordsError
 from pelican_imagehost.storage.book import to_record
+from pelican_imagehost.storage.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,9 @@ _SOON_GONE = (
     "SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 5; "
     "SET LOCAL tcp_keepalives_count = 4"
 )
+_PATIENCE = 90.0  # seconds
+_FOR_LOCKS = 2 / 3  # of the patience; the database then says so itself
+_AT_ONCE = 1000  # rows
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS imagehost_version (version integer NOT NULL);
 INSERT INTO imagehost_version
@@ -91,12 +95,14 @@ class PostgresRecords:
 
     Args:
         address: the address of the database, `postgresql://…`.
+        patience: the seconds until a database that does not answer is given up, or a lock that
+            another holds.
 
     Raises:
         RecordsError: the database cannot be reached, or was written by another version.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, patience: float = _PATIENCE) -> None:
         try:
             import psycopg  # noqa: PLC0415  an extra
             from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415  as above
@@ -115,6 +121,8 @@ class PostgresRecords:
         host, name = (self._options.get(key) for key in ("host", "dbname"))
         self._name = f"the database {name or '(default)'} at {host or 'this machine'}"
         self._is_busy = False
+        self._watchdog = Watchdog(patience)
+        self._longest_wait = round(patience * _FOR_LOCKS * 1000)  # milliseconds
         with self._explained():
             self._connection = self._connect()
 
@@ -199,38 +207,49 @@ class PostgresRecords:
             return [to_record(row) for row in rows]
 
     def _execute_each(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.executemany(statement, rows)
+        for start in range(0, len(rows), _AT_ONCE):
+            with self._watched(), self._connection.cursor() as cursor:
+                cursor.executemany(statement, rows[start : start + _AT_ONCE])
 
     @contextmanager
     def _locked(self, function: str) -> Iterator[None]:
         with self._transaction() as connection:
-            connection.execute(f"{_SOON_GONE}; SELECT {function}({_LOCK})")
-            yield
+            connection.execute(f"{_SOON_GONE}; SET LOCAL lock_timeout = {self._longest_wait}")
+            connection.execute(f"SELECT {function}({_LOCK})")
+            with self._watchdog.watching(None):  # images are stored or removed, not records
+                yield
 
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """Open a transaction, or a part of the open one."""
         with self._explained():
             if self._is_busy:
-                with self._connection.transaction():
+                with self._watched(), self._connection.transaction():
                     yield self._connection
                 return
             if self._connection.closed:
                 self._connection = self._connect()
             self._is_busy = True
             try:
-                with self._connection.transaction():
+                with self._watched(), self._connection.transaction():
                     yield self._connection
             finally:
                 self._is_busy = False
             if self._connection.closed:  # which the end of a transaction does not tell
                 raise self._psycopg.OperationalError("the connection was lost")
 
+    def _watched(self) -> AbstractContextManager[None]:
+        return self._watchdog.watching(self._connection)
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except self._psycopg.errors.LockNotAvailable as error:
+            raise RecordsError(
+                f"the record of uploads in {self._name} is locked: uploads are being stored, or a "
+                "gc or a deletion is at work; try again when it has ended"
+            ) from error
         except self._psycopg.Error as error:
             reason = " ".join(str(error).split())
             raise RecordsError(
@@ -249,7 +268,7 @@ class PostgresRecords:
 
     def _prepare(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         """Create the tables, if they are missing, and check their version."""
-        with connection.transaction():
+        with self._watchdog.watching(connection), connection.transaction():
             if connection.execute("SELECT to_regclass('imagehost_version')").fetchone() == (None,):
                 connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 connection.execute(_SCHEMA)

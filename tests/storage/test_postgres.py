@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import random
 import threading
-from contextlib import closing
+import time
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -196,6 +197,50 @@ def test_a_killed_database_keeps_what_was_recorded(
     postgres.restart()
     records.add([arrival(3)])
     assert {one.image for one in records.all()} == {image(1), image(3)}
+
+
+def test_a_database_that_hangs_is_given_up_and_asked_again(
+    postgres: Postgres, database: str
+) -> None:
+    with closing(PostgresRecords(database, patience=5)) as records:
+        records.add([arrival(1)])
+        with postgres.stopped(), pytest.raises(RecordsError, match="cannot be used"):
+            records.add([arrival(2)])
+        records.add([arrival(3)])
+        assert {image(1), image(3)} <= {one.image for one in records.all()}
+
+
+def test_a_database_that_hangs_while_it_commits_is_given_up(
+    postgres: Postgres, database: str
+) -> None:
+    def add_and_stop() -> None:
+        with stopping, records.adding():
+            records.add([arrival(1)])
+            stopping.enter_context(postgres.stopped())
+
+    stopping = ExitStack()
+    with closing(PostgresRecords(database, patience=5)) as records:
+        with pytest.raises(RecordsError, match="cannot be used"):
+            add_and_stop()
+        records.add([arrival(1)])
+        assert [one.image for one in records.all()] == [image(1)]
+
+
+def test_the_time_in_which_images_are_stored_is_not_counted(
+    records: PostgresRecords, database: str
+) -> None:
+    with closing(PostgresRecords(database, patience=2)) as quick:
+        with quick.adding():
+            time.sleep(3)
+            quick.add([arrival(1)])
+        assert [one.image for one in records.all()] == [image(1)]
+
+
+def test_who_holds_the_lock_for_long_is_named(records: PostgresRecords, database: str) -> None:
+    with closing(PostgresRecords(database, patience=5)) as other, records.removing():
+        with pytest.raises(RecordsError, match="gc or a deletion is at work; try again"):
+            other.add([arrival(1)])
+        assert other.all() == []
 
 
 def test_tables_are_made_once_by_many_who_start_at_once(database: str) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jinja2
 
 from pelican_imagehost.errors import PublishError
-from pelican_imagehost.images.image import MEDIA_TYPES
+from pelican_imagehost.images.image import MEDIA_TYPES, POLICY
 
 __all__ = ["HostName", "render"]
 
@@ -68,9 +68,10 @@ class HostName(NamedTuple):
 def render(template: str, **values: object) -> str:
     """Render a template, named from the package's folder: `host/templates/gate.sh`.
 
-    Every template also gets `media_types`, for the included `nginx-images.conf`.
+    Every template also gets `media_types` and `policy`, for the included `nginx-images.conf`.
     """
-    return _ENVIRONMENT.get_template(template).render(values, media_types=MEDIA_TYPES)
+    found = _ENVIRONMENT.get_template(template)
+    return found.render(values, media_types=MEDIA_TYPES, policy=POLICY)
 
 
 def _has_ipv6() -> bool:

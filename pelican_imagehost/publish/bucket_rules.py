@@ -12,6 +12,8 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from pelican_imagehost.images.image import POLICY
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,11 +27,10 @@ _CORS = {"AllowedOrigins": ["*"], "AllowedMethods": _METHODS, "MaxAgeSeconds": _
 _CDN = """\
 # It adds headers that a bucket cannot store. It caches as Cache-Control says, and an error for
 # at most a minute. After `retract`, purge the address."""
-_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox"
 _CLOUDFLARE = f"""\
 # With Cloudflare: Rules, Transform Rules, Modify Response Header; for the host of IMAGEHOST_URL,
 # set static:
-#     Content-Security-Policy: {_CSP}
+#     Content-Security-Policy: {POLICY}
 #     X-Content-Type-Options: nosniff"""
 _AWS = r"\.amazonaws\.(com|com\.cn|eu)$|\.api\.aws$"
 # The start of the region, and with it of the host → the partition that its names are in:
@@ -84,7 +85,7 @@ def _aws(bucket: Bucket) -> _Service:
     block = {"BlockPublicAcls": True, "IgnorePublicAcls": True}
     block |= {"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
     headers = {
-        "ContentSecurityPolicy": {"Override": True, "ContentSecurityPolicy": _CSP},
+        "ContentSecurityPolicy": {"Override": True, "ContentSecurityPolicy": POLICY},
         "ContentTypeOptions": {"Override": True},
     }
     policy = {"Name": "imagehost", "SecurityHeadersConfig": headers}
@@ -159,7 +160,7 @@ def _minio(bucket: Bucket) -> _Service:
         "# MinIO allows every origin, unless MINIO_API_CORS_ALLOW_ORIGIN is set.",
         f"mc ilm rule add --noncurrent-expire-days 1{only} my/{bucket.name}",
         "# With nginx:\n"
-        f'#     add_header Content-Security-Policy "{_CSP}" always;\n'
+        f'#     add_header Content-Security-Policy "{POLICY}" always;\n'
         "#     add_header X-Content-Type-Options nosniff always;",
     )
 

@@ -31,7 +31,7 @@ from pelican_imagehost.gallery.page import (
 )
 from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import Gallery
-from pelican_imagehost.images.image import KEY, MEDIA_TYPES
+from pelican_imagehost.images.image import KEY, MEDIA_TYPES, POLICY
 from pelican_imagehost.serve.access import COOKIE, SESSION_SECONDS
 from pelican_imagehost.serve.body import read_body
 from pelican_imagehost.serve.deletion import delete
@@ -49,12 +49,10 @@ _LONGEST = 64 * 1024  # bytes of a form
 _MOST = 500  # images of one deletion
 _FRONT = Front()
 _PRIVATE = {"Cache-Control": "private, max-age=31536000, immutable"}
-# As in the nginx configuration of the host: an image opened by itself runs and loads nothing.
+# As in the nginx configuration of the host.
 _IMAGE = {
     "Cache-Control": "public, max-age=31536000, immutable",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox"
-    ),
+    "Content-Security-Policy": POLICY,
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
 }

@@ -10,7 +10,7 @@ from pelican_imagehost.gallery.assets import find_asset
 from pelican_imagehost.gallery.page import Front, headers, render_gallery
 from pelican_imagehost.gallery.query import Query
 from pelican_imagehost.gallery.view import Gallery
-from pelican_imagehost.images.image import KEY, MEDIA_TYPES
+from pelican_imagehost.images.image import KEY, MEDIA_TYPES, POLICY
 
 if TYPE_CHECKING:
     from pelican_imagehost.settings import Settings
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "Answer", "Images"]
 
 PAGE: Final = "/.imagehost/images"
-# An SVG opened by itself runs and loads nothing.
-_IMAGE_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox"
-)
 
 
 class Answer(NamedTuple):
@@ -83,6 +79,6 @@ class Images:
         try:
             file = self._gallery.thumbnails.find(key) if small else self._gallery.store.path(key)
             kind = file.suffix.removeprefix(".")
-            return Answer(MEDIA_TYPES[kind], file.read_bytes(), _IMAGE_POLICY)
+            return Answer(MEDIA_TYPES[kind], file.read_bytes(), POLICY)
         except OSError:
             return None

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,7 +15,7 @@ import pytest
 from botocore import xform_name
 from botocore.validate import validate_parameters
 
-import pelican_imagehost
+from pelican_imagehost.host.config import HostName, render
 from pelican_imagehost.publish.bucket import Bucket
 from pelican_imagehost.publish.bucket_rules import bucket_rules
 from tests.publish.test_author import make_ready
@@ -25,6 +24,7 @@ from tests.test_plugin import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from tests.conftest import Site
     from tests.seaweed import Seaweed
@@ -204,9 +204,9 @@ def test_programs_ask_the_endpoint_and_never_that_of_aws_for_another(tmp_path: P
 
 
 def test_svgs_are_as_harmless_as_behind_our_own_server() -> None:
-    template = Path(pelican_imagehost.__file__).parent / "host/templates/nginx-images.conf"
     line = f'add_header Content-Security-Policy "{CSP}" always;'
-    assert line in template.read_text()
+    host = HostName.parse("example.com")
+    assert line in render("host/templates/nginx-images.conf", path="/", folder="/srv", site=host)
     assert line in rules(ENDPOINTS["MinIO"])
     for service in ("Cloudflare R2", "Backblaze B2"):
         assert f"Content-Security-Policy: {CSP}\n" in rules(ENDPOINTS[service])

@@ -137,16 +137,26 @@ WRONG: dict[Callable[[Handler], None], tuple[str, bool]] = {
 }
 
 
+class SaidError(Exception):
+    """What is said before the first pause; nobody waits for its end."""
+
+
+def raise_said(message: str) -> None:
+    raise SaidError(message)
+
+
 @pytest.mark.parametrize("answer", WRONG, ids=lambda answer: answer.__name__)
 def test_any_other_answer_is_not_the_image(answer: Callable[[Handler], None]) -> None:
-    with running(answer) as (url, _):
-        found, is_final, said = ask(url)
     text, expected = WRONG[answer]
-    assert text in found
-    assert is_final == expected
-    if not is_final:  # the first message has the address and the answer already
-        assert url + KEY in said[0]
-        assert found in said[0]
+    with running(answer) as (url, _):
+        found, is_final, _ = ask(url, patience=0)
+        assert text in found
+        assert is_final == expected
+        if not is_final:  # the first message has the address and the answer already
+            with pytest.raises(SaidError) as said:
+                find_absent([Expected(url + KEY, len(BODY))], patience=300, say=raise_said)
+            assert url + KEY in str(said.value)
+            assert found in str(said.value)
 
 
 def plain(handler: Handler) -> None:
@@ -226,7 +236,7 @@ def test_a_certificate_that_does_not_fit_ends_the_wait(tmp_path: Path, require: 
 def test_nobody_listens() -> None:
     with running(plain) as (url, _):
         pass
-    found, is_final, said = ask(url)
+    found, is_final, said = ask(url, patience=2)
     assert "Connection refused" in found
     assert not is_final
     assert "Connection refused" in said[0]

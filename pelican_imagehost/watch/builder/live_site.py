@@ -214,7 +214,9 @@ class Workshop:
         self._build = None
         self._findings.builds = []
         for method in ("get_content", "get_summary"):
-            Content.__dict__[method].cache.clear()
+            cache = Content.__dict__[method].cache
+            while cache:  # not at once, so that a signal is handled meanwhile
+                cache.popitem()
 
     def _begin_site(self, pelican: Any) -> None:  # noqa: ANN401  of Pelican
         """Follow the output of a site, or of a subsite that a plugin builds."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import mmap
 import os
 import signal
 import sys
@@ -49,6 +50,8 @@ class Builder:
         self._address = address
         self._key = key
         self._child: int | None = None
+        self._child_is_done = _flag()
+        self._is_done = _flag()  # shared with the parent, if that is a builder
         self._killed: frozenset[int] = frozenset()
         self._building = False
         self._cold = True
@@ -79,7 +82,7 @@ class Builder:
 
     def _handle(self, edit: Edit) -> None:
         if edit.generation is not None:
-            self._give_up()
+            self._abandon()
         self._workshop.expect(edit.paths)
         if edit.paths and self._workshop.generators:
             self._send(self._workshop.draft(edit.paths))
@@ -93,24 +96,26 @@ class Builder:
             else:
                 self._fork(edit)
         except _Abandoned:
-            _end()
+            self._end()
 
     def _fork(self, edit: Edit) -> None:
-        with _undisturbed():
-            child = os.fork()
-            self._building = not child  # so that `_stop` is correct in the child from the start
-        if child:
-            self._child = child
+        self._give_up()
+        self._child_is_done = _flag()
+        with _undisturbed():  # so that `_stop` is correct in both from the start
+            self._child = os.fork() or None
+            self._building = self._child is None
+            if self._building:
+                self._is_done = self._child_is_done
+        if not self._building:
             return
-        self._child = None
         self._connection.close()
         assert edit.generation is not None  # noqa: S101  as `_handle` ensures
         try:
             self._connection = self._connect(edit.generation)
         except (OSError, EOFError):  # the main process has exited
-            _end()
+            self._end()
         if self._build(edit).failed:
-            _end()
+            self._end()
 
     def _build(self, edit: Edit) -> Built:
         _yield_to_others(True)
@@ -124,26 +129,40 @@ class Builder:
         self._send(built)
         return built
 
-    def _give_up(self) -> None:
-        """End the child, and wait until it has exited."""
-        if self._child is None:
+    def _abandon(self) -> None:
+        """Make the child do nothing more.
+
+        The system may still be freeing its memory, which takes longer the larger the site is.
+        """
+        if self._child is None or self._child_is_done[0]:
             return
         deadline = time.monotonic() + _PATIENCE
         os.kill(self._child, signal.SIGTERM)
-        while not _has_ended(self._child):
+        while not self._child_is_done[0]:
+            if _has_ended(self._child):
+                self._child = None
+                return
             if time.monotonic() > deadline:  # it ignores SIGTERM, or is busy
                 os.kill(self._child, signal.SIGKILL)
                 os.waitpid(self._child, 0)
                 self._killed |= {self._child}
-                break
+                self._child = None
+                return
             time.sleep(0.0005)
-        self._child = None
+
+    def _give_up(self) -> None:
+        """End the child, and wait until it has exited."""
+        self._abandon()
+        if self._child is not None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._child, 0)
+            self._child = None
 
     def _stop(self, *_: object) -> None:
         if self._building:
             raise _Abandoned
         self._give_up()
-        _end()
+        self._end()
 
     def _connect(self, generation: int) -> Connection:
         connection = Client(self._address, authkey=self._key)
@@ -157,13 +176,17 @@ class Builder:
         try:
             self._connection.send(message)
         except OSError:  # the main process has exited
-            _end()
+            self._end()
 
     def _receive(self) -> object:
         try:
             return self._connection.recv()
         except (EOFError, OSError):  # the main process has exited
             return None
+
+    def _end(self) -> NoReturn:
+        self._is_done[0] = 1
+        _end()
 
 
 @contextlib.contextmanager
@@ -189,6 +212,11 @@ def _yield_to_others(yielding: bool) -> None:  # noqa: FBT001
         policy = os.SCHED_BATCH if yielding else os.SCHED_OTHER
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, policy, os.sched_param(0))
+
+
+def _flag() -> mmap.mmap:
+    """Return a byte, 0, that this process shares with those that it forks."""
+    return mmap.mmap(-1, 1)
 
 
 def _end() -> NoReturn:

@@ -51,6 +51,7 @@ class WarmReaders(Readers):  # type: ignore[misc]
     sources: ClassVar[dict[_Key, _Stamps]] = {}
     opened: ClassVar[OpenedFiles]
     _memory: ClassVar[dict[_Key, _Read]] = {}
+    _made_of: ClassVar[dict[str, list[str]]] = {}  # file → documents; empty if not known
 
     @classmethod
     def install(cls) -> None:
@@ -66,8 +67,11 @@ class WarmReaders(Readers):  # type: ignore[misc]
     @classmethod
     def made_of(cls, paths: Iterable[str]) -> set[str]:
         """Return the documents that are made of any of some files."""
-        wanted = frozenset(paths)
-        return {path for (_, path), files in cls.sources.items() if not wanted.isdisjoint(files)}
+        if not cls._made_of:
+            for (_, document), files in cls.sources.items():
+                for file in files:
+                    cls._made_of.setdefault(file, []).append(document)
+        return {document for path in paths for document in cls._made_of.get(path, ())}
 
     def read_file(self, base_path: str, path: str, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401  as in Pelican
         """Read a document as Pelican does, and note the files that it is made of."""
@@ -84,10 +88,15 @@ class WarmReaders(Readers):  # type: ignore[misc]
             with self.opened.noted() as opened:
                 return super().read_file(base_path, path, *arguments, **options)
         finally:
-            self.sources[key] = opened | files
+            self._note(key, opened | files)
             is_new = opened or not is_kept
             if is_new and not (is_clear and _will_show_changes(self.sources[key])):
                 self._memory.pop(key, None)
+
+    def _note(self, key: _Key, files: _Stamps) -> None:
+        if self.sources.get(key, {}).keys() != files.keys():
+            self._made_of.clear()
+        self.sources[key] = files
 
     def get_cached_data(self, path: str, default: Any = None) -> Any:  # noqa: ANN401  as in Pelican
         """Return the cached result for a file; `read_file` has removed it if it is outdated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from pelican_imagehost.report import Document
 from pelican_imagehost.site.fields import Field, find_fields, with_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pelican.contents import Content
 
@@ -74,11 +75,31 @@ def forget_rendered(contents: Iterable[Content]) -> None:
 
     `get_content` and `get_summary` of Pelican cache their results for the whole class.
     """
-    changed = {id(content): content for content in contents}
-    for kind in {type(content) for content in changed.values()}:
-        for method in (kind.get_content, kind.get_summary):
-            for key in [key for key in method.cache if id(key[0]) in changed]:
-                del method.cache[key]
+    for content in contents:
+        for name in ("get_content", "get_summary"):
+            cache = _cache_of(type(content), name)
+            for arguments in cache.arguments:
+                cache.pop((content, *arguments), None)
+
+
+class _Cache(dict[tuple[Any, ...], str]):
+    """Rendered texts: (content, *arguments) → text; those of a content are found at once."""
+
+    def __init__(self, texts: Mapping[tuple[Any, ...], str]) -> None:
+        super().__init__(texts)
+        self.arguments = {key[1:] for key in texts}  # few: addresses of the site
+
+    def __setitem__(self, key: tuple[Any, ...], text: str) -> None:
+        self.arguments.add(key[1:])
+        super().__setitem__(key, text)
+
+
+def _cache_of(kind: type[Content], name: str) -> _Cache:
+    """Return the cache of a method, which is replaced for all contents if Pelican made it."""
+    method = inspect.getattr_static(kind, name)
+    if not isinstance(method.cache, _Cache):
+        method.cache = _Cache(method.cache)
+    return method.cache
 
 
 def _html(content: Content, settings: Settings) -> Iterator[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from pelican.generators import ArticlesGenerator, PagesGenerator
 from pelican_imagehost.site.contents import LISTS, contents_of, forget_rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pelican_imagehost.site.build import Build
 
@@ -141,7 +141,8 @@ def _replace(generator: Any, old: Content, new: Content) -> bool:  # noqa: ANN40
     Returns:
         Whether the generator writes it; a plugin may have left the document to another site.
     """
-    if not any(one is old for one in contents_of(generator)):
+    places = list(_places(generator, old, LISTS))
+    if not places and not any(one is old for one in contents_of(generator)):
         return False
     own = {name.lower() for name in old.metadata} | {"_summary"}
     own |= {"override_save_as", "override_url"}
@@ -153,12 +154,18 @@ def _replace(generator: Any, old: Content, new: Content) -> bool:  # noqa: ANN40
         translation.translations = [
             new if other is old else other for other in translation.translations
         ]
-    for name in (*LISTS, "dates"):
-        contents: Any = getattr(generator, name, ())
-        for position, content in enumerate(contents):
-            if content is old:
-                contents[position] = new
+    for contents, position in (*places, *_places(generator, old, ("dates",))):
+        contents[position] = new
     return True
+
+
+def _places(generator: Any, wanted: Content, lists: Iterable[str]) -> Iterator[tuple[Any, int]]:  # noqa: ANN401
+    """Yield where a document is in lists of a generator: the list and the position."""
+    for name in lists:
+        contents = getattr(generator, name, ())
+        for position, content in enumerate(contents):
+            if content is wanted:
+                yield contents, position
 
 
 def _write(generator: Any, kind: _Kind, new: Content, writer: Any) -> None:  # noqa: ANN401

@@ -68,15 +68,18 @@ def find_lacking(catalogue: Catalogue, images: Mapping[str, Image]) -> Lacking:
         images: manifest path → image.
     """
     settings, has = catalogue.settings, catalogue.store.has
+    named = [(image, image.variant_names) for image in images.values()]
     # Listing folders takes a third of the time of looking for each file.
-    delivered = None if settings.embedded is None else names_in(os.path.join(settings.embedded, ""))
+    folders = {name[:2] for _, names in named for name in names}
+    embedded = settings.embedded
+    delivered = None if embedded is None else names_in(os.path.join(embedded, ""), folders)
     done, makes = f' {_wanted(settings)}"', can_make(settings)
     lacking = Lacking({}, {}, {})
-    for image in images.values():
+    for image, names in named:
         is_done = image.forms.endswith(done) or not is_worthwhile(image.size, image.type)
         if makes and not is_done and has(image):
             lacking.new[image.sha256] = image
-        if image.forms and delivered is not None and not delivered.issuperset(image.variant_names):
+        if image.forms and delivered is not None and not delivered.issuperset(names):
             lacking.absent[image.sha256] = image
             if not all(one.name in delivered or has(one) for one in image.variants):
                 lacking.lost[image.sha256] = image

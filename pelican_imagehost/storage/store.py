@@ -35,6 +35,7 @@ _CORRUPT = ".corrupt"
 _UPLOADS = ".uploads"
 _RETRACTED = ".retracted"
 _OURS = re.compile(r"[0-9a-f]{2}|\.(?!gitignore).*")
+_FOLDERS = [f"{number:02x}" for number in range(256)]
 _READABLE = 0o444  # also for web servers; read-only, because these files never change
 
 
@@ -217,16 +218,17 @@ class Store:
             ) from error
 
 
-def names_in(tree: str) -> set[str]:
+def names_in(tree: str, folders: Iterable[str] = _FOLDERS) -> set[str]:
     """Return the names of all files of a content-addressed tree, without their folders.
 
     Args:
         tree: the folder, with a separator at its end; may be missing.
+        folders: those to look into: the first two digits of the names.
     """
     names: set[str] = set()
-    for number in range(256):
+    for folder in folders:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            names.update(os.listdir(f"{tree}{number:02x}"))
+            names.update(os.listdir(f"{tree}{folder}"))
     return names
 
 

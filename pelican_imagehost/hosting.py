@@ -26,7 +26,6 @@ from pelican_imagehost.report import (
 )
 from pelican_imagehost.storage.catalogue import Catalogue
 from pelican_imagehost.storage.durable import clone
-from pelican_imagehost.storage.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -70,12 +69,8 @@ class ImageHost:
         self.close()
 
     def close(self) -> None:
-        """Close the index."""
+        """Close the index; it is opened again when it is needed."""
         self.catalogue.index.close()
-
-    def reopen(self) -> None:
-        """Open the index again after `close`; the data in memory is kept."""
-        self.catalogue.index = Index(self.settings.index)
 
     def address(self, image: Image) -> str:
         """Return the address of an image: on the host, or below SITEURL."""

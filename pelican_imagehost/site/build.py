@@ -144,9 +144,7 @@ class Build:
     def resumed(self) -> Iterator[None]:
         """Continue this build after its end, to host and write more documents."""
         output = self.pelican_settings["OUTPUT_PATH"]
-        self.image_host.reopen()
-        self.written = Written(self.settings)
-        self.written.know(self.report.images.values())
+        self.written = Written(self.settings, self.written)
         builds[output] = self
         try:
             yield
@@ -256,7 +254,6 @@ class Build:
 
     def _record(self) -> None:
         self.report.problems.sort(key=lambda problem: problem.order)
-        self.image_host.reopen()
         self.image_host.record_problems(self.report.problems)
         self.image_host.close()
 

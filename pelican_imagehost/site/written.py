@@ -52,19 +52,21 @@ class Written:
 
     Args:
         settings: the settings of the site.
+        earlier: the texts of an earlier run, whose images are known.
 
     Attributes:
         urls: (folder of the page, or "" for a URL that means the same in each; URL of an
             image that is not hosted) → the files that contain it, relative to the output.
         repair: repairs a text.
         images: digest → image, of those that texts may name.
+        sizes: digest → width and height of each of those; None if it has none of its own.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, earlier: Written | None = None) -> None:
         self.urls: dict[tuple[str, str], list[str]] = {}
         self.repair = Repair(settings)
-        self._sizes: dict[str, Size | None] = {}
-        self.images: dict[str, Image] = {}
+        self.sizes: dict[str, Size | None] = earlier.sizes if earlier else {}
+        self.images: dict[str, Image] = earlier.images if earlier else {}
         self._formats = settings.formats
         self._widths = settings.widths
         self._shown = settings.sizes
@@ -82,14 +84,14 @@ class Written:
         for image in images:
             # An SVG may have no size of its own, which its numbers do not say.
             is_drawn = image.type == "svg"
-            self._sizes[image.sha256] = None if is_drawn else (image.width, image.height)
+            self.sizes[image.sha256] = None if is_drawn else (image.width, image.height)
             if image.forms or image.sha256 not in known:  # of two files, one may lack them
                 known[image.sha256] = image
         self.images |= known
 
     def know_variant(self, variant: Image) -> None:
         """Take note of a variant that a theme is about to name."""
-        self._sizes.setdefault(variant.sha256, (variant.width, variant.height))
+        self.sizes.setdefault(variant.sha256, (variant.width, variant.height))
 
     def see(self, path: str, text: str) -> str:
         """Repair a text that is about to be written, note the URLs in it, and name variants in it.
@@ -118,7 +120,7 @@ class Written:
         if not self._decorates:
             return text
         find = partial(self._sources, prefix) if self._formats else None
-        return decorate(text, prefix, self._sizes.get, find, self._shown)
+        return decorate(text, prefix, self.sizes.get, find, self._shown)
 
     def _sources(self, prefix: str, digest: str, sizes: str) -> Sources | None:
         image = self.images.get(digest)
@@ -144,7 +146,7 @@ class Written:
         """
         own = (self._prefix, f"{top}/{STORE_FOLDERS[0]}/") if top else (self._prefix,)
         folder = posixpath.dirname(name) or "."
-        for url in dict.fromkeys(urls_in(text, own, self._sizes)):
+        for url in dict.fromkeys(urls_in(text, own, self.sizes)):
             key = ("" if url.startswith(("/", "http")) else folder, url)
             self.urls.setdefault(key, []).append(name)
 

@@ -106,7 +106,7 @@ class Stamp(NamedTuple):
 
 
 class Index:
-    """A connection to the index file.
+    """A connection to the index file; after `close` it is made again when it is needed.
 
     Args:
         file: the file; recreated if it is missing, corrupt or from another version.
@@ -116,11 +116,14 @@ class Index:
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
         self._file = file
         self._read_only = read_only
-        self._connection = _open_immutable(file) if read_only else _open(file)
+        self._connection: sqlite3.Connection | None = None
+        self._connect()
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def files(self) -> dict[str, tuple[tuple[int, ...], tuple[Any, ...]]]:
         """Load all files: absolute path → (stamp, image).
@@ -197,11 +200,17 @@ class Index:
         with self._recording() as connection:
             connection.executemany("DELETE FROM seen WHERE key = ?", [(key,) for key in keys])
 
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None:
+            open_file = _open_immutable if self._read_only else _open
+            self._connection = open_file(self._file)
+        return self._connection
+
     def _read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(query, values).fetchall()
+            return self._connect().execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:  # damage that was not found on opening
-            self._connection.close()
+            self.close()
             self._connection = (
                 connect_in_memory(_SCHEMA) if self._read_only else _open_anew(self._file, error)
             )
@@ -211,8 +220,9 @@ class Index:
     def _recording(self) -> Iterator[sqlite3.Connection]:
         """Write in one transaction; a failure only logs a warning."""
         try:
-            with writing(self._connection):
-                yield self._connection
+            connection = self._connect()
+            with writing(connection):
+                yield connection
         except sqlite3.DatabaseError as error:
             _logger().warning(
                 "%s cannot be written, so images are read again: %s", self._file, error

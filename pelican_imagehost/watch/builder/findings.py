@@ -35,6 +35,7 @@ class Findings:
         self.errors: list[str] = []
         self._settings = settings
         self._pages: dict[str, frozenset[str]] = {}  # document → files, also of earlier builds
+        self._all_pages: set[str] = set()
 
     def take(self, build: Build) -> None:
         """Keep a build that has ended, and what it knows about documents."""
@@ -46,6 +47,7 @@ class Findings:
         if len(self.builds) > 1:  # each site has its own page of a document
             pages = {name: files | self._pages.get(name, files) for name, files in pages.items()}
         self._pages |= pages
+        self._all_pages = set().union(*self._pages.values())
 
     def forget(self, document: str) -> None:
         """Forget the problems of a document that is about to be read again.
@@ -64,7 +66,9 @@ class Findings:
     def moved(self, content: Content, build: Build) -> None:
         """Note that a document was written again, perhaps to another page."""
         name = build.settings.relative(content.source_path)
-        self._pages[name] = self._pages.get(name, frozenset()) | {_page_of(content, build)}
+        page = _page_of(content, build)
+        self._pages[name] = self._pages.get(name, frozenset()) | {page}
+        self._all_pages.add(page)
 
     def problems(self) -> Problems:
         """Return all problems, each once."""
@@ -74,26 +78,29 @@ class Findings:
         """Find the pages of the document that an error is about."""
         about = ""
         for name in self._pages:
-            path = os.path.join(self._settings.root, name)
-            if len(name) > len(about) and os.path.relpath(path, self._settings.content) in error:
+            if len(name) > len(about) and self._below_content(name) in error:
                 about = name
         return PageProblem(error, self._pages.get(about))
 
+    def _below_content(self, name: str) -> str:
+        """Return the name of a document in messages of Pelican."""
+        path = os.path.join(self._settings.root, name.replace("/", os.sep))
+        folder = os.path.join(self._settings.content, "")
+        inside = path.startswith(folder)  # as always; of thousands, the other way is slow
+        return path[len(folder) :] if inside else os.path.relpath(path, self._settings.content)
+
     def _of_images(self) -> Iterator[PageProblem]:
         found = [(str(one), one, build) for build in self.builds for one in build.report.problems]
-        everywhere = frozenset[str]().union(*self._pages.values()) if found else frozenset[str]()
         for text, problem, build in sorted(found, key=lambda item: item[0]):
-            yield PageProblem(text, self._pages_of(problem, build, everywhere))
+            yield PageProblem(text, self._pages_of(problem, build))
 
-    def _pages_of(
-        self, problem: Problem, build: Build, everywhere: frozenset[str]
-    ) -> frozenset[str] | None:
+    def _pages_of(self, problem: Problem, build: Build) -> frozenset[str] | None:
         """Find the pages that have a problem: of its document, and those that list it."""
         output = f"{build.settings.output}{os.sep}"
         also = {f"{output}{name}" for name in build.nowhere.get(problem.url, ())}
         own = self._pages.get(problem.document)
         if own is not None:  # the same URL means another file to another document
-            return own | (also - everywhere)
+            return own | (also - self._all_pages)
         file = os.path.join(self._settings.root, problem.document)
         return frozenset({file, *also}) if file.startswith(output) else None
 

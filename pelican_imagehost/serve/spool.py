@@ -164,6 +164,11 @@ class SpooledFile:
             for chunk in self._chunks:
                 self._write(chunk)
             self._chunks.clear()
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, 0
+        self._spool.hold(-held)
 
     def _write(self, data: bytes | memoryview) -> None:
         assert self._file is not None  # noqa: S101  as `_spill` has opened it
@@ -172,41 +177,34 @@ class SpooledFile:
             rest = rest[self._file.write(rest) :]
 
     def inspect(self) -> None:
-        """Identify the image, when all of it has been received, and clean the file."""
+        """Identify the image, when all of it has been received; clean it, and write its file."""
         try:
-            self._outcome = self._identify()
+            self._outcome = self._prepare()
+        except OSError as error:
+            self._outcome = self._spool.failure(error)
         except Exception as error:  # noqa: BLE001  raised when the image is asked for
             self._outcome = error
 
     def identify(self) -> Image:
         """Return the image to publish, which the file now holds, after `inspect`.
 
-        Small files are first written here, by the thread that syncs: to make a file while the file
-        system is being synced means to wait for it.
-
         Raises:
             ImageHostError: as `check_size` and `prepare_file` do, or the file cannot be written.
         """
         if isinstance(self._outcome, Exception):
             raise self._outcome
-        try:
-            self._spill()
-            self.finish()
-        except OSError as error:
-            raise self._spool.failure(error) from error
         return self._outcome
 
-    def _identify(self) -> Image:
+    def _prepare(self) -> Image:
         limits, keep = self._spool.limits, self._spool.keep_metadata
         check_size(self.size, limits)
-        try:
-            if self._file is not None:
-                self.finish()
-                return prepare_file(self.path, limits, keep)
-        except OSError as error:
-            raise self._spool.failure(error) from error
+        if self._file is not None:
+            self.finish()
+            return prepare_file(self.path, limits, keep)
         published, image = prepare_upload(b"".join(self._chunks), limits, keep)
         self._chunks = [published]
+        self._spill()
+        self.finish()
         return image
 
     def hand_over(self) -> None:
@@ -215,8 +213,7 @@ class SpooledFile:
 
     def discard(self) -> None:
         """Remove the file, unless it was handed over."""
-        self._spool.hold(-self._held)
-        self._held = 0
+        self._release()
         if self._file is None:
             return
         self._file.close()

@@ -125,7 +125,7 @@ class SpooledFile:
         self.path = path
         self.name = name
         self.size = 0
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | memoryview] = []
         self._held = 0
         self._file: FileIO | None = None
         self._spool = spool
@@ -134,6 +134,9 @@ class SpooledFile:
 
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes: into memory while the file is small and there is room.
+
+        Args:
+            data: the bytes, which never change.
 
         Raises:
             ImageTooLarge: the file has more bytes than allowed.
@@ -144,7 +147,7 @@ class SpooledFile:
             check_size(self.size, self._spool.limits)
         if self._file is None and self.size <= _SMALL and self._spool.hold(len(data)):
             self._held += len(data)
-            self._chunks.append(bytes(data))
+            self._chunks.append(_kept(data))
             return
         try:
             self._spill()
@@ -220,6 +223,12 @@ class SpooledFile:
         if self._is_ours:
             with suppress(FileNotFoundError):
                 os.unlink(self.path)
+
+
+def _kept(data: bytes | memoryview) -> bytes | memoryview:
+    """Return bytes to keep: not a small part of others, which would be kept with it."""
+    is_part = isinstance(data, memoryview) and data.nbytes * 2 < memoryview(data.obj).nbytes
+    return bytes(data) if is_part else data
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,17 @@ def test_a_large_file_does_not_wait_in_memory(tmp_path: Path) -> None:
     content = make_picture(1, 2_000_000)
     file = receive(spool, content)
     assert Path(file.path).read_bytes() == content
+
+
+def test_a_small_part_of_what_was_received_does_not_keep_all_of_it(spool: Spool) -> None:
+    received = bytes(range(250)) * 400
+    file = spool.open("a.png")
+    users = sys.getrefcount(received)
+    file.write(memoryview(received)[10:20])
+    assert sys.getrefcount(received) == users
+    file.write(memoryview(received)[:60_000])  # no room: all of it is written
+    assert Path(file.path).read_bytes() == received[10:20] + received[:60_000]
+    file.finish()
 
 
 def test_what_is_refused_is_not_written(spool: Spool) -> None:

@@ -229,9 +229,9 @@ def test_a_database_that_hangs_while_it_commits_is_given_up(
 def test_the_time_in_which_images_are_stored_is_not_counted(
     records: PostgresRecords, database: str
 ) -> None:
-    with closing(PostgresRecords(database, patience=2)) as quick:
+    with closing(PostgresRecords(database, patience=3)) as quick:
         with quick.adding():
-            time.sleep(3)
+            time.sleep(4)
             quick.add([arrival(1)])
         assert [one.image for one in records.all()] == [image(1)]
 

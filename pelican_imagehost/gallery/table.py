@@ -59,6 +59,7 @@ SELECT type, count(*), sum(size), sum(saved), sum(unused), sum(duplicate), sum(v
     sum(variants_size)
 FROM images GROUP BY type ORDER BY type
 """
+_IN_FOLDER = "SELECT sha256 FROM images WHERE sha256 BETWEEN ?1 AND ?1 || 'g'"
 _MATCHES = """
 FROM images
 WHERE :type IN ('', type) AND unused >= :unused AND duplicate >= :duplicates
@@ -102,9 +103,13 @@ class Table:
 
     Args:
         settings: the settings of the site.
+
+    Attributes:
+        totals: the totals of each type, in order.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.totals: dict[str, Totals] = {}
         self._settings = settings
         self._facts = NOTHING
         self._connection = connect_in_memory(_SCHEMA, any_thread=True)
@@ -130,11 +135,6 @@ class Table:
         rows = self._select("SELECT sha256, number", query, order)
         return [self._images[sha256][number] for sha256, number in rows]
 
-    def totals(self) -> dict[str, Totals]:
-        """Return the totals of each type, in order."""
-        rows = self._connection.execute(_TOTALS)
-        return {kind: Totals(*map(int, numbers)) for kind, *numbers in rows}
-
     def _select(self, what: str, query: Query, order: str = "") -> list[tuple[Any, ...]]:
         with writing(self._connection) as connection:
             connection.execute("DELETE FROM words")
@@ -158,14 +158,16 @@ class Table:
             old = [(digest,) for digest in digests]
             connection.executemany("DELETE FROM images WHERE sha256 = ?", old)
             connection.executemany(_INSERT, rows)
+        sums = self._connection.execute(_TOTALS)
+        self.totals = {kind: Totals(*map(int, numbers)) for kind, *numbers in sums}
 
     def _with_other_times(self, folders: set[str]) -> set[str]:
         """Return the digests of images in folders whose files have other times than listed."""
         return {
             digest
-            for digest, same in self._images.items()
-            if digest[:2] in folders
-            for one in same
+            for folder in folders
+            for (digest,) in self._connection.execute(_IN_FOLDER, (folder,))
+            for one in self._images[digest]
             if one.token is None and one.created != time_of(self._settings, one.image)
         }
 

@@ -83,7 +83,7 @@ class Gallery:
             facts = self._read()
             table = self._table
             table.update(facts)
-            totals = table.totals()
+            totals = table.totals
             whole = Totals(*map(sum, zip(Totals(*[0] * 7), *totals.values(), strict=True)))
             found = table.count(query) if query.is_filtered else whole.images
             pages = max(1, -(-found // PAGE_SIZE))

@@ -135,10 +135,10 @@ class Sources:
             return index.uses(), index.problems()
 
 
-class _Lines(dict[str, tuple[str, "Image | None"]]):
+class _Lines(dict[bytes, tuple[str, "Image | None"]]):
     """Lines of the manifest that were read, and what they say."""
 
-    def __missing__(self, line: str) -> tuple[str, Image | None]:
+    def __missing__(self, line: bytes) -> tuple[str, Image | None]:
         self[line] = found = read_usual(line)
         return found
 

@@ -97,11 +97,11 @@ def test_a_query_finds(site: Site, fields: dict[str, Any], expected: list[Image]
 def test_totals_are_exact_and_never_too_large(site: Site) -> None:
     table = filled(site.settings(), FACTS)
     assert [one.saved for one in everything(table, Query(sort="path"))] == [0, 300, 200]
-    assert table.totals == {"jpg": (1, 100, 0, 0, 0, 0, 0), "png": (2, 500, 500, 1, 2, 0, 0)}
+    assert table.totals() == {"jpg": (1, 100, 0, 0, 0, 0, 0), "png": (2, 500, 500, 1, 2, 0, 0)}
     most = DOG._replace(size=2**53 - 1)
     paths = {f"{number}.png": most for number in range(1_100)}
     paths["x.jpg"] = CAT.with_variants([most] * 1_100, "1")
-    found = filled(site.settings(), NOTHING._replace(paths=paths)).totals
+    found = filled(site.settings(), NOTHING._replace(paths=paths)).totals()
     assert found["png"].saved == pytest.approx(1_099 * 2**53)
     assert found["jpg"].variants_size == pytest.approx(1_100 * 2**53)
 

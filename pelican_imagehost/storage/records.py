@@ -71,12 +71,8 @@ _REPLACE = """
 INSERT OR IGNORE INTO uploads
 SELECT ?2, ?3, ?4, ?5, ?6, name, created, updated, token, times, 0 FROM uploads WHERE sha256 = ?1
 """
-# The oldest mark since which every change is known, and the mark of now.
-_MARKS = """
-SELECT coalesce((SELECT min(number) FROM changes) - 1, 0),
-    coalesce((SELECT max(number) FROM changes), 0)
-"""
-_CHANGED = "SELECT DISTINCT sha256 FROM changes WHERE number > ?"
+_LAST = "SELECT number, sha256 FROM changes ORDER BY number DESC LIMIT 1"
+_SINCE = "SELECT number, sha256 FROM changes WHERE number >= ? ORDER BY number"
 _COLUMNS = "sha256, type, size, width, height, name, created, updated, token, times, pushed"
 
 
@@ -111,15 +107,17 @@ class Records:
         return self._select("ORDER BY created, sha256")
 
     def follow(self, before: Followed) -> Followed:
-        """Return the records as they are now; a mark is the number of a change."""
+        """Return the records as they are now; a mark is the last change: its number and digest."""
         with self._explained():
             if not _has_log(self._connection):
                 return Followed(None, {one.image.sha256: one for one in self.all()})
-            oldest, now = self._connection.execute(_MARKS).fetchone()
-            if before.mark is None or not oldest <= before.mark <= now:
-                return Followed(now, {one.image.sha256: one for one in self.all()})
-            changed = self._connection.execute(_CHANGED, (before.mark,)).fetchall()
-        return before.after(now, {digest: self.get(digest) for (digest,) in changed})
+            mark = before.mark
+            found = mark and self._connection.execute(_SINCE, mark[:1]).fetchall()
+            if found and found[0] == mark:  # else it is too long ago, or of another file
+                changed = {digest for _, digest in found[1:]}
+                return before.after(found[-1], {digest: self.get(digest) for digest in changed})
+            mark = self._connection.execute(_LAST).fetchone()
+        return Followed(mark, {one.image.sha256: one for one in self.all()})
 
     def known(self, digests: Iterable[str]) -> set[str]:
         """Return those of the digests that have a record."""

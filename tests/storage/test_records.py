@@ -108,6 +108,18 @@ def test_who_looks_after_very_many_changes_reads_all(records: Records) -> None:
     assert notes == 10_000
 
 
+def test_a_file_that_another_replaced_is_read_again(tmp_path: Path) -> None:
+    kept, lost = tmp_path / "kept.sqlite3", tmp_path / "lost.sqlite3"
+    for file, numbers in ((kept, (1, 2, 3)), (lost, (1, 4))):
+        with closing(Records(file)) as records:
+            for number in numbers:
+                records.add([Arrival(image(number), "a.png", "t")])
+            seen = records.follow(Followed())
+    with closing(Records(kept)) as records:  # of the same number of changes and more
+        followed = records.follow(seen).records
+        assert followed.keys() == {image(number).sha256 for number in (1, 2, 3)}
+
+
 def test_a_file_from_before_changes_were_noted_is_followed(tmp_path: Path) -> None:
     file = tmp_path / "uploads.sqlite3"
     with closing(Records(file)) as old:

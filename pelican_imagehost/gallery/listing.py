@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pelican_imagehost.documents.sources import offered
@@ -200,7 +199,8 @@ def _varied(image: Image, settings: Settings) -> tuple[list[Variant], tuple[int,
 
 def time_of(settings: Settings, image: Image) -> int | None:
     """Return the time of a stored file; None if it is not here, as in a clone, or not sensible."""
-    with suppress(OSError):
+    try:
         seconds = int(os.stat(f"{settings.store}/{image.key}").st_mtime)
-        return seconds if 0 <= seconds < _LATEST else None
-    return None
+    except OSError:
+        return None
+    return seconds if 0 <= seconds < _LATEST else None

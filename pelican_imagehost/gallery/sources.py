@@ -7,7 +7,7 @@ import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pelican_imagehost.storage.book import open_records
+from pelican_imagehost.storage.book import Followed, open_records
 from pelican_imagehost.storage.index import Index, Stamp
 from pelican_imagehost.storage.lines import read_usual
 from pelican_imagehost.storage.manifest import Manifest
@@ -77,8 +77,7 @@ class Sources:
         self._settings = settings
         self._lines = _Lines()
         self._read: dict[Path, tuple[object, Any]] = {}
-        self._mark: object = None
-        self._records: dict[str, Record] = {}
+        self._followed = Followed()
 
     def read(self, mentions: Mapping[str, Iterable[str]], *, read_only: bool) -> Facts:
         """Read the files that have changed.
@@ -121,24 +120,21 @@ class Sources:
             self._fresh(self._settings.records, self._load_records)
         else:
             self._load_records()
-        return self._records
+        return self._followed.records
 
     def _load_records(self) -> None:
         with closing(open_records(self._settings, read_only=True)) as opened:
-            self._mark, changed = opened.changes(self._mark)
-        if changed:
-            records = {**self._records, **changed}
-            self._records = {digest: one for digest, one in records.items() if one is not None}
+            self._followed = opened.follow(self._followed)
 
     def _load_index(self, *, read_only: bool) -> tuple[dict[str, set[str]], list[ProblemRow]]:
         with closing(Index(self._settings.index, read_only=read_only)) as index:
             return index.uses(), index.problems()
 
 
-class _Lines(dict[str, tuple[str, "Image | None"]]):
+class _Lines(dict[bytes, tuple[str, "Image | None"]]):
     """Lines of the manifest that were read, and what they say."""
 
-    def __missing__(self, line: str) -> tuple[str, Image | None]:
+    def __missing__(self, line: bytes) -> tuple[str, Image | None]:
         self[line] = found = read_usual(line)
         return found
 

@@ -25,20 +25,16 @@ if TYPE_CHECKING:
     from pelican_imagehost.gallery.sources import Facts
     from pelican_imagehost.settings import Settings
 
-__all__ = ["Table", "Totals"]
+__all__ = ["NO_IMAGES", "Table", "Totals"]
 
-# Sizes are REAL: exact up to 2**53, and no sum of what stands in a manifest is too large.
 _IMAGES = """
 CREATE TABLE images (
     sha256 TEXT NOT NULL,
     number INTEGER NOT NULL,
     type TEXT NOT NULL,
-    size REAL NOT NULL,
-    saved REAL NOT NULL,
+    size INTEGER NOT NULL,
     unused INTEGER NOT NULL,
     duplicate INTEGER NOT NULL,
-    variants INTEGER NOT NULL,
-    variants_size REAL NOT NULL,
     created INTEGER NOT NULL,
     day TEXT NOT NULL,
     path BLOB NOT NULL,
@@ -49,16 +45,9 @@ CREATE TABLE images (
 """
 _WORDS = "CREATE TABLE words (word BLOB NOT NULL)"
 _NEWEST = "CREATE INDEX newest ON images (created DESC, name, sha256, path, number)"
-_SUMS = """
-CREATE INDEX sums ON images (type, size, saved, unused, duplicate, variants, variants_size)
-"""
-_SCHEMA = Schema(1, (_IMAGES, _WORDS, _NEWEST, _SUMS), "OFF")
-_INSERT = "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_TOTALS = """
-SELECT type, count(*), sum(size), sum(saved), sum(unused), sum(duplicate), sum(variants),
-    sum(variants_size)
-FROM images GROUP BY type ORDER BY type
-"""
+_SCHEMA = Schema(1, (_IMAGES, _WORDS, _NEWEST), "OFF")
+_INSERT = "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_IN_FOLDER = "SELECT sha256 FROM images WHERE sha256 BETWEEN ?1 AND ?1 || 'g'"
 _MATCHES = """
 FROM images
 WHERE :type IN ('', type) AND unused >= :unused AND duplicate >= :duplicates
@@ -96,6 +85,16 @@ class Totals(NamedTuple):
     variants: int
     variants_size: int
 
+    @classmethod
+    def of(cls, image: ListedImage) -> Totals:
+        """Return those of one image."""
+        sizes = [one.size for one in image.variants]
+        saved = image.saved
+        return cls(1, image.size, saved, not image.documents, saved > 0, len(sizes), sum(sizes))
+
+
+NO_IMAGES: Final = Totals(0, 0, 0, 0, 0, 0, 0)
+
 
 class Table:
     """The images of a site, for one thread at a time.
@@ -110,6 +109,7 @@ class Table:
         self._connection = connect_in_memory(_SCHEMA, any_thread=True)
         self._images: dict[str, list[ListedImage]] = {}  # by digest
         self._variants: dict[str, list[str]] = {}  # digest → the names of their files
+        self._totals: dict[str, Totals] = {}  # by type
 
     def update(self, facts: Facts) -> None:
         """List the images again that a change of the facts concerns."""
@@ -132,8 +132,7 @@ class Table:
 
     def totals(self) -> dict[str, Totals]:
         """Return the totals of each type, in order."""
-        rows = self._connection.execute(_TOTALS)
-        return {kind: Totals(*map(int, numbers)) for kind, *numbers in rows}
+        return {kind: totals for kind, totals in sorted(self._totals.items()) if totals.images}
 
     def _select(self, what: str, query: Query, order: str = "") -> list[tuple[Any, ...]]:
         with writing(self._connection) as connection:
@@ -144,7 +143,8 @@ class Table:
 
     def _replace(self, digests: set[str], facts: Facts) -> None:
         for digest in digests:
-            self._images.pop(digest, None)
+            for image in self._images.pop(digest, ()):
+                self._count(image, -1)
             self._variants.pop(digest, None)
         for line in facts.paths.values():
             if line.forms:
@@ -154,18 +154,24 @@ class Table:
             same = self._images.setdefault(image.sha256, [])
             rows.append(_row(image, len(same)))
             same.append(image)
+            self._count(image, 1)
         with writing(self._connection) as connection:
             old = [(digest,) for digest in digests]
             connection.executemany("DELETE FROM images WHERE sha256 = ?", old)
             connection.executemany(_INSERT, rows)
 
+    def _count(self, image: ListedImage, times: int) -> None:
+        before = self._totals.get(image.type, NO_IMAGES)
+        numbers = zip(before, Totals.of(image), strict=True)
+        self._totals[image.type] = Totals(*(old + times * one for old, one in numbers))
+
     def _with_other_times(self, folders: set[str]) -> set[str]:
         """Return the digests of images in folders whose files have other times than listed."""
         return {
             digest
-            for digest, same in self._images.items()
-            if digest[:2] in folders
-            for one in same
+            for folder in folders
+            for (digest,) in self._connection.execute(_IN_FOLDER, (folder,))
+            for one in self._images[digest]
             if one.token is None and one.created != time_of(self._settings, one.image)
         }
 
@@ -193,12 +199,9 @@ def _row(image: ListedImage, number: int) -> tuple[object, ...]:
         image.sha256,
         number,
         image.type,
-        float(image.size),
-        float(image.saved),
+        image.size,
         not image.documents,
         image.saved > 0,
-        len(image.variants),
-        float(sum(one.size for one in image.variants)),
         image.created or 0,
         day.isoformat(),
         _encode(image.paths[0]) if image.paths else _NO_PATH,
@@ -232,8 +235,9 @@ def _changed_keys(before: Facts, now: Facts) -> set[str]:
 
 
 def _differing(before: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
-    """Yield the keys whose values differ, or that only one has."""
-    if before is now:
+    """Yield the keys whose values differ, or that only one has; None is as no value."""
+    if before == now:
         return iter(())
-    new = (key for key, value in now.items() if key not in before or before[key] != value)
+    other = (key for key, value in now.items() if before.get(key) is not value)
+    new = (key for key in other if before.get(key) != now[key])
     return chain(new, before.keys() - now.keys())

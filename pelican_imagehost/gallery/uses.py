@@ -49,7 +49,7 @@ class Mentions:
         records = str(settings.records)
         own = (settings.store, settings.output, settings.index.parent, settings.manifest)
         self._skipped = {*map(str, own), records, f"{records}-wal", f"{records}-shm"}
-        self._known: dict[str, tuple[_Stamp, frozenset[str]]] = {}
+        self._known: dict[str, tuple[_Stamp, frozenset[str], str]] = {}
         self._folders: dict[str, tuple[Stamp, _Entries]] = {}
 
     def find(self) -> dict[str, frozenset[str]]:
@@ -62,10 +62,10 @@ class Mentions:
         for path, stamp in self._files():
             known = self._known.get(path)
             if known is None or known[0] != stamp:
-                known = (stamp, keys_in(path))
+                known = (stamp, keys_in(path), self._settings.relative(path))
             found[path] = known
         self._known = found
-        return {self._settings.relative(path): keys for path, (_, keys) in found.items() if keys}
+        return {name: keys for _, keys, name in found.values() if keys}
 
     def _files(self) -> Iterator[tuple[str, _Stamp]]:
         """Yield files that may be text, and their state; follows links, as Pelican does."""
@@ -80,10 +80,12 @@ class Mentions:
                 folders, texts = self._entries(folder, Stamp.of(status))
                 waiting.extend(folders)
                 for path in texts:
-                    with suppress(OSError):  # a broken link
+                    try:
                         status = os.stat(path)
-                        if stat.S_ISREG(status.st_mode):
-                            yield path, (status.st_size, status.st_mtime_ns)
+                    except OSError:  # a broken link
+                        continue
+                    if stat.S_ISREG(status.st_mode):
+                        yield path, (status.st_size, status.st_mtime_ns)
 
     def _entries(self, folder: str, stamp: Stamp) -> _Entries:
         """Return what is in a folder; as before if no name in it has come or gone."""

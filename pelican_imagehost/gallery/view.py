@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pelican_imagehost.gallery.sources import Sources
-from pelican_imagehost.gallery.table import Table, Totals
+from pelican_imagehost.gallery.table import NO_IMAGES, Table, Totals
 from pelican_imagehost.gallery.thumbnails import Thumbnails
 from pelican_imagehost.gallery.uses import Mentions
 from pelican_imagehost.storage.store import Store
@@ -84,7 +84,7 @@ class Gallery:
             table = self._table
             table.update(facts)
             totals = table.totals()
-            whole = Totals(*map(sum, zip(Totals(*[0] * 7), *totals.values(), strict=True)))
+            whole = Totals(*map(sum, zip(NO_IMAGES, *totals.values(), strict=True)))
             found = table.count(query) if query.is_filtered else whole.images
             pages = max(1, -(-found // PAGE_SIZE))
             query = query._replace(page=min(query.page, pages))

@@ -6,6 +6,7 @@ Run it with `pelican-imagehost serve`, or with any ASGI server and the factory
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from contextlib import asynccontextmanager
@@ -56,7 +57,11 @@ def from_environment() -> Starlette:
     """
     start_logging()
     _keep_freed_memory()
-    return create(service_from_environment())
+    application = create(service_from_environment())
+    # Whatever exists now stays for ever: collections then look at what requests leave, and no more.
+    gc.collect()
+    gc.freeze()
+    return application
 
 
 def service_from_environment() -> Service:

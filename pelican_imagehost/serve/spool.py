@@ -125,7 +125,7 @@ class SpooledFile:
         self.path = path
         self.name = name
         self.size = 0
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | memoryview] = []
         self._held = 0
         self._file: FileIO | None = None
         self._spool = spool
@@ -134,6 +134,9 @@ class SpooledFile:
 
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes: into memory while the file is small and there is room.
+
+        Args:
+            data: the bytes, which never change.
 
         Raises:
             ImageTooLarge: the file has more bytes than allowed.
@@ -144,7 +147,7 @@ class SpooledFile:
             check_size(self.size, self._spool.limits)
         if self._file is None and self.size <= _SMALL and self._spool.hold(len(data)):
             self._held += len(data)
-            self._chunks.append(bytes(data))
+            self._chunks.append(_kept(data))
             return
         try:
             self._spill()
@@ -164,6 +167,11 @@ class SpooledFile:
             for chunk in self._chunks:
                 self._write(chunk)
             self._chunks.clear()
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, 0
+        self._spool.hold(-held)
 
     def _write(self, data: bytes | memoryview) -> None:
         assert self._file is not None  # noqa: S101  as `_spill` has opened it
@@ -172,41 +180,34 @@ class SpooledFile:
             rest = rest[self._file.write(rest) :]
 
     def inspect(self) -> None:
-        """Identify the image, when all of it has been received, and clean the file."""
+        """Identify the image, when all of it has been received; clean it, and write its file."""
         try:
-            self._outcome = self._identify()
+            self._outcome = self._prepare()
+        except OSError as error:
+            self._outcome = self._spool.failure(error)
         except Exception as error:  # noqa: BLE001  raised when the image is asked for
             self._outcome = error
 
     def identify(self) -> Image:
         """Return the image to publish, which the file now holds, after `inspect`.
 
-        Small files are first written here, by the thread that syncs: to make a file while the file
-        system is being synced means to wait for it.
-
         Raises:
             ImageHostError: as `check_size` and `prepare_file` do, or the file cannot be written.
         """
         if isinstance(self._outcome, Exception):
             raise self._outcome
-        try:
-            self._spill()
-            self.finish()
-        except OSError as error:
-            raise self._spool.failure(error) from error
         return self._outcome
 
-    def _identify(self) -> Image:
+    def _prepare(self) -> Image:
         limits, keep = self._spool.limits, self._spool.keep_metadata
         check_size(self.size, limits)
-        try:
-            if self._file is not None:
-                self.finish()
-                return prepare_file(self.path, limits, keep)
-        except OSError as error:
-            raise self._spool.failure(error) from error
+        if self._file is not None:
+            self.finish()
+            return prepare_file(self.path, limits, keep)
         published, image = prepare_upload(b"".join(self._chunks), limits, keep)
         self._chunks = [published]
+        self._spill()
+        self.finish()
         return image
 
     def hand_over(self) -> None:
@@ -215,14 +216,19 @@ class SpooledFile:
 
     def discard(self) -> None:
         """Remove the file, unless it was handed over."""
-        self._spool.hold(-self._held)
-        self._held = 0
+        self._release()
         if self._file is None:
             return
         self._file.close()
         if self._is_ours:
             with suppress(FileNotFoundError):
                 os.unlink(self.path)
+
+
+def _kept(data: bytes | memoryview) -> bytes | memoryview:
+    """Return bytes to keep: not a small part of others, which would be kept with it."""
+    is_part = isinstance(data, memoryview) and data.nbytes * 2 < memoryview(data.obj).nbytes
+    return bytes(data) if is_part else data
 
 
 def _plain(name: str) -> str:

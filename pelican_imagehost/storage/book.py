@@ -8,12 +8,13 @@ nowhere else.
 from __future__ import annotations
 
 from contextlib import closing
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pelican_imagehost.images.image import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arrival",
+    "Followed",
     "Record",
     "RecordBook",
     "has_record_file",
@@ -67,6 +69,25 @@ class Record(NamedTuple):
     pushed: bool
 
 
+class Followed(NamedTuple):
+    """All records at one time.
+
+    Attributes:
+        mark: by which the book finds what has changed since; None at first.
+        records: digest → record. `pushed` may be out of date.
+    """
+
+    mark: Any = None
+    records: Mapping[str, Record] = MappingProxyType({})
+
+    def after(self, mark: object, changes: Mapping[str, Record | None]) -> Followed:
+        """Return the records after changes: digest → record, None if it was removed."""
+        if not changes:
+            return self._replace(mark=mark)
+        changed = {**self.records, **changes}
+        return Followed(mark, {digest: one for digest, one in changed.items() if one is not None})
+
+
 class RecordBook(Protocol):
     """The records, for one thread at a time; every method may raise RecordsError."""
 
@@ -85,15 +106,8 @@ class RecordBook(Protocol):
     def all(self) -> list[Record]:
         """Return all records, the oldest first."""
 
-    def changes(self, since: Any) -> tuple[Any, dict[str, Record | None]]:  # noqa: ANN401  each book has its own marks
-        """Return what has changed, but for `pushed`.
-
-        Args:
-            since: the mark of an earlier call; None for all records.
-
-        Returns:
-            A mark of this state; digest → record, None if it was removed.
-        """
+    def follow(self, before: Followed) -> Followed:
+        """Return the records as they are now, reading only those that have changed."""
 
     def known(self, digests: Iterable[str]) -> AbstractSet[str]:
         """Return those of the digests that have a record."""

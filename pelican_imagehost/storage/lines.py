@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["format_line", "read_line", "read_usual"]
 
 FORMAT = 1
+_MARK = "\ufeff"  # a byte order mark
 _is_digest = re.compile("[0-9a-f]{64}").fullmatch
 _MOST = 2**53 - 1  # the numbers that all readers of JSON agree on (RFC 8259, section 6)
 _MOST_BRACKETS = 200  # of a line with unknown keys; Python can neither read nor write very many
@@ -49,14 +50,23 @@ _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = _LONGEST = 60
 
 
-def read_usual(line: str) -> tuple[str, Image | None]:
-    """Read a usual line in half the time that JSON takes; None for any other."""
-    match = _usual(line)
+def read_usual(line: bytes) -> tuple[str, Image | None]:
+    """Read a usual line in half the time that JSON takes.
+
+    Args:
+        line: the line, as it is in the file.
+
+    Returns:
+        The path and the image; of any other line the text, without its end and without byte
+        order marks, which joined files have, and None.
+    """
+    text = line.decode(errors="surrogateescape").removesuffix("\n").lstrip(_MARK)
+    match = _usual(text)
     if match is None:
-        return "", None
+        return text, None
     path, sha256, kind, size, width, height, source, forms = match.groups("")
     if kind not in MEDIA_TYPES or source == sha256:
-        return "", None
+        return text, None
     return path, Image(sha256, kind, int(size), int(width), int(height), source, forms)
 
 

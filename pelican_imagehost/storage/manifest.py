@@ -12,8 +12,9 @@ a build with the file resolves the conflict.
 
 from __future__ import annotations
 
+import io
 import os
-import re
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ManifestConflict, ManifestError
@@ -27,11 +28,9 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.images.image import Image
 
-    _Read = Callable[[str], tuple[str, Image | None]]
+    _Read = Callable[[bytes], tuple[str, Image | None]]
 
 __all__ = ["Manifest"]
-
-_MARK = "\ufeff"  # a byte order mark
 
 
 class Manifest:
@@ -74,50 +73,32 @@ class Manifest:
 
         Args:
             file: the file.
-            read: see `parse`.
+            read: `read_usual`, or what remembers its results.
 
         Raises:
             ManifestError: the file cannot be read.
         """
+        manifest = cls(file)
         try:
             with open_regular(file) as opened:
-                stamp = _stamp(os.fstat(opened.fileno()))
-                data = opened.read()
+                manifest._stamp = _stamp(os.fstat(opened.fileno()))
+                manifest._take_all(opened, read)
         except FileNotFoundError:
-            return cls(file)
+            pass
         except OSError as error:
             raise ManifestError(f"{file.name} cannot be read: {error.strerror}") from error
-        return cls.parse(file, data, stamp, read)
+        return manifest
 
     @classmethod
-    def parse(
-        cls,
-        file: Path,
-        data: bytes,
-        stamp: tuple[int, ...] | None = None,
-        read: _Read = read_usual,
-    ) -> Manifest:
+    def parse(cls, file: Path, data: bytes) -> Manifest:
         """Read the content of a manifest.
 
         Args:
             file: its file, for messages.
             data: the content.
-            stamp: the state of the file, if the content is from it.
-            read: `read_usual`, or what remembers its results.
         """
         manifest = cls(file)
-        manifest._stamp = stamp
-        text = data.decode(errors="surrogateescape")
-        if _MARK in text:  # of a file, or of two that were joined
-            text = re.sub(f"^{_MARK}+", "", text, flags=re.MULTILINE)
-        lines = text.split("\n")
-        images, conflicts, numbers = manifest.images, manifest.conflicts, manifest._numbers
-        for number, line in enumerate(lines, 1):
-            path, image = read(line)
-            if image is None or path in images or path in conflicts:
-                manifest._take(number, line)
-            else:
-                images[path], numbers[path] = image, number
+        manifest._take_all(io.BytesIO(data), read_usual)
         return manifest
 
     def refresh(self) -> None:
@@ -201,20 +182,36 @@ class Manifest:
         is_less = known is not None and not image.forms and known.sha256 == image.sha256
         return image._replace(forms=known.forms) if known and is_less else image
 
-    def _take(self, number: int, line: str) -> None:
+    def _take_all(self, lines: Iterable[bytes], read: _Read) -> None:
+        found = [*map(read, lines)]
+        images = dict(found)
+        if len(images) == len(found) and all(images.values()):  # as usual: half the time
+            self.images = images  # type: ignore[assignment]  # none is None
+            self._numbers = dict(zip(images, count(1)))
+            return
+        for number, (path, image) in enumerate(found, 1):
+            if image is None:
+                self._take_unusual(number, path)
+            else:
+                self._take(number, path, image, {})
+
+    def _take_unusual(self, number: int, line: str) -> None:
         if not line.strip():
             return
         try:
-            path, image, extras = read_line(line)
+            facts = read_line(line)
         except ManifestError as error:
             self.errors.append((number, error))
             self._kept.append(line)
             return
+        self._take(number, *facts)
+
+    def _take(self, number: int, path: str, image: Image, extras: dict[str, Any]) -> None:
         known = self.images.get(path)
         if path in self.conflicts or (known is not None and known[:5] != image[:5]):
             self._conflict(number, path, image, extras)
             return
-        self.images[path] = _joined(known or image, image)
+        self.images[path] = image if known is None else _joined(known, image)
         self._numbers.setdefault(path, number)
         if extras:
             self._extras.setdefault(path, {}).update(extras)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.errors import ForbiddenUploads, RecordsError
-from pelican_imagehost.storage.book import to_record
+from pelican_imagehost.storage.book import Followed, to_record
 from pelican_imagehost.storage.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -142,19 +142,19 @@ class PostgresRecords:
         """Return all records, the oldest first."""
         return self._select("ORDER BY created, sha256")
 
-    def changes(self, since: str | None) -> tuple[str, dict[str, Record | None]]:
-        """Return what has changed; a mark is the number of a transaction."""
+    def follow(self, before: Followed) -> Followed:
+        """Return the records as they are now; a mark is the number of a transaction."""
         with self._transaction() as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             ((mark,),) = connection.execute(_MARK)
-            if since is None:
-                return mark, {one.image.sha256: one for one in self.all()}
+            if before.mark is None:
+                return Followed(mark, {one.image.sha256: one for one in self.all()})
             removed = connection.execute(
-                "SELECT sha256 FROM imagehost_removed WHERE changed >= %s::xid8", (since,)
+                "SELECT sha256 FROM imagehost_removed WHERE changed >= %s::xid8", (before.mark,)
             )
             changed: dict[str, Record | None] = {digest: None for (digest,) in removed}
-            rows = self._select("WHERE changed >= %s::xid8", since)
-            return mark, changed | {one.image.sha256: one for one in rows}
+            rows = self._select("WHERE changed >= %s::xid8", before.mark)
+            return before.after(mark, changed | {one.image.sha256: one for one in rows})
 
     def known(self, digests: Iterable[str]) -> set[str]:
         """Return those of the digests that have a record."""

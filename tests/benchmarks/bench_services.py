@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from tests.benchmarks.sites import configure
+from tests.benchmarks.timing import cpu_of
 from tests.postgres import Postgres, find_programs
 from tests.seaweed import KEYS, Place, Seaweed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 _TOKEN = "a-token-for-the-benchmark-alone"  # noqa: S105  as it says
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Round(NamedTuple):
@@ -98,9 +98,9 @@ def _round(
 ) -> Round:
     def spent() -> tuple[float, float, float]:
         return (
-            _cpu(one.process.pid for one in services),
-            _cpu(postgres.processes()),
-            _cpu(seaweed.processes()),
+            cpu_of(*(one.process.pid for one in services)),
+            cpu_of(*postgres.processes()),
+            cpu_of(*seaweed.processes()),
         )
 
     before = spent()
@@ -146,15 +146,6 @@ class _Service:
     def __exit__(self, *_error: object) -> None:
         self.process.terminate()
         self.process.wait()
-
-
-def _cpu(processes: Iterable[int]) -> float:
-    """Return the CPU seconds of processes, and of their children that have ended."""
-    total = 0
-    for process in processes:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, fields[11:15]))
-    return total / _TICK
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tests.benchmarks.floor import FLOORS
 from tests.benchmarks.sites import configure, make_picture
+from tests.benchmarks.timing import cpu_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TOKEN = "a-token-for-the-benchmark-alone"  # noqa: S105  as it says
-_TICK = os.sysconf("SC_CLK_TCK")
 _NUMBER = 16  # bytes among the pixels that make each picture different
 _OURS = "ours"
 _DISTURBANCE = 2**20  # bytes
@@ -55,8 +55,7 @@ class Server(NamedTuple):
 
     def cpu(self) -> float:
         """Return the CPU seconds of the server."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        return cpu_of(self.process.pid)
 
     def memory(self) -> float:
         """Return the memory of the server, in MB."""

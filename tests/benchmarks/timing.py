@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Cost", "compare", "ratio", "run"]
+__all__ = ["Cost", "compare", "cpu_of", "median", "ratio", "run"]
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _FAREWELL = 0.2  # seconds in which the processes of a server end
@@ -35,7 +35,8 @@ def run(command: Sequence[str], folder: Path, server: int | None = None) -> Cost
         folder: the folder in which it runs.
         server: a process whose CPU time counts too, with that of its children.
     """
-    at_start = _cpu_of(server)
+    servers = [] if server is None else [server]
+    at_start = cpu_of(*servers)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
@@ -46,9 +47,9 @@ def run(command: Sequence[str], folder: Path, server: int | None = None) -> Cost
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    if server is not None:
+    if servers:
         time.sleep(_FAREWELL)
-    return Cost(wall, cpu + _cpu_of(server) - at_start)
+    return Cost(wall, cpu + cpu_of(*servers) - at_start)
 
 
 def compare(
@@ -75,16 +76,14 @@ def median(costs: list[Cost], figure: str = "cpu") -> float:
     return statistics.median(_figures(costs, figure))
 
 
+def cpu_of(*processes: int) -> float:
+    """Return the CPU seconds of processes and their children that have ended (proc(5), stat)."""
+    stats = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2] for one in processes]
+    return sum(int(ticks) for stat in stats for ticks in stat.split()[11:15]) / _TICK
+
+
 def _figures(costs: list[Cost], figure: str) -> list[float]:
     return [cost._asdict()[figure] for cost in costs]
-
-
-def _cpu_of(process: int | None) -> float:
-    """Return the CPU time of a process and its children that have ended (proc(5), stat)."""
-    if process is None:
-        return 0.0
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICK
 
 
 def _environment() -> dict[str, str]:

@@ -203,6 +203,7 @@ def test_it_finds_without_a_script(browser: Browser, page: Page, server: Server)
     log_in(plain, server)
     plain.get_by_label("Search").fill("old")
     plain.get_by_role("button", name="Search", exact=True).click()
+    plain.get_by_text("1 image found").wait_for()
     assert cards(plain) == ["old.png"]
     assert not plain.get_by_role("button", name="Markdown").is_visible()
     plain.get_by_label("Select old.png").check()

@@ -161,7 +161,7 @@ def damage(file: Path) -> None:
     assert len(content) > 30 * 4096
     file.write_bytes(content[: 3 * 4096] + b"\xff" * (len(content) - 3 * 4096))
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (5,)
 
 
 def test_damage_that_only_reading_shows_is_made_good(file: Path) -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pelican_imagehost.errors import RecordsError
 from pelican_imagehost.images.image import Image
-from pelican_imagehost.storage.book import Arrival
+from pelican_imagehost.storage.book import Arrival, Followed
 from pelican_imagehost.storage.records import Records
 
 if TYPE_CHECKING:
@@ -62,22 +63,79 @@ def test_what_a_repair_found_becomes_an_upload_when_it_is_uploaded(records: Reco
     assert (uploaded.token, uploaded.name, uploaded.pushed) == ("phone", "a.png", False)
 
 
-def test_every_change_of_a_record_but_pushing_shows_in_its_mark(records: Records) -> None:
-    def change(statement: str) -> set[str]:
-        before = records.marks()
-        records._connection.execute(statement)  # noqa: SLF001  a clock and a repair at once
-        return before ^ records.marks()
+def test_every_change_of_a_record_but_pushing_is_followed(records: Records) -> None:
+    followed = records.follow(Followed())
+
+    def change(statement: str, *values: str) -> set[str]:
+        """Change something; return the digests whose records are other objects than before."""
+        nonlocal followed
+        before = followed
+        records._connection.execute(statement, values)  # noqa: SLF001  a clock and a repair at once
+        followed = records.follow(before)
+        assert followed.records == {
+            one.image.sha256: one._replace(pushed=False) for one in records.all()
+        }
+        return {
+            digest
+            for digest in followed.records.keys() | before.records.keys()
+            if followed.records.get(digest) is not before.records.get(digest)
+        }
 
     records.add([Arrival(image(1), "1a", "phone"), Arrival(image(2), "b", "phone")])
-    marks = {f"{mark:.64}" for mark in records.marks()}
-    assert marks == {image(1).sha256, image(2).sha256}
     one = f"WHERE sha256 = '{image(1).sha256}'"
+    assert change("SELECT 1") == {image(1).sha256, image(2).sha256}
+    assert change("SELECT 1") == set()
     for values in ("name = 'a'", "created = 0", "updated = 0", "token = 'phon', name = 'ea'",
                    "times = 9"):  # fmt: skip
-        changed = change(f"UPDATE uploads SET {values} {one}")  # noqa: S608  constants
-        assert [mark[:64] for mark in changed] == [image(1).sha256] * 2, values
-    assert len(change(f"DELETE FROM uploads {one}")) == 1  # noqa: S608  constants
+        assert change(f"UPDATE uploads SET {values} {one}") == {image(1).sha256}, values  # noqa: S608  constants
+    records.add([Arrival(image(2), "b", "phone")])
+    assert change("SELECT 1") == {image(2).sha256}
+    records.replace({image(1).sha256: image(3)})
+    assert change("SELECT 1") == {image(1).sha256, image(3).sha256}
+    assert change("DELETE FROM uploads WHERE sha256 = ?", image(3).sha256) == {image(3).sha256}
+    records.add_found([image(2), image(4)])
+    assert change("UPDATE uploads SET pushed = 0") == {image(4).sha256}
     assert change("UPDATE uploads SET pushed = 1") == set()
+
+
+def test_who_looks_after_very_many_changes_reads_all(records: Records) -> None:
+    records.add([Arrival(image(1), "a.png", "t"), Arrival(image(2), "b.png", "t")])
+    seen = records.follow(Followed())
+    records.remove([image(1).sha256])
+    records.add([Arrival(image(2), "b.png", "t")] * 10_100)
+    assert records.follow(seen).records == {image(2).sha256: records.get(image(2).sha256)}
+    (notes,) = records._connection.execute("SELECT count(*) FROM changes").fetchone()  # noqa: SLF001  it shows nowhere else
+    assert notes == 10_000
+
+
+def test_a_file_that_another_replaced_is_read_again(tmp_path: Path) -> None:
+    kept, lost = tmp_path / "kept.sqlite3", tmp_path / "lost.sqlite3"
+    for file, numbers in ((kept, (1, 2, 3)), (lost, (1, 4))):
+        with closing(Records(file)) as records:
+            for number in numbers:
+                records.add([Arrival(image(number), "a.png", "t")])
+            seen = records.follow(Followed())
+    with closing(Records(kept)) as records:  # of the same number of changes and more
+        followed = records.follow(seen).records
+        assert followed.keys() == {image(number).sha256 for number in (1, 2, 3)}
+
+
+def test_a_file_from_before_changes_were_noted_is_followed(tmp_path: Path) -> None:
+    file = tmp_path / "uploads.sqlite3"
+    with closing(Records(file)) as old:
+        for kind, name in (("TABLE", "changes"), ("TRIGGER", "note_INSERT"),
+                           ("TRIGGER", "note_UPDATE"), ("TRIGGER", "note_DELETE")):  # fmt: skip
+            old._connection.execute(f"DROP {kind} {name}")  # noqa: SLF001  as an older version left it
+        old.add([Arrival(image(1), "a.png", "t")])
+    with closing(Records(file, read_only=True)) as reader:
+        seen = reader.follow(Followed())
+        assert seen.records.keys() == {image(1).sha256}
+        with closing(Records(file)) as writer:
+            writer.add([Arrival(image(2), "b.png", "t")])
+            seen = reader.follow(seen)
+            assert seen.records.keys() == {image(1).sha256, image(2).sha256}
+            writer.remove([image(1).sha256])
+        assert reader.follow(seen).records.keys() == {image(2).sha256}
 
 
 def test_records_go_when_told(records: Records) -> None:

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.settings import Settings
 
-__all__ = ["LISTS", "apply", "contents_of", "forget_rendered", "to_document"]
+__all__ = [
+    "LISTS",
+    "RenderedTexts",
+    "apply",
+    "contents_of",
+    "forget_rendered",
+    "rendered_by",
+    "to_document",
+]
 
 LISTS = (
     "articles",
@@ -76,13 +84,23 @@ def forget_rendered(contents: Iterable[Content]) -> None:
     `get_content` and `get_summary` of Pelican cache their results for the whole class.
     """
     for content in contents:
-        for name in ("get_content", "get_summary"):
-            cache = _cache_of(type(content), name)
+        for cache in rendered_by(type(content)):
             for arguments in cache.arguments:
                 cache.pop((content, *arguments), None)
 
 
-class _Cache(dict[tuple[Any, ...], str]):
+def rendered_by(kind: type[Content]) -> Iterator[RenderedTexts]:
+    """Yield the caches of a class, as its methods have them; a plugin's method may have none."""
+    for name in ("get_content", "get_summary"):
+        method = inspect.getattr_static(kind, name)
+        cache = getattr(method, "cache", None)
+        if isinstance(cache, dict):
+            if not isinstance(cache, RenderedTexts):
+                method.cache = RenderedTexts(cache)
+            yield method.cache
+
+
+class RenderedTexts(dict[tuple[Any, ...], str]):
     """Rendered texts: (content, *arguments) → text; those of a content are found at once."""
 
     def __init__(self, texts: Mapping[tuple[Any, ...], str]) -> None:
@@ -92,14 +110,6 @@ class _Cache(dict[tuple[Any, ...], str]):
     def __setitem__(self, key: tuple[Any, ...], text: str) -> None:
         self.arguments.add(key[1:])
         super().__setitem__(key, text)
-
-
-def _cache_of(kind: type[Content], name: str) -> _Cache:
-    """Return the cache of a method, which is replaced for all contents if Pelican made it."""
-    method = inspect.getattr_static(kind, name)
-    if not isinstance(method.cache, _Cache):
-        method.cache = _Cache(method.cache)
-    return method.cache
 
 
 def _html(content: Content, settings: Settings) -> Iterator[tuple[str, str, str]]:

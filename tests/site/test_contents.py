@@ -30,3 +30,16 @@ def test_rendered_texts_are_forgotten_for_every_address_of_the_site() -> None:
     assert rendered(other) == ["before"] * 4
     forget_rendered([other])
     assert rendered(other) == ["after"] * 4
+
+
+def test_the_methods_of_a_plugin_need_no_cache() -> None:
+    class Own(Article):  # type: ignore[misc]  # Pelican has no types
+        def get_content(self, siteurl: str) -> str:
+            return f"own {self._content}{siteurl}"
+
+    content = Own("before", {"title": "A title"}, settings=dict(DEFAULT_CONFIG), context={})
+    assert (content.get_content(""), content.get_summary("")) == ("own before",) * 2
+    content._content = "after"  # noqa: SLF001  as plugins do
+    content.metadata.pop("summary", None)
+    forget_rendered([content])
+    assert (content.get_content(""), content.get_summary("")) == ("own after",) * 2

@@ -15,6 +15,7 @@ from pelican.log import console
 
 from pelican_imagehost.images.image import IMAGE_TYPES
 from pelican_imagehost.site.build import Build, Follower, builds, followers
+from pelican_imagehost.site.contents import rendered_by
 from pelican_imagehost.site.site import Site
 from pelican_imagehost.watch.builder.findings import Findings
 from pelican_imagehost.watch.builder.log import Log, explain
@@ -213,8 +214,7 @@ class Workshop:
         self.generators = []
         self._build = None
         self._findings.builds = []
-        for method in ("get_content", "get_summary"):
-            cache = Content.__dict__[method].cache
+        for cache in rendered_by(Content):
             while cache:  # not at once, so that a signal is handled meanwhile
                 cache.popitem()
 

@@ -165,6 +165,37 @@ def test_the_changed_page_is_written_before_the_rest(site: Site) -> None:
         assert "Other words" in site.output("post-1.html")
 
 
+SLOW = """
+import pathlib, time
+from pelican import signals
+
+def wait(*_):
+    while pathlib.Path(__file__).with_name("slow").exists():
+        time.sleep(0.01)
+
+def register():
+    signals.article_generator_finalized.connect(wait)
+"""
+
+
+def test_a_new_page_is_written_again_and_again_before_the_rest(site: Site) -> None:
+    prepare(site)
+    site.write("plugins/slow.py", SLOW)
+    site.configure(PLUGIN_PATHS=["plugins"], PLUGINS=["slow", "pelican_imagehost"])
+    with Desk(site) as desk:
+        desk.settle()
+        slow = site.write("plugins/slow", "")  # no build ends from now on
+        for number in range(3):
+            site.picture(f"content/new-{number}.png", text_seed=60 + number)
+            write_post(site, "post-77", f"Words {number} ![n](new-{number}.png)")
+            page = site.root / "output/post-77.html"
+            said = f"Words {number} "
+            desk.wait(lambda: page.exists() and said in page.read_text(), f"page {number}")  # noqa: B023  called here
+        assert not desk.builds
+        slow.unlink()
+        desk.check()
+
+
 def test_a_changed_image_changes_the_page_that_shows_it(site: Site) -> None:
     prepare(site)
     with Desk(site) as desk:

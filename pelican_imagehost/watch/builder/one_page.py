@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 from pelican import signals
 from pelican.contents import Article, Content, Page
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pelican_imagehost.site.build import Build
 
 __all__ = ["draft", "home_of"]
+
+# Documents that were not there at the last build: no list of a generator has them yet.
+_new: WeakSet[Content] = WeakSet()
 
 
 class _Kind(NamedTuple):
@@ -90,7 +94,9 @@ def draft(path: str, generators: Iterable[Any], build: Build | None, writer: Any
         return None
     key = new.get_relative_source_path()
     old = generator.context["generated_content"].get(key)
-    if old is not None and not _replace(generator, old, new):
+    if old is None or old in _new:
+        _new.add(new)
+    elif not _replace(generator, old, new):
         return None
     generator.context["generated_content"][key] = new
     if build is not None:

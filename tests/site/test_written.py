@@ -115,6 +115,17 @@ def test_a_name_that_leads_nowhere_is_reported_with_its_line(site: Site) -> None
     assert "1 problem" in text
 
 
+def test_a_file_that_is_elsewhere_in_the_output_is_not_called_missing(site: Site) -> None:
+    site.picture("content/images/dog.jpg")
+    theme(site, "<div style='background: url({{ article.hero }})'></div>")
+    site.configure(ARTICLE_SAVE_AS="posts/{slug}.html")
+    post(site, "a.md", "Words.", Hero="images/dog.jpg")
+    post(site, "b.md", "Words.", Hero="images/dog.jpg", Save_as="b.html")
+    text = messages(site.build())
+    assert "content/a.md:3: images/dog.jpg: leads nowhere from its page; images/dog.jpg is" in text
+    assert "1 problem" in text
+
+
 def test_a_name_of_the_theme_is_reported_once_with_the_near_miss(site: Site) -> None:
     theme(site, "<img src='/theme/img/logo.png'><!-- <img src='/theme/img/old.png'> -->")
     site.picture("theme/static/img/Logo.png")

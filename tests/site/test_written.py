@@ -256,6 +256,22 @@ def test_check_knows_the_folders_of_other_plugins(site: Site) -> None:
     assert lines[1].endswith("made by another plugin?")
 
 
+def test_check_asks_about_fields_before_which_a_theme_may_write_a_folder(site: Site) -> None:
+    theme(site, "<img src='/images/covers/{{ article.image }}' alt=''>")
+    site.picture("content/images/covers/dog.jpg")
+    post(site, "a.md", "Words.", Image="dog.jpg")
+    assert "problem" not in messages(site.build())
+    completed = site.cli("check")
+    (line,) = completed.stdout.decode().splitlines()
+    assert completed.returncode == 0
+    assert line.startswith("content/a.md:3: dog.jpg: no such file")
+    assert line.endswith("; does the theme write a folder before it?")
+    post(site, "b.md", "![a](dog.jpg)", Image="gone.jpg")
+    completed = site.cli("check")
+    assert completed.returncode == 1
+    assert len(completed.stdout.splitlines()) == 3
+
+
 def test_check_counts_the_addresses_that_end(site: Site) -> None:
     site.picture("content/images/cat.jpg")
     post(site, "a.md", "![a](images/cat.jpg)")

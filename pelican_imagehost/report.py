@@ -175,8 +175,9 @@ class Report:
 def group(problems: Iterable[Problem], noun: str = "problem") -> list[str]:
     """Format problems for people: many with the same cause are one line.
 
-    A cause is a reason; for files that do not exist it is the folder in the references, then
-    the document. Up to a handful of problems with the same cause are a line each.
+    A cause is a reason; for files that do not exist it is a name in many folders, then the folder
+    in the references, then the document. Up to a handful of problems with the same cause are a
+    line each.
 
     Args:
         problems: the problems, in the order of the lines.
@@ -187,13 +188,15 @@ def group(problems: Iterable[Problem], noun: str = "problem") -> list[str]:
     """
     lines: dict[int, str] = {}
     rest = dict(enumerate(problems))
-    for key, label in _CAUSES:
+    for key, size, label in _CAUSES:
         groups: dict[object, list[int]] = {}
         for number, problem in rest.items():
             groups.setdefault(key(problem), []).append(number)
         for cause, numbers in groups.items():
-            if cause is not None and len(numbers) > _HANDFUL:
-                members = [rest.pop(number) for number in numbers]
+            members = [rest[number] for number in numbers]
+            if cause is not None and size(members) > _HANDFUL:
+                for number in numbers:
+                    del rest[number]
                 lines[numbers[0]] = _summarize(members, noun, label(members))
     lines |= {number: str(problem) for number, problem in rest.items()}
     return [lines[number] for number in sorted(lines)]
@@ -225,19 +228,36 @@ def _top_folder(problem: Problem) -> tuple[str, str] | None:
     return next(((_pattern(problem), folder) for folder in _folders(problem)), None)
 
 
+def _name(problem: Problem) -> tuple[str, str]:
+    return _pattern(problem), re.split(r"[/\\]", problem.url)[-1]
+
+
+def _named(problems: Sequence[Problem]) -> str:
+    return f" with {_name(problems[0])[1]}"
+
+
+def _count_top_folders(problems: Sequence[Problem]) -> int:
+    return len(set(map(_top_folder, problems)))
+
+
 def _below(problems: Sequence[Problem]) -> str:
     return f" below {commonpath(['/'.join(_folders(problem)) for problem in problems])}/"
 
 
-# The causes, from the narrowest to the widest: a key, and the words for the line.
+# The causes, from the narrowest to the widest: a key, how much it explains, the words for the line.
 _CAUSES: tuple[
-    tuple[Callable[[Problem], object], Callable[[Sequence[Problem]], str]],
+    tuple[
+        Callable[[Problem], object],
+        Callable[[Sequence[Problem]], int],
+        Callable[[Sequence[Problem]], str],
+    ],
     ...,
 ] = (
-    (_reason, lambda _: ""),
-    (_top_folder, _below),
-    (lambda one: (one.document, _pattern(one)), lambda group: f" in {group[0].document}"),
-    (_pattern, lambda _: ""),
+    (_reason, len, lambda _: ""),
+    (_name, _count_top_folders, _named),  # a theme looks for it beside every page
+    (_top_folder, len, _below),
+    (lambda one: (one.document, _pattern(one)), len, lambda group: f" in {group[0].document}"),
+    (_pattern, len, lambda _: ""),
 )
 
 

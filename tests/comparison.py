@@ -3,14 +3,17 @@
     python tests/comparison.py SITE_FOLDER [SETTINGS_FILE]
 
 builds a site twice and prints every difference that is not an image's address. Variants are off,
-because with them pages name other pictures on purpose. The rule: in a page nothing changes but
-references to images, each of which becomes the address of the bytes that it referred to, and what
-decoration adds; in anything else, references alone.
+because with them pages name other pictures on purpose, and images keep their metadata, so that
+each is one of the site's files. Nothing is written to the site.
+
+The rule: in a page nothing changes but references to images, each of which becomes the address of
+the bytes that it referred to, and what decoration adds; in anything else, references alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -108,7 +111,11 @@ def _replacements(before: Path, after: Path, prefix: str) -> list[tuple[str, str
 
 def _build(site: Path, file: str, plugins: str, output: Path) -> None:
     command = [sys.executable, "-m", "pelican", "-s", file, "-o", str(output)]
-    settings = [f"PLUGINS={plugins}", "IMAGEHOST_FORMATS=[]"]
+    settings = [f"PLUGINS={plugins}", "IMAGEHOST_FORMATS=[]", 'IMAGEHOST_KEEP_METADATA=["all"]']
+    settings += [
+        f"{name}={json.dumps(str(output.parent / name))}"
+        for name in ("IMAGEHOST_STORE", "IMAGEHOST_MANIFEST", "CACHE_PATH")
+    ]
     subprocess.run([*command, "-e", *settings], cwd=site, check=True)
 
 

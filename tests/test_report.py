@@ -45,6 +45,22 @@ def test_a_folder_is_the_same_however_it_is_written(prefix: str) -> None:
     assert line.startswith(f"6 problems below img/: {GONE}; for example")
 
 
+def test_a_name_that_is_missing_in_many_folders_is_one_line() -> None:
+    text = "no such file in the output"
+    cards = [missing(f"output/{n}/index.html", f"../{n}/card.png", None, text) for n in range(60)]
+    other = [missing(f"output/{n}/index.html", f"../1/{n}.png", None, text) for n in range(9)]
+    assert group([*cards, *other]) == [
+        (
+            f"60 problems with card.png: {text}; for example output/0/index.html: ../0/card.png; "
+            "output/1/index.html: ../1/card.png; output/2/index.html: ../2/card.png"
+        ),
+        (
+            f"9 problems below 1/: {text}; for example output/0/index.html: ../1/0.png; "
+            "output/1/index.html: ../1/1.png; output/2/index.html: ../1/2.png"
+        ),
+    ]
+
+
 def test_near_misses_do_not_split_a_folder() -> None:
     texts = (f"{GONE}; did you mean {n}.png?" for n in range(9))
     problems = [missing("content/a.md", f"img/{n}.png", n, text) for n, text in enumerate(texts, 1)]

@@ -59,16 +59,20 @@ def check(site: Site, *, each: bool, alt: bool, published: bool) -> int:
 
     seen = check.look(site, progress=make_progress())
     report = seen.report
-    questions = check.take_questions(site, report)
+    questions = check.take_questions(site, seen)
     report.problems += check.lacking_text(site, seen.documents) if alt else []
     report.problems += check.unpublished(site, report) if published else []
     report.problems += find_located(site.settings)
     report.problems.sort(key=lambda problem: problem.order)
     lines = list(map(str, report.problems)) if each else group(report.problems)
-    asked = list(map(str, questions)) if each else group(questions, "file")
-    for line in (*lines, *(f"{line}; made by another plugin?" for line in asked)):
+    asked = [
+        f"{line}; {question}"
+        for question, files in questions.items()
+        for line in (map(str, files) if each else group(files, "file"))
+    ]
+    for line in (*lines, *asked):
         show(line)
-    is_short = len(lines) + len(asked) < len(report.problems) + len(questions)
+    is_short = len(lines) + len(asked) < len(report.problems) + sum(map(len, questions.values()))
     say(f"{report}{'; check --all shows each' if is_short else ''}")
     if ended := check.count_ended(site, report):
         how = ", and redirects are written" if site.settings.redirects else ""
@@ -89,9 +93,9 @@ def check_commit(site: Site, *, sources: Path | None) -> int:
     from pelican_imagehost.upkeep import check
 
     only = set(os.fsdecode(sources.read_bytes()).split("\0")) if sources else None
-    report = check.look(site, only=only).report
-    check.take_questions(site, report)
-    problems = [*report.problems, *check.unlisted(site, report)]
+    seen = check.look(site, only=only)
+    check.take_questions(site, seen)
+    problems = [*seen.report.problems, *check.unlisted(site, seen.report)]
     lines = group(sorted(problems, key=lambda problem: problem.order))
     for line in lines:
         show(line)

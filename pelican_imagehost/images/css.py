@@ -66,6 +66,8 @@ _URL = re.compile(
     re.VERBOSE,
 )
 _ESCAPED = re.compile(r"\\(?:([0-9a-fA-F]{1,6}+)(?:\r\n|[ \t\n\r\f])?+|(\r\n|[\n\r\f])|([\s\S]?))")
+# Only a font is followed by its format (CSS Fonts 4, section 4.3.1); it may be an SVG too.
+_FONT = re.compile(rf"""["']?{_GAP}\){_GAP}format\(""", re.IGNORECASE)
 _SURROGATES = range(0xD800, 0xE000)
 
 
@@ -88,7 +90,7 @@ class Text(NamedTuple):
 
 
 def find_urls(css: str) -> Iterator[tuple[str, int, int]]:
-    """Find the URLs in a CSS text.
+    """Find the URLs in a CSS text, but those of fonts.
 
     Args:
         css: Any text; character references resolved.
@@ -97,7 +99,7 @@ def find_urls(css: str) -> Iterator[tuple[str, int, int]]:
         The URL, escapes resolved, and where its spelling begins and ends, without quotes.
     """
     for found in _find_texts(css):
-        if found.function in _TAKES_STRINGS:
+        if found.function in _TAKES_STRINGS and not _FONT.match(css, found.end):
             yield found[:3]
 
 

@@ -217,9 +217,14 @@ class LastLook:
             return error
         if location is None:
             return MissingImage("no such file in the output")
+        field = "add its metadata field to IMAGEHOST_METADATA_FIELDS"
+        copy = os.path.relpath(location.file, self._settings.content)
+        if self._targets.is_file(copy):
+            return MissingImage(
+                f"leads nowhere from its page; {copy} is the file in the output; {field}"
+            )
         return MissingImage(
-            f"{location.path} is not in the output; add its metadata field to "
-            "IMAGEHOST_METADATA_FIELDS, or its folder to STATIC_PATHS"
+            f"{location.path} is not in the output; {field}, or its folder to STATIC_PATHS"
         )
 
     def _near_miss(self, name: str, url: str) -> str:

@@ -1,4 +1,4 @@
-"""Images that other plugins make while a site is built, so that only a build can see them."""
+"""Images that other plugins make or a theme finds in a build, so that only a build can see them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from pelican_imagehost.documents.names import Names
 from pelican_imagehost.errors import MissingImage
 from pelican_imagehost.site.targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from pelican_imagehost.report import Problem
+    from pelican_imagehost.report import Document, Problem
     from pelican_imagehost.settings import Settings
 
 __all__ = ["Maker", "Makers"]
@@ -27,23 +28,33 @@ _SETTING = re.compile(
 
 
 class Maker(Enum):
-    """Who may make a file that is missing."""
+    """Who may make a file that is missing, or find it."""
 
     NOBODY = "nobody"
     UNKNOWN = "unknown"
     PLUGIN = "plugin"
+    THEME = "theme"
 
 
 class Makers:
-    """The plugins of a site that may make images.
+    """The plugins of a site that may make images, and its theme.
 
     Args:
         settings: the settings of the site.
         pelican: the settings of Pelican, with the plugins loaded.
+        documents: the documents of the site.
     """
 
-    def __init__(self, settings: Settings, pelican: Mapping[str, Any]) -> None:
+    def __init__(
+        self, settings: Settings, pelican: Mapping[str, Any], documents: Iterable[Document]
+    ) -> None:
         self._settings = settings
+        self._names = Names(settings, [str(settings.content)], ())
+        self._fields = {
+            (settings.relative(document.source), value)
+            for document in documents
+            for value in document.fields
+        }
         self._targets = Targets(settings)
         names = [str(getattr(plugin, "__name__", plugin)) for plugin in pelican["PLUGINS"] or ()]
         self._others = [name for name in names if "imagehost" not in name]
@@ -59,7 +70,11 @@ class Makers:
             return Maker.PLUGIN
         first, slash, _ = file.partition("/")
         is_known = not slash or self._has(first)
-        return Maker.UNKNOWN if self._others and not is_known else Maker.NOBODY
+        if self._others and not is_known:
+            return Maker.UNKNOWN
+        # A theme may write its own folder before the value of a metadata field.
+        is_field = (problem.document, problem.url) in self._fields
+        return Maker.THEME if is_field and self._names.anywhere(file) else Maker.NOBODY
 
     def _has(self, folder: str) -> bool:
         roots = (self._settings.content, *self._settings.search_paths)

@@ -26,6 +26,12 @@ __all__ = [
 ]
 
 
+_QUESTIONS = {
+    Maker.UNKNOWN: "made by another plugin?",
+    Maker.THEME: "does the theme write a folder before it?",
+}
+
+
 class Seen(NamedTuple):
     """What a build would find.
 
@@ -61,22 +67,25 @@ def look(site: Site, *, only: set[str] | None = None, progress: Progress = silen
     return Seen(documents, report, unread)
 
 
-def take_questions(site: Site, report: Report) -> list[Problem]:
+def take_questions(site: Site, seen: Seen) -> dict[str, list[Problem]]:
     """Take the problems out of a report that a build may not have.
 
     Args:
         site: the site.
-        report: the report of `look`; a file that a plugin is known to make is not a problem.
+        seen: what `look` returned; a file that a plugin is known to make is not a problem.
 
     Returns:
-        The files that are missing now, and that another plugin may make in a build, sorted.
+        Question → the files that are missing now and that a build may have, sorted.
     """
-    makers = Makers(site.settings, site.pelican_settings)
+    makers = Makers(site.settings, site.pelican_settings, seen.documents)
     found: dict[Maker, list[Problem]] = {maker: [] for maker in Maker}
-    for problem in report.problems:
+    for problem in seen.report.problems:
         found[makers.maker_of(problem)].append(problem)
-    report.problems = found[Maker.NOBODY]
-    return sorted(found[Maker.UNKNOWN], key=lambda problem: problem.order)
+    seen.report.problems = found[Maker.NOBODY]
+    return {
+        question: sorted(found[maker], key=lambda problem: problem.order)
+        for maker, question in _QUESTIONS.items()
+    }
 
 
 def lacking_text(site: Site, documents: list[Document]) -> list[Problem]:

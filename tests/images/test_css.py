@@ -9,7 +9,7 @@ import tinycss2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pelican_imagehost.images.css import find_requests
+from pelican_imagehost.images.css import find_requests, find_urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,3 +115,17 @@ def test_another_tokenizer_finds_the_same_in_a_great_many(css: str) -> None:
 )
 def test_a_request_is_found(css: str, expected: list[str]) -> None:
     assert requests(css) == expected
+
+
+@pytest.mark.parametrize(
+    ("css", "expected"),
+    [
+        ('src: url("a.svg#a") format("svg"), url(b.woff) format("woff")', []),
+        ("src: url( a.svg#a )\n/* old */ FORMAT('svg')", []),
+        ("src: url(a.svg#a)", ["a.svg#a"]),
+        ("background: url(a.svg#a), url('b.png') no-repeat", ["a.svg#a", "b.png"]),
+        ('image-set(url("a.avif") type("image/avif"), "b.png" 2x)', ["a.avif", "b.png"]),
+    ],
+)
+def test_a_font_is_not_an_image(css: str, expected: list[str]) -> None:
+    assert [url for url, _, _ in find_urls(css)] == expected

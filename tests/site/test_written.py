@@ -115,6 +115,17 @@ def test_a_name_that_leads_nowhere_is_reported_with_its_line(site: Site) -> None
     assert "1 problem" in text
 
 
+def test_a_file_that_is_elsewhere_in_the_output_is_not_called_missing(site: Site) -> None:
+    site.picture("content/images/dog.jpg")
+    theme(site, "<div style='background: url({{ article.hero }})'></div>")
+    site.configure(ARTICLE_SAVE_AS="posts/{slug}.html")
+    post(site, "a.md", "Words.", Hero="images/dog.jpg")
+    post(site, "b.md", "Words.", Hero="images/dog.jpg", Save_as="b.html")
+    text = messages(site.build())
+    assert "content/a.md:3: images/dog.jpg: leads nowhere from its page; images/dog.jpg is" in text
+    assert "1 problem" in text
+
+
 def test_a_name_of_the_theme_is_reported_once_with_the_near_miss(site: Site) -> None:
     theme(site, "<img src='/theme/img/logo.png'><!-- <img src='/theme/img/old.png'> -->")
     site.picture("theme/static/img/Logo.png")
@@ -243,6 +254,22 @@ def test_check_knows_the_folders_of_other_plugins(site: Site) -> None:
     assert len(lines) == 2
     assert lines[0].startswith("content/a.md:4: /images/gone.jpg: no such file")
     assert lines[1].endswith("made by another plugin?")
+
+
+def test_check_asks_about_fields_before_which_a_theme_may_write_a_folder(site: Site) -> None:
+    theme(site, "<img src='/images/covers/{{ article.image }}' alt=''>")
+    site.picture("content/images/covers/dog.jpg")
+    post(site, "a.md", "Words.", Image="dog.jpg")
+    assert "problem" not in messages(site.build())
+    completed = site.cli("check")
+    (line,) = completed.stdout.decode().splitlines()
+    assert completed.returncode == 0
+    assert line.startswith("content/a.md:3: dog.jpg: no such file")
+    assert line.endswith("; does the theme write a folder before it?")
+    post(site, "b.md", "![a](dog.jpg)", Image="gone.jpg")
+    completed = site.cli("check")
+    assert completed.returncode == 1
+    assert len(completed.stdout.splitlines()) == 3
 
 
 def test_check_counts_the_addresses_that_end(site: Site) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pelican_imagehost.watch.gallery import Images
     from pelican_imagehost.watch.messages import Problems
+    from pelican_imagehost.watch.rules import Rules
     from pelican_imagehost.watch.widths import Widths
 
 __all__ = ["Preview"]
@@ -56,6 +57,7 @@ class Preview:
         self.root: str | None = None
         self.images: Images | None = None
         self.widths: Widths | None = None
+        self.rules: Rules | None = None
         handler = functools.partial(_Handler, self)
         self._server = _Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="preview")
@@ -164,6 +166,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._reply(HTTPStatus.OK, _client(), "text/javascript; charset=utf-8")
         elif address == f"{_OWN}widths" and self._preview.widths is not None:
             self._preview.widths.take(parse_qs(parts.query))
+            self._reply(HTTPStatus.OK, b"")
+        elif address == f"{_OWN}rules" and self._preview.rules is not None:
+            self._preview.rules.take(parse_qs(parts.query))
             self._reply(HTTPStatus.OK, b"")
         elif address == f"{_OWN}events":
             self._stream(parse_qs(parts.query))

@@ -12,6 +12,7 @@ from pelican_imagehost.report import Problem, count, group
 from pelican_imagehost.watch.gallery import PAGE, Images
 from pelican_imagehost.watch.loop import Drafting, Show
 from pelican_imagehost.watch.preview import Preview
+from pelican_imagehost.watch.rules import Rules
 from pelican_imagehost.watch.widths import Widths
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class _Terminal(Show):
     def configured(self, settings: Settings) -> None:
         self._preview.images = Images(settings)
         self._preview.widths = Widths(settings, self.say)
+        self._preview.rules = Rules(self.say)
 
     def say(self, message: str) -> None:
         if message not in self._printed:  # Pelican repeats warnings in every build

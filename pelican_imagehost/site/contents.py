@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pelican_imagehost.report import Document
@@ -83,10 +84,12 @@ def forget_rendered(contents: Iterable[Content]) -> None:
 
     `get_content` and `get_summary` of Pelican cache their results for the whole class.
     """
-    for content in contents:
-        for cache in rendered_by(type(content)):
-            for arguments in cache.arguments:
-                cache.pop((content, *arguments), None)
+    changed = list(contents)
+    kinds = {type(content) for content in changed}
+    caches = {id(cache): cache for kind in kinds for cache in rendered_by(kind)}
+    for cache in caches.values():
+        for content, arguments in product(changed, cache.arguments):
+            cache.pop((content, *arguments), None)
 
 
 def rendered_by(kind: type[Content]) -> Iterator[RenderedTexts]:

@@ -68,10 +68,10 @@ def find_lacking(catalogue: Catalogue, images: Mapping[str, Image]) -> Lacking:
         images: manifest path → image.
     """
     settings, has = catalogue.settings, catalogue.store.has
-    named = [(image, image.variant_names) for image in images.values()]
+    embedded = settings.embedded
+    named = [(image, () if embedded is None else image.variant_names) for image in images.values()]
     # Listing folders takes a third of the time of looking for each file.
     folders = {name[:2] for _, names in named for name in names}
-    embedded = settings.embedded
     delivered = None if embedded is None else names_in(os.path.join(embedded, ""), folders)
     done, makes = f' {_wanted(settings)}"', can_make(settings)
     lacking = Lacking({}, {}, {})

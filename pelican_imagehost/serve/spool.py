@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import FileIO
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from pelican_imagehost.images.identify import check_size
 from pelican_imagehost.images.prepare import prepare_file, prepare_upload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pelican_imagehost.images.image import Image, Limits
@@ -70,15 +71,17 @@ class Spool:
         Raises:
             StoreError: the folder cannot be written.
         """
-        try:
+        with self.writing():
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
-        except OSError as error:
-            raise self.failure(error) from error
 
-    def failure(self, error: OSError) -> StoreError:
-        """Return the error of a file that cannot be written."""
-        return StoreError(f"{self.folder} cannot be written: {error.strerror}")
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Raise StoreError in place of OSError."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"{self.folder} cannot be written: {error.strerror}") from error
 
     def open(self, name: str) -> SpooledFile:
         """Open a new file.
@@ -89,11 +92,9 @@ class Spool:
         Raises:
             StoreError: the file cannot be written.
         """
-        try:
-            if self._swept + _ABANDONED < time.monotonic():
+        if self._swept + _ABANDONED < time.monotonic():
+            with self.writing():
                 self._sweep()
-        except OSError as error:
-            raise self.failure(error) from error
         return SpooledFile(f"{self._start}{next(self._numbers)}.part", _plain(name), self)
 
     def hold(self, size: int) -> bool:
@@ -149,11 +150,9 @@ class SpooledFile:
             self._held += len(data)
             self._chunks.append(_kept(data))
             return
-        try:
+        with self._spool.writing():
             self._spill()
             self._write(data)
-        except OSError as error:
-            raise self._spool.failure(error) from error
 
     def finish(self) -> None:
         """Close the file, when all of it has been received; a request may have many."""
@@ -183,8 +182,6 @@ class SpooledFile:
         """Identify the image, when all of it has been received; clean it, and write its file."""
         try:
             self._outcome = self._prepare()
-        except OSError as error:
-            self._outcome = self._spool.failure(error)
         except Exception as error:  # noqa: BLE001  raised when the image is asked for
             self._outcome = error
 
@@ -202,12 +199,14 @@ class SpooledFile:
         limits, keep = self._spool.limits, self._spool.keep_metadata
         check_size(self.size, limits)
         if self._file is not None:
-            self.finish()
-            return prepare_file(self.path, limits, keep)
+            with self._spool.writing():
+                self.finish()
+                return prepare_file(self.path, limits, keep)
         published, image = prepare_upload(b"".join(self._chunks), limits, keep)
         self._chunks = [published]
-        self._spill()
-        self.finish()
+        with self._spool.writing():
+            self._spill()
+            self.finish()
         return image
 
     def hand_over(self) -> None:

@@ -24,12 +24,12 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from pelican_imagehost.watch.hub import Hub
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from pelican_imagehost.watch.gallery import Images
     from pelican_imagehost.watch.messages import Problems
-    from pelican_imagehost.watch.rules import Rules
-    from pelican_imagehost.watch.widths import Widths
+
+    Take = Callable[[Mapping[str, list[str]]], None]
 
 __all__ = ["Preview"]
 
@@ -56,8 +56,7 @@ class Preview:
         self.hub = Hub()
         self.root: str | None = None
         self.images: Images | None = None
-        self.widths: Widths | None = None
-        self.rules: Rules | None = None
+        self.takers: Mapping[str, Take] = {}
         handler = functools.partial(_Handler, self)
         self._server = _Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="preview")
@@ -164,11 +163,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             )
         elif address == f"{_OWN}client.js":
             self._reply(HTTPStatus.OK, _client(), "text/javascript; charset=utf-8")
-        elif address == f"{_OWN}widths" and self._preview.widths is not None:
-            self._preview.widths.take(parse_qs(parts.query))
-            self._reply(HTTPStatus.OK, b"")
-        elif address == f"{_OWN}rules" and self._preview.rules is not None:
-            self._preview.rules.take(parse_qs(parts.query))
+        elif take := self._preview.takers.get(address.removeprefix(_OWN)):
+            take(parse_qs(parts.query))
             self._reply(HTTPStatus.OK, b"")
         elif address == f"{_OWN}events":
             self._stream(parse_qs(parts.query))

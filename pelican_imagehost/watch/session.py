@@ -55,8 +55,8 @@ class _Terminal(Show):
 
     def configured(self, settings: Settings) -> None:
         self._preview.images = Images(settings)
-        self._preview.widths = Widths(settings, self.say)
-        self._preview.rules = Rules(self.say)
+        widths, rules = Widths(settings, self.say), Rules(self.say)
+        self._preview.takers = {"widths": widths.take, "rules": rules.take}
 
     def say(self, message: str) -> None:
         if message not in self._printed:  # Pelican repeats warnings in every build

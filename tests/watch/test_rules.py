@@ -42,7 +42,7 @@ def found_in(browser: Browser, site: Site, page: str, *, any_is: bool) -> list[s
     """Return the rules that are reported for a page."""
     said: list[str] = []
     with Stage(site) as stage:
-        stage.preview.rules = Rules(said.append)
+        stage.preview.takers = {"rules": Rules(said.append).take}
         tab = browser.new_page()
         asked: list[str] = []
         tab.on("request", lambda request: asked.append(request.url))

@@ -80,7 +80,7 @@ def test_a_browser_measures_the_theme(
     site.build()
     said: list[str] = []
     with Stage(site) as stage:
-        stage.preview.widths = Widths(site.settings(), said.append)
+        stage.preview.takers = {"widths": Widths(site.settings(), said.append).take}
         page = browser.new_page()
         with page.expect_response("**/widths?*") as answer:
             page.goto(f"{stage.preview.address}post-1.html")
@@ -98,7 +98,7 @@ def test_a_picture_that_its_own_pixels_limit_says_nothing(browser: Browser, site
     site.build()
     with Stage(site) as stage:
         asked: list[str] = []
-        stage.preview.widths = Widths(site.settings(), asked.append)
+        stage.preview.takers = {"widths": Widths(site.settings(), asked.append).take}
         page = browser.new_page()
         page.on("request", lambda request: asked.append(request.url))
         with page.expect_event("framedetached"):  # it was measured

@@ -28,6 +28,7 @@ from typing import IO, TYPE_CHECKING
 import PIL.Image
 
 from tests.benchmarks.sites import camera_photo, configure, make_photo, make_site
+from tests.benchmarks.timing import cpu_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 _WATCH = "from pelican_imagehost.cli.watch import watch; watch()"
 _PATIENCE = 600.0  # seconds for one save to show
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -71,9 +71,9 @@ def _measure_watch(root: Path, options: argparse.Namespace) -> float:
         _measure_paint(root, address, options.saves, options.photos)
         _measure_memory(root, process.pid, stderr, options.rebuilds)
         _await(stderr, None)
-        before = _cpu(process.pid)
+        before = cpu_of(*_family(process.pid))
         time.sleep(options.idle)
-        idle = (_cpu(process.pid) - before) / options.idle
+        idle = (cpu_of(*_family(process.pid)) - before) / options.idle
         print(f"  {'watch: idle':28} {idle:.2%} of a CPU", flush=True)
     return statistics.median(saves)
 
@@ -237,15 +237,6 @@ def _memory(process: int) -> float:
             text = Path(f"/proc/{one}/smaps_rollup").read_text()
             total += int(re.findall(r"^Pss:\s+(\d+)", text, re.MULTILINE)[0])
     return total / 1024
-
-
-def _cpu(process: int) -> float:
-    """Return the CPU seconds of a process and its descendants."""
-    total = 0
-    for one in _family(process):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICKS
 
 
 def _print(what: str, times: list[float]) -> None:

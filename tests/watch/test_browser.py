@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pelican_imagehost.watch.preview import Preview
-from tests.watch.watchkit import Desk, prepare, write_post
+from tests.watch.watchkit import TIMEOUT, Desk, prepare, write_post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, FloatRect, Locator
 
     from pelican_imagehost.watch.messages import Problems
     from tests.conftest import Site
@@ -85,6 +86,14 @@ def test_the_banner_comes_and_goes(browser: Browser, stage: Stage) -> None:
     page.close()
 
 
+def box_of(banner: Locator) -> FloatRect | None:
+    """Return the box of the banner; wait while a build has it drawn again."""
+    deadline = time.monotonic() + TIMEOUT
+    while (box := banner.bounding_box()) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return box
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 720), (320, 480)], ids=["wide", "narrow"])
 def test_the_banner_covers_a_quarter_at_most_and_folds_away(
@@ -108,14 +117,14 @@ def test_the_banner_covers_a_quarter_at_most_and_folds_away(
     assert "lost-3.png" not in banner.inner_text()
     summary.press("Enter")
     banner.get_by_text("lost-3.png").wait_for()
-    box = banner.bounding_box()
+    box = box_of(banner)
     assert box is not None
     assert box["height"] <= height / 4 + 1
     assert box["width"] <= width
     page.screenshot(path=tmp_path / "open.png")
     banner.get_by_role("button", name="Hide").press("Enter")
     banner.get_by_role("button", name="Show 13 problems").wait_for()
-    box = banner.bounding_box()
+    box = box_of(banner)
     assert box is not None
     assert box["height"] <= 40
     page.reload()
